@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+pub mod admin;
+pub mod clock_sync;
+pub mod config;
+pub mod grpc;
+pub mod health;
+pub mod http;
+pub mod idempotency;
+pub mod migrate;
+mod refusal;
+mod shell;
+pub mod store;
+mod tasks;
+pub mod telemetry;
+
+pub use refusal::{Fields, Refusal};
+pub use shell::Shell;
+pub use store::{Scope, Store, StoreError, Tx};
+pub use tasks::Tasks;

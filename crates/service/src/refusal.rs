@@ -1,0 +1,212 @@
+//! A refusal on its way out: an error code, every bad field, and what a client needs to go on.
+
+use prost::Message;
+use proto::common::v1::{ErrorDetail, FieldProblem as WireField};
+use serde_json::{Map, Value};
+use tonic::{Code, Status};
+use types::{ErrorCode, FieldProblem};
+
+use crate::store::StoreError;
+
+/// Travels as a gRPC status with [`ErrorDetail`]; the gateway copies it into the envelope. Never holds
+/// a cause, SQL or personal data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    pub code: ErrorCode,
+    pub fields: Vec<FieldProblem>,
+    pub data: Map<String, Value>,
+}
+
+impl Refusal {
+    pub fn new(code: ErrorCode) -> Self {
+        Self { code, fields: Vec::new(), data: Map::new() }
+    }
+
+    /// One bad field; call it again for the next.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>, problem: impl Into<String>) -> Self {
+        self.fields.push(FieldProblem { field: field.into(), problem: problem.into() });
+        self
+    }
+
+    /// One more member of the envelope's `data`.
+    #[must_use]
+    pub fn data(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.data.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Reads a refusal back from a status. What carries no detail is judged by its gRPC code alone.
+    pub fn from_status(status: &Status) -> Self {
+        if let Some(refusal) = Self::from_details(status.details()) {
+            return refusal;
+        }
+        Self::new(match status.code() {
+            Code::InvalidArgument => ErrorCode::ValidationFailed,
+            Code::NotFound => ErrorCode::NotFound,
+            Code::Unauthenticated => ErrorCode::NotSignedIn,
+            Code::PermissionDenied => ErrorCode::PermissionDenied,
+            Code::Aborted => ErrorCode::VersionConflict,
+            Code::FailedPrecondition => ErrorCode::StateConflict,
+            Code::ResourceExhausted => ErrorCode::TooManyRequests,
+            Code::Unavailable => ErrorCode::UpstreamUnavailable,
+            Code::DeadlineExceeded | Code::Cancelled => ErrorCode::Timeout,
+            _ => ErrorCode::Internal,
+        })
+    }
+
+    fn from_details(details: &[u8]) -> Option<Self> {
+        if details.is_empty() {
+            return None;
+        }
+        let detail = ErrorDetail::decode(details).ok()?;
+        let code = ErrorCode::from_number(detail.code)?;
+        let fields = detail.fields.into_iter().map(|WireField { field, problem }| FieldProblem { field, problem });
+        let data = serde_json::from_str(&detail.data).unwrap_or_default();
+        Some(Self { code, fields: fields.collect(), data })
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let detail = ErrorDetail {
+            code: refusal.code.number(),
+            message: refusal.code.name().to_owned(),
+            fields: refusal
+                .fields
+                .into_iter()
+                .map(|FieldProblem { field, problem }| WireField { field, problem })
+                .collect(),
+            data: if refusal.data.is_empty() { String::new() } else { Value::Object(refusal.data).to_string() },
+        };
+        Status::with_details(grpc_code(refusal.code), refusal.code.name(), detail.encode_to_vec().into())
+    }
+}
+
+impl From<&StoreError> for Refusal {
+    fn from(err: &StoreError) -> Self {
+        match err {
+            StoreError::Unavailable => Self::new(ErrorCode::StoreUnavailable),
+            StoreError::Conflict => Self::new(ErrorCode::VersionConflict),
+            StoreError::Corrupt { .. } | StoreError::Database(_) => Self::new(ErrorCode::Internal),
+        }
+    }
+}
+
+fn grpc_code(code: ErrorCode) -> Code {
+    match code {
+        ErrorCode::VersionConflict | ErrorCode::IdempotencyKeyReused => Code::Aborted,
+        ErrorCode::Internal => Code::Internal,
+        _ => match code.http_status() {
+            401 => Code::Unauthenticated,
+            403 => Code::PermissionDenied,
+            404 => Code::NotFound,
+            409 => Code::FailedPrecondition,
+            410 => Code::OutOfRange,
+            413 | 429 | 507 => Code::ResourceExhausted,
+            503 => Code::Unavailable,
+            504 => Code::DeadlineExceeded,
+            400..=499 => Code::InvalidArgument,
+            _ => Code::Internal,
+        },
+    }
+}
+
+/// Collects every bad field of a request, so that one answer names them all.
+#[derive(Debug, Default)]
+pub struct Fields {
+    problems: Vec<FieldProblem>,
+}
+
+impl Fields {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Parses a value; `None` and a recorded problem when it does not parse. An empty text is "is required".
+    pub fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, field: &str, text: &str) -> Option<T> {
+        if text.is_empty() {
+            self.problem(field, "is required");
+            return None;
+        }
+        text.parse().map_err(|problem: T::Err| self.problem(field, problem.to_string())).ok()
+    }
+
+    /// The same for an optional value: empty is absent, not a problem.
+    pub fn parse_optional<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, field: &str, text: &str) -> Option<T> {
+        if text.is_empty() { None } else { self.parse(field, text) }
+    }
+
+    /// Parses each of a list; problems name the index: `area_ids[2]`.
+    pub fn parse_list<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, field: &str, texts: &[String]) -> Vec<T> {
+        texts.iter().enumerate().filter_map(|(index, text)| self.parse(&format!("{field}[{index}]"), text)).collect()
+    }
+
+    /// A text of 1 to `max` characters without control characters, trimmed.
+    pub fn text(&mut self, field: &str, text: &str, max: usize) -> Option<String> {
+        let text = text.trim();
+        if text.is_empty() {
+            self.problem(field, "is required");
+        } else if text.chars().count() > max {
+            self.problem(field, format!("is longer than {max} characters"));
+        } else if text.chars().any(char::is_control) {
+            self.problem(field, "holds control characters");
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    }
+
+    /// Records a problem unless `holds`.
+    pub fn check(&mut self, holds: bool, field: &str, problem: &str) {
+        if !holds {
+            self.problem(field, problem);
+        }
+    }
+
+    pub fn problem(&mut self, field: &str, problem: impl Into<String>) {
+        self.problems.push(FieldProblem { field: field.to_owned(), problem: problem.into() });
+    }
+
+    /// VALIDATION_FAILED with every problem, or nothing.
+    pub fn finish(self) -> Result<(), Refusal> {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal { code: ErrorCode::ValidationFailed, fields: self.problems, data: Map::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+    use types::ErrorCode;
+
+    use super::{Fields, Refusal};
+
+    #[test]
+    fn a_refusal_survives_the_wire() {
+        let refusal = Refusal::new(ErrorCode::StateConflict).data("from", "CANCELLED").field("status", "is final");
+        let status = Status::from(refusal.clone());
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(Refusal::from_status(&status), refusal);
+    }
+
+    #[test]
+    fn a_status_without_detail_is_judged_by_its_code() {
+        assert_eq!(Refusal::from_status(&Status::deadline_exceeded("x")).code, ErrorCode::Timeout);
+        assert_eq!(Refusal::from_status(&Status::unknown("x")).code, ErrorCode::Internal);
+    }
+
+    #[test]
+    fn every_bad_field_is_named_at_once() {
+        let mut fields = Fields::new();
+        assert_eq!(fields.parse::<u8>("count", "many"), None);
+        assert_eq!(fields.text("title", "  ", 10), None);
+        assert_eq!(fields.parse_list::<u8>("ids", &["1".to_owned(), "x".to_owned()]), [1]);
+        fields.check(false, "end_date", "before start_date");
+        let refusal = fields.finish().unwrap_err();
+        let named: Vec<&str> = refusal.fields.iter().map(|problem| problem.field.as_str()).collect();
+        assert_eq!(named, ["count", "title", "ids[1]", "end_date"]);
+    }
+}
