@@ -1,0 +1,216 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Text that names no permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a known permission")]
+pub struct UnknownPermission;
+
+/// Text that names no role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a known role")]
+pub struct UnknownRole;
+
+/// One thing a caller may be allowed to do. Code asks for permissions, never for roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum Permission {
+    SiteRead,
+    SiteManage,
+    ContractorRead,
+    ContractorManage,
+    AreaRead,
+    AreaManage,
+    WorkerRead,
+    WorkerSync,
+    WorkerUnbind,
+    AccountManage,
+    TicketRead,
+    TicketCreate,
+    TicketPublish,
+    TicketCancel,
+    TicketAmend,
+    TrainingRead,
+    VideoRead,
+    VideoManage,
+    NotificationRead,
+    NotificationRetry,
+    GrantRead,
+    GrantResync,
+    GrantRelease,
+    EmergencyOpen,
+    DeviceRead,
+    DeviceManage,
+    PassageRead,
+    ExplainRead,
+    ReportRead,
+    AuditRead,
+    AuditVerify,
+}
+
+impl Permission {
+    pub const ALL: &'static [Self] = &[
+        Self::SiteRead,
+        Self::SiteManage,
+        Self::ContractorRead,
+        Self::ContractorManage,
+        Self::AreaRead,
+        Self::AreaManage,
+        Self::WorkerRead,
+        Self::WorkerSync,
+        Self::WorkerUnbind,
+        Self::AccountManage,
+        Self::TicketRead,
+        Self::TicketCreate,
+        Self::TicketPublish,
+        Self::TicketCancel,
+        Self::TicketAmend,
+        Self::TrainingRead,
+        Self::VideoRead,
+        Self::VideoManage,
+        Self::NotificationRead,
+        Self::NotificationRetry,
+        Self::GrantRead,
+        Self::GrantResync,
+        Self::GrantRelease,
+        Self::EmergencyOpen,
+        Self::DeviceRead,
+        Self::DeviceManage,
+        Self::PassageRead,
+        Self::ExplainRead,
+        Self::ReportRead,
+        Self::AuditRead,
+        Self::AuditVerify,
+    ];
+
+    /// The stable name, such as `ticket.read`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SiteRead => "site.read",
+            Self::SiteManage => "site.manage",
+            Self::ContractorRead => "contractor.read",
+            Self::ContractorManage => "contractor.manage",
+            Self::AreaRead => "area.read",
+            Self::AreaManage => "area.manage",
+            Self::WorkerRead => "worker.read",
+            Self::WorkerSync => "worker.sync",
+            Self::WorkerUnbind => "worker.unbind",
+            Self::AccountManage => "account.manage",
+            Self::TicketRead => "ticket.read",
+            Self::TicketCreate => "ticket.create",
+            Self::TicketPublish => "ticket.publish",
+            Self::TicketCancel => "ticket.cancel",
+            Self::TicketAmend => "ticket.amend",
+            Self::TrainingRead => "training.read",
+            Self::VideoRead => "video.read",
+            Self::VideoManage => "video.manage",
+            Self::NotificationRead => "notification.read",
+            Self::NotificationRetry => "notification.retry",
+            Self::GrantRead => "grant.read",
+            Self::GrantResync => "grant.resync",
+            Self::GrantRelease => "grant.release",
+            Self::EmergencyOpen => "emergency.open",
+            Self::DeviceRead => "device.read",
+            Self::DeviceManage => "device.manage",
+            Self::PassageRead => "passage.read",
+            Self::ExplainRead => "explain.read",
+            Self::ReportRead => "report.read",
+            Self::AuditRead => "audit.read",
+            Self::AuditVerify => "audit.verify",
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Permission {
+    type Err = UnknownPermission;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPermission> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|permission| permission.as_str() == text)
+            .ok_or(UnknownPermission)
+    }
+}
+
+impl TryFrom<String> for Permission {
+    type Error = UnknownPermission;
+
+    fn try_from(text: String) -> Result<Self, UnknownPermission> {
+        text.parse()
+    }
+}
+
+impl From<Permission> for &'static str {
+    fn from(permission: Permission) -> Self {
+        permission.as_str()
+    }
+}
+
+/// A named set of permissions that an account has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Role {
+    /// Runs the system: everything.
+    SysAdmin,
+    /// Makes and follows the tickets of one contractor.
+    ContractorAdmin,
+}
+
+impl Role {
+    pub const ALL: &'static [Self] = &[Self::SysAdmin, Self::ContractorAdmin];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SysAdmin => "SysAdmin",
+            Self::ContractorAdmin => "ContractorAdmin",
+        }
+    }
+
+    pub const fn permissions(self) -> &'static [Permission] {
+        match self {
+            Self::SysAdmin => Permission::ALL,
+            Self::ContractorAdmin => &[
+                Permission::SiteRead,
+                Permission::ContractorRead,
+                Permission::AreaRead,
+                Permission::WorkerRead,
+                Permission::TicketRead,
+                Permission::TicketCreate,
+                Permission::TicketPublish,
+                Permission::TicketCancel,
+                Permission::TicketAmend,
+                Permission::TrainingRead,
+                Permission::VideoRead,
+                Permission::NotificationRead,
+                Permission::NotificationRetry,
+                Permission::GrantRead,
+                Permission::DeviceRead,
+                Permission::PassageRead,
+                Permission::ExplainRead,
+                Permission::ReportRead,
+            ],
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.iter().copied().find(|role| role.as_str() == text).ok_or(UnknownRole)
+    }
+}
