@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod account;
+mod find;
+mod home;
+mod install;
+mod nats;
+mod port;
+mod postgres;
+mod process;
+mod server;
+
+use std::path::{Path, PathBuf};
+
+pub use find::{PostgresPrograms, find_nats, find_postgres};
+pub use install::{ensure_nats, ensure_postgres};
+pub use nats::PrivateNats;
+pub use port::{free_port, is_listening};
+pub use postgres::{Durability, PrivatePostgres};
+pub use process::{Signal, is_alive, send, stop_stale};
+
+/// The git-ignored folder that holds everything the demo and the tests keep on disk: `.sitepass` of this workspace.
+pub fn state_dir() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = manifest.ancestors().nth(2).unwrap_or(manifest);
+    workspace.join(".sitepass")
+}
