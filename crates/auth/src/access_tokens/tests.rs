@@ -120,3 +120,26 @@ fn a_short_root_is_refused_and_the_key_never_printed() {
     let printed = format!("{:?}", tokens());
     assert_eq!(printed, format!("AccessTokens {{ kid: \"{}\", .. }}", tokens().kid));
 }
+
+#[test]
+fn an_extension_the_header_calls_critical_is_not_skipped_over() {
+    let tokens = tokens();
+    let header = jsonwebtoken::Header {
+        typ: Some(TYP.to_owned()),
+        kid: Some(tokens.kid.clone()),
+        crit: Some(vec!["exp".to_owned()]),
+        ..jsonwebtoken::Header::new(jsonwebtoken::Algorithm::EdDSA)
+    };
+    let claims = serde_json::json!({
+        "iss": ISSUER, "aud": "sitepass-admin", "iat": now().timestamp(), "exp": now().timestamp() + 60,
+        "sub": "anonymous", "sites": [],
+    });
+    let der = ed25519_dalek::pkcs8::EncodePrivateKey::to_pkcs8_der(&tokens.key).unwrap();
+    let sign = |header: &jsonwebtoken::Header| {
+        let key = jsonwebtoken::EncodingKey::from_ed_der(der.as_bytes());
+        jsonwebtoken::encode(header, &claims, &key).unwrap()
+    };
+    assert_eq!(tokens.verify(&sign(&header), Audience::Admin, now()), Err(TokenError::Invalid));
+    let without = jsonwebtoken::Header { crit: None, ..header };
+    assert!(tokens.verify(&sign(&without), Audience::Admin, now()).is_ok());
+}

@@ -11,7 +11,7 @@ fn blobs() -> (Blobs, TempDir) {
 }
 
 fn chunks(count: usize) -> impl Stream<Item = Result<Bytes, io::Error>> {
-    stream::iter((0..count).map(|_| Ok(Bytes::from_static(&[7; 64 * 1024]))))
+    stream::iter((0..count).map(|_| Ok(Bytes::from(vec![7; 64 * 1024]))))
 }
 
 /// Every file below the directory, whatever its name.
