@@ -19,7 +19,7 @@ pub use id::{
     TicketId, VideoId, WorkerId,
 };
 pub use language::Language;
-pub use mend::{Mend, Mender, UnknownMend};
+pub use mend::{Mend, Mender};
 pub use page::{FieldProblem, Page};
 pub use permission::{Permission, Role, UnknownPermission, UnknownRole};
 pub use reason::{ReasonCode, UnknownReason};

@@ -1,6 +1,6 @@
 //! What mends a refusal, and who has to do it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Language;
 
@@ -19,14 +19,8 @@ pub enum Mender {
     Wait,
 }
 
-/// Text that names no mend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a known mend")]
-pub struct UnknownMend;
-
 /// The one action that mends a refusal: who takes it, and a stable key of what it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Written")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct Mend {
     pub who: Mender,
     pub what: &'static str,
@@ -36,17 +30,17 @@ pub struct Mend {
     en: &'static str,
 }
 
-/// As a mend is read back: the key alone says which it is.
-#[derive(Deserialize)]
-struct Written {
-    what: String,
-}
+impl<'de> Deserialize<'de> for Mend {
+    /// The key alone says which mend it is.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            what: String,
+        }
 
-impl TryFrom<Written> for Mend {
-    type Error = UnknownMend;
-
-    fn try_from(written: Written) -> Result<Self, UnknownMend> {
-        Self::ALL.iter().copied().find(|mend| mend.what == written.what).ok_or(UnknownMend)
+        let written = Written::deserialize(deserializer)?;
+        let known = Self::ALL.iter().copied().find(|mend| mend.what == written.what);
+        known.ok_or_else(|| serde::de::Error::custom("not a known mend"))
     }
 }
 
