@@ -80,6 +80,11 @@ impl Env {
         }
     }
 
+    /// A value to use where the environment has none.
+    pub fn fallback(&mut self, key: &str, value: impl Into<String>) {
+        self.values.entry(key.to_owned()).or_insert_with(|| value.into());
+    }
+
     /// Records a mistake found by a reader that looks at values together.
     pub fn mistake(&mut self, key: &str, problem: &str) -> Invalid {
         self.mistakes.push(Mistake { key: key.to_owned(), problem: problem.to_owned() });

@@ -168,7 +168,7 @@ impl Fields {
         self.problems.push(FieldProblem { field: field.to_owned(), problem: problem.into() });
     }
 
-    /// VALIDATION_FAILED with every problem, or nothing.
+    /// `VALIDATION_FAILED` with every problem, or nothing.
     pub fn finish(self) -> Result<(), Refusal> {
         if self.problems.is_empty() {
             return Ok(());

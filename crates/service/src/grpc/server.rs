@@ -11,7 +11,7 @@ use tonic::body::Body;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 use tower::util::BoxCloneSyncService;
-use tower::{Service, service_fn};
+use tower::{Service, ServiceExt, service_fn};
 use tracing::Instrument;
 use types::ErrorCode;
 
@@ -40,7 +40,10 @@ pub fn serve(shell: &Shell, service: &'static str, routes: Routes, policy: Polic
     let layered = layered(shell, service, routes, policy);
     shell.peers.provide(service, layered.clone());
     if let Some(listener) = listener {
-        let routes = Routes::from(axum::Router::new().fallback_service(layered));
+        let ours = layered.map_request(|request: http::Request<axum::body::Body>| request.map(Body::new));
+        // The standard health service answers SERVING for as long as the listener lives; readiness is the admin port's.
+        let (_, health) = tonic_health::server::health_reporter();
+        let routes = Routes::from(Routes::new(health).into_axum_router().fallback_service(ours));
         let stop = shell.tasks.cancelled();
         shell.tasks.spawn("grpc", async move {
             let served = tonic::transport::Server::builder()

@@ -1,0 +1,112 @@
+//! The one binary: `serve` any split of targets, `migrate`, look after the record.
+
+mod commands;
+mod config;
+mod serve;
+mod targets;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Wrong configuration (`EX_USAGE` of sysexits.h).
+const EXIT_CONFIG: u8 = 64;
+
+/// Sitepass: work ticket, training, access grant, passage.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs services until a signal.
+    Serve {
+        /// `all`, or names separated by commas: `gateway,device`.
+        #[arg(long, value_delimiter = ',', default_value = "all")]
+        target: Vec<String>,
+        /// Also runs stand-ins for WeChat, SMS, face, real-name and door systems, and lets site time be set.
+        #[arg(long)]
+        sandbox: bool,
+    },
+    /// Makes and brings up to date the schemas of every service. Running it twice changes nothing.
+    Migrate,
+    /// Prints every setting of the environment, one a line.
+    ConfigKeys,
+    /// Looks after the audit log.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Looks after events that could not be handled.
+    #[command(subcommand)]
+    Parked(ParkedCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Recomputes every site's hash chain; exits 1 when one is broken.
+    Verify,
+}
+
+#[derive(Debug, Subcommand)]
+enum ParkedCommand {
+    /// Lists parked events of one service.
+    List { service: String },
+    /// Puts one back to be handled again.
+    Resend { service: String, event_id: uuid::Uuid },
+}
+
+/// What ends the process early.
+#[derive(Debug)]
+enum Failure {
+    /// Every mistake of the configuration.
+    Config(Vec<service::config::Mistake>),
+    Start(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(err: anyhow::Error) -> Self {
+        Self::Start(err)
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(err) => return report(Err(Failure::Start(err.into()))),
+    };
+    report(runtime.block_on(run(cli.command)))
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve { target, sandbox } => serve::serve(&target, sandbox).await,
+        Command::Migrate => commands::migrate().await,
+        Command::ConfigKeys => commands::config_keys(),
+        Command::Audit(AuditCommand::Verify) => commands::verify_audit().await,
+        Command::Parked(ParkedCommand::List { service }) => commands::list_parked(&service).await,
+        Command::Parked(ParkedCommand::Resend { service, event_id }) => {
+            commands::resend_parked(&service, event_id).await
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a command speaks to its operator")]
+fn report(outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Config(mistakes)) => {
+            eprintln!("sitepass: the configuration has {} mistakes", mistakes.len());
+            for mistake in mistakes {
+                eprintln!("  {mistake}");
+            }
+            ExitCode::from(EXIT_CONFIG)
+        }
+        Err(Failure::Start(err)) => {
+            eprintln!("sitepass: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
