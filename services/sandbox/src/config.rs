@@ -2,6 +2,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use service::config::{Env, Invalid};
 
+// What the stand-ins expect where the environment says nothing else. They guard nothing.
+pub const WECHAT_APPID: &str = "wxsandbox000000001";
+pub const WECHAT_SECRET: &str = "sandbox-wechat-secret-0000000000";
+pub const SMS_APP_ID: &str = "1400006666";
+pub const SMS_SECRET_ID: &str = "AKIDsandbox0000000000000000000000000";
+pub const SMS_SECRET_KEY: &str = "sandbox-sms-secret-key-000000000";
+
 /// Where the stand-ins listen and what they share with Sitepass.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -48,20 +55,17 @@ impl Config {
 
 impl WechatConfig {
     fn read(env: &mut Env) -> Result<Self, Invalid> {
-        let appid = env.or("SITEPASS_WECHAT_APPID", "wxsandbox000000001".to_owned());
-        let secret =
-            env.or("SITEPASS_WECHAT_SECRET", "sandbox-wechat-secret-0000000000".to_owned());
+        let appid = env.or("SITEPASS_WECHAT_APPID", WECHAT_APPID.to_owned());
+        let secret = env.or("SITEPASS_WECHAT_SECRET", WECHAT_SECRET.to_owned());
         Ok(Self { appid: appid?, secret: secret? })
     }
 }
 
 impl SmsConfig {
     fn read(env: &mut Env) -> Result<Self, Invalid> {
-        let app_id = env.or("SITEPASS_SMS_APP_ID", "1400006666".to_owned());
-        let secret_id =
-            env.or("SITEPASS_SMS_SECRET_ID", "AKIDsandbox0000000000000000000000000".to_owned());
-        let secret_key =
-            env.or("SITEPASS_SMS_SECRET_KEY", "sandbox-sms-secret-key-000000000".to_owned());
+        let app_id = env.or("SITEPASS_SMS_APP_ID", SMS_APP_ID.to_owned());
+        let secret_id = env.or("SITEPASS_SMS_SECRET_ID", SMS_SECRET_ID.to_owned());
+        let secret_key = env.or("SITEPASS_SMS_SECRET_KEY", SMS_SECRET_KEY.to_owned());
         Ok(Self { app_id: app_id?, secret_id: secret_id?, secret_key: secret_key? })
     }
 }
@@ -69,7 +73,9 @@ impl SmsConfig {
 impl DoorConfig {
     fn read(env: &mut Env) -> Result<Self, Invalid> {
         const SECRET: &str = "SITEPASS_DOOR_WEBHOOK_SECRET";
-        let public_url = env.or("SITEPASS_PUBLIC_URL", "http://127.0.0.1:8080".to_owned());
+        let gateway =
+            env.or("SITEPASS_GATEWAY_LISTEN", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+        let public_url = env.optional::<String>("SITEPASS_PUBLIC_URL");
         let webhook_secret = env.required::<String>(SECRET).and_then(|secret| {
             match auth::webhook::sign(&secret, "msg_check", 0, b"") {
                 Ok(_) => Ok(secret),
@@ -78,8 +84,10 @@ impl DoorConfig {
                 }
             }
         });
+        let local = format!("http://{}", gateway?);
+        let public_url = public_url?.unwrap_or(local);
         let events_url =
-            format!("{}/api/integration/access-control/events", public_url?.trim_end_matches('/'));
+            format!("{}/api/integration/access-control/events", public_url.trim_end_matches('/'));
         Ok(Self { events_url, webhook_secret: webhook_secret? })
     }
 }

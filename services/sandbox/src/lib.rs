@@ -16,7 +16,10 @@ pub mod tc3;
 mod wechat;
 mod wiring;
 
-pub use config::{Config, DoorConfig, SmsConfig, WechatConfig};
+pub use config::{
+    Config, DoorConfig, SMS_APP_ID, SMS_SECRET_ID, SMS_SECRET_KEY, SmsConfig, WECHAT_APPID,
+    WECHAT_SECRET, WechatConfig,
+};
 pub use door::reports::deliver as deliver_reports;
 pub use realname::{CONTRACTORS, Contractor, Person, ROSTER_SIZE, roster};
 pub use router::router;
