@@ -18,4 +18,6 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/tree.rs"));
 }
 
-pub use generated::sitepass::{access_grant, audit, common, device, directory, notification, report, ticket, training};
+pub use generated::sitepass::{
+    access_grant, audit, common, device, directory, notification, report, ticket, training,
+};

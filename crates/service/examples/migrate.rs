@@ -18,14 +18,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if asked.create {
         service::migrate::create_database(&asked.admin_url).await?;
     }
-    let folder =
-        asked.folder.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../migrations"));
+    let folder = asked
+        .folder
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../migrations"));
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&folder)? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
-    names.retain(|name| name != "platform" && asked.only.as_deref().is_none_or(|only| only.replace('_', "-") == *name));
+    names.retain(|name| {
+        name != "platform"
+            && asked.only.as_deref().is_none_or(|only| only.replace('_', "-") == *name)
+    });
     for name in names {
         let migrations = service::migrate::from_folder(&folder.join(&name)).await?;
         service::migrate::migrate(&asked.admin_url, &name, &migrations).await?;

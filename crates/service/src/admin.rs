@@ -40,6 +40,6 @@ async fn ready(State(admin): State<Admin>) -> Response {
     if missing.is_empty() {
         return "ready\n".into_response();
     }
-    let lines: String = missing.iter().map(|(name, why)| format!("{name}: {why}\n")).collect();
-    (StatusCode::SERVICE_UNAVAILABLE, lines).into_response()
+    let lines: Vec<String> = missing.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", lines.join("\n"))).into_response()
 }

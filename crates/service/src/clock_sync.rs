@@ -102,7 +102,8 @@ impl Authority {
             clock,
             state: Arc::default(),
         };
-        let (listening, stop, join) = (authority.clone(), tasks.token(), format!("{prefix}.clock.join"));
+        let (listening, stop, join) =
+            (authority.clone(), tasks.token(), format!("{prefix}.clock.join"));
         tasks.spawn("clock authority", async move {
             let Ok(mut joins) = nats.subscribe(join).await else { return };
             loop {
@@ -121,7 +122,11 @@ impl Authority {
         let mut state = self.state.lock().await;
         state.known.insert(taken.process, Instant::now());
         if taken.revision < state.revision {
-            let setting = Setting { revision: state.revision, now: self.clock.now(), speed: self.clock.speed() };
+            let setting = Setting {
+                revision: state.revision,
+                now: self.clock.now(),
+                speed: self.clock.speed(),
+            };
             send(&self.nats, self.set.clone(), &setting).await;
         }
     }
@@ -131,15 +136,20 @@ impl Authority {
         let (revision, mut waiting) = {
             let mut state = self.state.lock().await;
             // Wall-clock milliseconds keep growing across restarts of the authority.
-            let millis = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            state.revision = u64::try_from(millis.as_millis()).unwrap_or(u64::MAX).max(state.revision + 1);
+            let millis = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap_or_default();
+            state.revision =
+                u64::try_from(millis.as_millis()).unwrap_or(u64::MAX).max(state.revision + 1);
             state.known.retain(|_, heard| heard.elapsed() < GONE_AFTER);
             (state.revision, state.known.keys().copied().collect::<std::collections::BTreeSet<_>>())
         };
         let known = waiting.len();
         let inbox = self.nats.new_inbox();
-        let mut answers = self.nats.subscribe(inbox.clone()).await.map_err(|_| ClockError::Broker)?;
-        let body = serde_json::to_vec(&Setting { revision, now, speed }).map_err(|_| ClockError::Broker)?;
+        let mut answers =
+            self.nats.subscribe(inbox.clone()).await.map_err(|_| ClockError::Broker)?;
+        let body = serde_json::to_vec(&Setting { revision, now, speed })
+            .map_err(|_| ClockError::Broker)?;
         let sent = self.nats.publish_with_reply(self.set.clone(), inbox, body.into()).await;
         sent.map_err(|_| ClockError::Broker)?;
         let all = async {
@@ -152,6 +162,10 @@ impl Authority {
         };
         // Whether all answered is judged by who is still waited for.
         tokio::time::timeout(TAKEN_WITHIN, all).await.ok();
-        if waiting.is_empty() { Ok(known) } else { Err(ClockError::NotTaken { missing: waiting.len(), known }) }
+        if waiting.is_empty() {
+            Ok(known)
+        } else {
+            Err(ClockError::NotTaken { missing: waiting.len(), known })
+        }
     }
 }

@@ -54,12 +54,19 @@ impl Env {
     }
 
     /// A value, or its default.
-    pub fn or<T: FromStr<Err: fmt::Display>>(&mut self, key: &str, default: T) -> Result<T, Invalid> {
+    pub fn or<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        key: &str,
+        default: T,
+    ) -> Result<T, Invalid> {
         Ok(self.optional(key)?.unwrap_or(default))
     }
 
     /// A value that may be absent. An empty one counts as absent.
-    pub fn optional<T: FromStr<Err: fmt::Display>>(&mut self, key: &str) -> Result<Option<T>, Invalid> {
+    pub fn optional<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        key: &str,
+    ) -> Result<Option<T>, Invalid> {
         self.known.insert(key.to_owned());
         let parsed = match self.values.get(key).filter(|value| !value.is_empty()) {
             None => return Ok(None),
@@ -104,7 +111,10 @@ impl Env {
     /// Every mistake, unknown keys included; call it when everything has been read.
     pub fn finish(mut self) -> Result<(), Vec<Mistake>> {
         for key in self.values.keys().filter(|key| !self.known.contains(*key)) {
-            self.mistakes.push(Mistake { key: key.clone(), problem: "is no setting of sitepass".to_owned() });
+            self.mistakes.push(Mistake {
+                key: key.clone(),
+                problem: "is no setting of sitepass".to_owned(),
+            });
         }
         self.mistakes.sort();
         self.mistakes.dedup();
@@ -170,12 +180,18 @@ mod tests {
 
     #[test]
     fn every_mistake_is_reported_at_once() {
-        let mut env = env(&[("SITEPASS_PORT", "many"), ("SITEPASS_KEY", "short"), ("SITEPASS_TYPO", "1"), ("HOME", "/")]);
+        let mut env = env(&[
+            ("SITEPASS_PORT", "many"),
+            ("SITEPASS_KEY", "short"),
+            ("SITEPASS_TYPO", "1"),
+            ("HOME", "/"),
+        ]);
         assert!(env.required::<u16>("SITEPASS_PORT").is_err());
         assert!(env.required::<String>("SITEPASS_URL").is_err());
         assert!(env.secret("SITEPASS_KEY", 32).is_err());
         assert_eq!(env.or("SITEPASS_SPEED", 3_u8), Ok(3));
-        let keys: Vec<String> = env.finish().unwrap_err().into_iter().map(|Mistake { key, .. }| key).collect();
+        let keys: Vec<String> =
+            env.finish().unwrap_err().into_iter().map(|Mistake { key, .. }| key).collect();
         assert_eq!(keys, ["SITEPASS_KEY", "SITEPASS_PORT", "SITEPASS_TYPO", "SITEPASS_URL"]);
     }
 

@@ -18,18 +18,18 @@ pub const METADATA: &str = "idempotency-key";
 pub struct Key {
     caller: String,
     call: String,
-    key: String,
+    text: String,
     body_hash: Vec<u8>,
 }
 
 impl Key {
     /// The key of a request; `None` when the client sent none.
     pub fn from_request<M: Message>(request: &Request<M>) -> Option<Self> {
-        let key = request.metadata().get(METADATA)?.to_str().ok()?.to_owned();
+        let text = request.metadata().get(METADATA)?.to_str().ok()?.to_owned();
         let caller = request.extensions().get::<auth::Caller>()?.subject.to_string();
         let call = request.extensions().get::<Method>()?.0.clone();
         let body_hash = Sha256::digest(request.get_ref().encode_to_vec()).to_vec();
-        Some(Self { caller, call, key, body_hash })
+        Some(Self { caller, call, text, body_hash })
     }
 }
 
@@ -63,7 +63,11 @@ impl From<&ClaimError> for Refusal {
 
 /// Takes the key for this transaction. A second caller with the same key waits here until the first has
 /// committed or rolled back, then replays its answer or takes its place.
-pub async fn claim(tx: &mut Tx, key: Option<&Key>, now: chrono::DateTime<chrono::Utc>) -> Result<Claim, ClaimError> {
+pub async fn claim(
+    tx: &mut Tx,
+    key: Option<&Key>,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Claim, ClaimError> {
     let Some(key) = key else { return Ok(Claim::New) };
     let inserted = sqlx::query(
         "INSERT INTO idempotency_keys (caller, call, key, body_hash, created_at) VALUES ($1, $2, $3, $4, $5)
@@ -71,7 +75,7 @@ pub async fn claim(tx: &mut Tx, key: Option<&Key>, now: chrono::DateTime<chrono:
     )
     .bind(&key.caller)
     .bind(&key.call)
-    .bind(&key.key)
+    .bind(&key.text)
     .bind(&key.body_hash)
     .bind(now)
     .execute(&mut **tx)
@@ -85,7 +89,7 @@ pub async fn claim(tx: &mut Tx, key: Option<&Key>, now: chrono::DateTime<chrono:
     )
     .bind(&key.caller)
     .bind(&key.call)
-    .bind(&key.key)
+    .bind(&key.text)
     .fetch_one(&mut **tx)
     .await
     .map_err(StoreError::from)?;
@@ -98,14 +102,20 @@ pub async fn claim(tx: &mut Tx, key: Option<&Key>, now: chrono::DateTime<chrono:
 }
 
 /// Keeps the answer of a new claim, in the same transaction as its effect.
-pub async fn answer(tx: &mut Tx, key: Option<&Key>, answer: &impl Message) -> Result<(), StoreError> {
+pub async fn answer(
+    tx: &mut Tx,
+    key: Option<&Key>,
+    answer: &impl Message,
+) -> Result<(), StoreError> {
     let Some(key) = key else { return Ok(()) };
-    sqlx::query("UPDATE idempotency_keys SET answer = $4 WHERE caller = $1 AND call = $2 AND key = $3")
-        .bind(&key.caller)
-        .bind(&key.call)
-        .bind(&key.key)
-        .bind(answer.encode_to_vec())
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "UPDATE idempotency_keys SET answer = $4 WHERE caller = $1 AND call = $2 AND key = $3",
+    )
+    .bind(&key.caller)
+    .bind(&key.call)
+    .bind(&key.text)
+    .bind(answer.encode_to_vec())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }

@@ -72,17 +72,19 @@ pub async fn migrate(admin_url: &str, service: &str, migrations: &Migrator) -> R
 /// Sets the password the service's pool logs in with.
 pub async fn set_password(admin_url: &str, service: &str, password: &str) -> Result<(), Error> {
     let mut conn = PgConnection::connect(admin_url).await?;
-    let statement: String = sqlx::query_scalar("SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)")
-        .bind(format!("sitepass_{}_app", schema(service)))
-        .bind(password)
-        .fetch_one(&mut conn)
-        .await?;
+    let statement: String =
+        sqlx::query_scalar("SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)")
+            .bind(format!("sitepass_{}_app", schema(service)))
+            .bind(password)
+            .fetch_one(&mut conn)
+            .await?;
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await?;
     Ok(())
 }
 
 fn merged(migrations: &Migrator) -> Result<Migrator, Error> {
-    if let Some(early) = migrations.iter().find(|migration| migration.version < FIRST_OF_A_SERVICE) {
+    if let Some(early) = migrations.iter().find(|migration| migration.version < FIRST_OF_A_SERVICE)
+    {
         return Err(Error::Version(early.version));
     }
     let mut all: Vec<Migration> = PLATFORM.iter().chain(migrations.iter()).cloned().collect();
@@ -94,12 +96,16 @@ async fn bootstrap(conn: &mut PgConnection, schema: &str) -> Result<(), Error> {
     let script = BOOTSTRAP.replace("{service}", schema);
     let mut attempt = 1;
     loop {
-        let Err(err) = sqlx::raw_sql(AssertSqlSafe(script.clone())).execute(&mut *conn).await else {
+        let Err(err) = sqlx::raw_sql(AssertSqlSafe(script.clone())).execute(&mut *conn).await
+        else {
             return Ok(());
         };
         sqlx::raw_sql("ROLLBACK").execute(&mut *conn).await?;
         // XX000 is "tuple concurrently updated": PostgreSQL's catalogue does not wait for the other writer.
-        let raced = err.as_database_error().and_then(|err| err.code()).is_some_and(|code| code == "XX000");
+        let raced = err
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| code == "XX000");
         if !raced || attempt == BOOTSTRAP_ATTEMPTS {
             return Err(Error::Bootstrap(err));
         }

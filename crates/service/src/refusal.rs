@@ -61,7 +61,10 @@ impl Refusal {
         }
         let detail = ErrorDetail::decode(details).ok()?;
         let code = ErrorCode::from_number(detail.code)?;
-        let fields = detail.fields.into_iter().map(|WireField { field, problem }| FieldProblem { field, problem });
+        let fields = detail
+            .fields
+            .into_iter()
+            .map(|WireField { field, problem }| FieldProblem { field, problem });
         let data = serde_json::from_str(&detail.data).unwrap_or_default();
         Some(Self { code, fields: fields.collect(), data })
     }
@@ -77,9 +80,17 @@ impl From<Refusal> for Status {
                 .into_iter()
                 .map(|FieldProblem { field, problem }| WireField { field, problem })
                 .collect(),
-            data: if refusal.data.is_empty() { String::new() } else { Value::Object(refusal.data).to_string() },
+            data: if refusal.data.is_empty() {
+                String::new()
+            } else {
+                Value::Object(refusal.data).to_string()
+            },
         };
-        Status::with_details(grpc_code(refusal.code), refusal.code.name(), detail.encode_to_vec().into())
+        Status::with_details(
+            grpc_code(refusal.code),
+            refusal.code.name(),
+            detail.encode_to_vec().into(),
+        )
     }
 }
 
@@ -124,7 +135,11 @@ impl Fields {
     }
 
     /// Parses a value; `None` and a recorded problem when it does not parse. An empty text is "is required".
-    pub fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, field: &str, text: &str) -> Option<T> {
+    pub fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        field: &str,
+        text: &str,
+    ) -> Option<T> {
         if text.is_empty() {
             self.problem(field, "is required");
             return None;
@@ -133,13 +148,25 @@ impl Fields {
     }
 
     /// The same for an optional value: empty is absent, not a problem.
-    pub fn parse_optional<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, field: &str, text: &str) -> Option<T> {
+    pub fn parse_optional<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        field: &str,
+        text: &str,
+    ) -> Option<T> {
         if text.is_empty() { None } else { self.parse(field, text) }
     }
 
     /// Parses each of a list; problems name the index: `area_ids[2]`.
-    pub fn parse_list<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, field: &str, texts: &[String]) -> Vec<T> {
-        texts.iter().enumerate().filter_map(|(index, text)| self.parse(&format!("{field}[{index}]"), text)).collect()
+    pub fn parse_list<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        field: &str,
+        texts: &[String],
+    ) -> Vec<T> {
+        texts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, text)| self.parse(&format!("{field}[{index}]"), text))
+            .collect()
     }
 
     /// A text of 1 to `max` characters without control characters, trimmed.
@@ -186,7 +213,9 @@ mod tests {
 
     #[test]
     fn a_refusal_survives_the_wire() {
-        let refusal = Refusal::new(ErrorCode::StateConflict).data("from", "CANCELLED").field("status", "is final");
+        let refusal = Refusal::new(ErrorCode::StateConflict)
+            .data("from", "CANCELLED")
+            .field("status", "is final");
         let status = Status::from(refusal.clone());
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!(Refusal::from_status(&status), refusal);
@@ -206,7 +235,8 @@ mod tests {
         assert_eq!(fields.parse_list::<u8>("ids", &["1".to_owned(), "x".to_owned()]), [1]);
         fields.check(false, "end_date", "before start_date");
         let refusal = fields.finish().unwrap_err();
-        let named: Vec<&str> = refusal.fields.iter().map(|problem| problem.field.as_str()).collect();
+        let named: Vec<&str> =
+            refusal.fields.iter().map(|problem| problem.field.as_str()).collect();
         assert_eq!(named, ["count", "title", "ids[1]", "end_date"]);
     }
 }

@@ -35,7 +35,9 @@ impl Shell {
     /// request nobody signed, which is refused, when the caller came without one.
     pub fn on_behalf<M>(&self, caller: &Caller, message: M) -> Request<M> {
         let mut request = Request::new(message);
-        if let Some(token) = caller.token.as_deref().and_then(|token| MetadataValue::try_from(token).ok()) {
+        if let Some(token) =
+            caller.token.as_deref().and_then(|token| MetadataValue::try_from(token).ok())
+        {
             request.metadata_mut().insert(CALLER, token);
         }
         request

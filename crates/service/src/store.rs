@@ -64,9 +64,10 @@ impl StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(err: sqlx::Error) -> Self {
         let unavailable = match &err {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                true
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
             sqlx::Error::Database(database) => {
                 let code = database.code().unwrap_or_default();
                 if matches!(&*code, "40001" | "40P01") {
@@ -86,7 +87,8 @@ impl From<sqlx::Error> for StoreError {
 
 /// Lost connections (08), no resources (53), time-outs and shutdowns (57, 25P03), a standby (25006), a held lock (55P03).
 fn unavailable_code(code: &str) -> bool {
-    ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || matches!(code, "25P03" | "25006" | "55P03")
+    ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+        || matches!(code, "25P03" | "25006" | "55P03")
 }
 
 /// One service's tables. Cheap to clone.
@@ -108,8 +110,14 @@ struct Inner {
 impl Store {
     /// Prepares the pool of `service`'s app role. Connects when first used, so a process starts while the
     /// database is away; fails only for a URL that does not parse.
-    #[expect(clippy::unused_async, reason = "a pool that connects at once may come without touching its callers")]
-    pub async fn connect(config: &DatabaseConfig, service: &'static str) -> Result<Self, StoreError> {
+    #[expect(
+        clippy::unused_async,
+        reason = "a pool that connects at once may come without touching its callers"
+    )]
+    pub async fn connect(
+        config: &DatabaseConfig,
+        service: &'static str,
+    ) -> Result<Self, StoreError> {
         let schema = schema(service);
         let mut options = PgConnectOptions::from_str(&config.url)
             .map_err(StoreError::Database)?
@@ -121,7 +129,8 @@ impl Store {
                 ("lock_timeout", LOCK_TIMEOUT),
                 ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
             ]);
-        if let Some(password) = config.password.as_ref().and_then(|password| password.expose_str()) {
+        if let Some(password) = config.password.as_ref().and_then(|password| password.expose_str())
+        {
             options = options.password(password);
         }
         let pool = PgPoolOptions::new()
@@ -131,7 +140,9 @@ impl Store {
             .connect_lazy_with(options.clone());
         let max_connections = config.max_connections;
         let changed = watch::Sender::new(0);
-        Ok(Self { inner: Arc::new(Inner { service, schema, pool, options, max_connections, changed }) })
+        Ok(Self {
+            inner: Arc::new(Inner { service, schema, pool, options, max_connections, changed }),
+        })
     }
 
     /// Opens a transaction, its scope set in the same round trip. Dropping it rolls back.
@@ -148,11 +159,14 @@ impl Store {
         let mut stale = 0;
         loop {
             match inner.pool.begin_with(AssertSqlSafe(statement.clone())).await {
-                Ok(transaction) => return Ok(Tx { transaction, changed: inner.changed.clone(), span }),
+                Ok(transaction) => {
+                    return Ok(Tx { transaction, changed: inner.changed.clone(), span });
+                }
                 // Connections are not tested when taken; after a restart of the database each fails once, here.
                 Err(sqlx::Error::Io(_)) if stale < inner.max_connections => stale += 1,
                 Err(sqlx::Error::Database(err))
-                    if stale < inner.max_connections && err.code().is_some_and(|code| unavailable_code(&code)) =>
+                    if stale < inner.max_connections
+                        && err.code().is_some_and(|code| unavailable_code(&code)) =>
                 {
                     stale += 1;
                 }
@@ -184,7 +198,9 @@ impl Store {
         let idle_timeout = format!("{}ms", idle_timeout.as_millis());
         let options = self.inner.options.clone().options([("idle_session_timeout", idle_timeout)]);
         let connecting = PgConnection::connect_with(&options);
-        let conn = tokio::time::timeout(ACQUIRE_TIMEOUT, connecting).await.map_err(|_| StoreError::Unavailable)?;
+        let conn = tokio::time::timeout(ACQUIRE_TIMEOUT, connecting)
+            .await
+            .map_err(|_| StoreError::Unavailable)?;
         Ok(conn?)
     }
 
@@ -249,7 +265,9 @@ fn begin_statement(schema: &str, scope: &Scope) -> String {
     let sites = match scope {
         Scope::System(_) => return format!("BEGIN; SET LOCAL ROLE sitepass_{schema}_system"),
         Scope::Site(site) => site.as_uuid().to_string(),
-        Scope::Sites(sites) => sites.iter().map(|site| site.as_uuid().to_string()).collect::<Vec<_>>().join(","),
+        Scope::Sites(sites) => {
+            sites.iter().map(|site| site.as_uuid().to_string()).collect::<Vec<_>>().join(",")
+        }
     };
     format!("BEGIN; SET LOCAL app.sites = '{{{sites}}}'")
 }
@@ -263,12 +281,18 @@ mod tests {
     #[test]
     fn a_scope_is_set_with_the_begin() {
         let (one, two) = (SiteId::new(), SiteId::new());
-        assert_eq!(begin_statement("ticket", &Scope::Site(one)), format!("BEGIN; SET LOCAL app.sites = '{{{one}}}'"));
+        assert_eq!(
+            begin_statement("ticket", &Scope::Site(one)),
+            format!("BEGIN; SET LOCAL app.sites = '{{{one}}}'")
+        );
         assert_eq!(
             begin_statement("ticket", &Scope::Sites(vec![one, two])),
             format!("BEGIN; SET LOCAL app.sites = '{{{one},{two}}}'")
         );
-        assert_eq!(begin_statement("ticket", &Scope::Sites(vec![])), "BEGIN; SET LOCAL app.sites = '{}'");
+        assert_eq!(
+            begin_statement("ticket", &Scope::Sites(vec![])),
+            "BEGIN; SET LOCAL app.sites = '{}'"
+        );
         assert_eq!(
             begin_statement("access_grant", &Scope::System("relay")),
             "BEGIN; SET LOCAL ROLE sitepass_access_grant_system"

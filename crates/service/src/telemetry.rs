@@ -49,7 +49,10 @@ impl Telemetry {
         }
         let provider = provider.build();
         let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("sitepass"));
-        let logs = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+        let logs = tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(std::io::stderr);
         tracing_subscriber::registry()
             .with(EnvFilter::new(filter))
             .with(traces)
@@ -72,7 +75,9 @@ pub fn current_traceparent() -> Option<String> {
     let context = Span::current().context();
     let span = context.span();
     let span = span.span_context();
-    span.is_valid().then(|| format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
+    span.is_valid().then(|| {
+        format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8())
+    })
 }
 
 /// The current trace id, for people who report a problem.

@@ -35,6 +35,10 @@ impl Error {
 
     /// A call that never reached the platform may be repeated; one that may have must not.
     pub(crate) fn not_sent_twice(err: &reqwest::Error) -> Self {
-        if err.is_connect() || err.is_builder() { Self::Retry { errcode: None } } else { Self::Unknown }
+        if err.is_connect() || err.is_builder() {
+            Self::Retry { errcode: None }
+        } else {
+            Self::Unknown
+        }
     }
 }

@@ -33,8 +33,12 @@ pub enum FaceOutcome {
 /// Proves to the platform that both calls mean the same person: sha256 over base64 of type, name and number.
 pub fn cert_hash(name: &str, id_no: &str) -> String {
     let encode = |text: &str| STANDARD.encode(text);
-    let text =
-        format!("cert_type={}&cert_name={}&cert_no={}", encode("IDENTITY_CARD"), encode(name), encode(id_no));
+    let text = format!(
+        "cert_type={}&cert_name={}&cert_no={}",
+        encode("IDENTITY_CARD"),
+        encode(name),
+        encode(id_no)
+    );
     hex::encode(Sha256::digest(text))
 }
 
@@ -59,7 +63,10 @@ impl Client {
             "openid": openid,
         });
         let answer: Answer = self.call("/cityservice/face/identify/getverifyid", &body).await?;
-        Ok(FaceStarted { verify_id: answer.verify_id, expires_in: Duration::from_secs(answer.expires_in) })
+        Ok(FaceStarted {
+            verify_id: answer.verify_id,
+            expires_in: Duration::from_secs(answer.expires_in),
+        })
     }
 
     /// Asks what became of it: `/cityservice/face/identify/queryverifyinfo`. May be asked again.
@@ -81,7 +88,8 @@ impl Client {
             "cert_hash": cert_hash(name, id_no),
             "openid": openid,
         });
-        let answer: Result<Answer, Error> = self.call("/cityservice/face/identify/queryverifyinfo", &body).await;
+        let answer: Result<Answer, Error> =
+            self.call("/cityservice/face/identify/queryverifyinfo", &body).await;
         let verify_ret = match answer {
             Ok(answer) => answer.verify_ret,
             Err(Error::Refused { errcode: NOT_FINISHED }) => None,
@@ -90,7 +98,9 @@ impl Client {
         Ok(match verify_ret {
             Some(10000) => FaceOutcome::Passed,
             // Cancelled, no network, no permission, timed out: the face-check documentation's table.
-            Some(ret @ (90002..=90010 | 90012 | 90017 | 90106 | 90107)) => FaceOutcome::Cancelled(ret),
+            Some(ret @ (90002..=90010 | 90012 | 90017 | 90106 | 90107)) => {
+                FaceOutcome::Cancelled(ret)
+            }
             Some(ret) => FaceOutcome::Failed(ret),
             None => FaceOutcome::Pending,
         })

@@ -50,7 +50,9 @@ pub struct SubscribeMessage {
 
 impl fmt::Debug for SubscribeMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SubscribeMessage").field("template_id", &self.template_id).finish_non_exhaustive()
+        f.debug_struct("SubscribeMessage")
+            .field("template_id", &self.template_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,7 +81,13 @@ impl Client {
             ("js_code", code),
             ("grant_type", "authorization_code"),
         ];
-        let response = self.http.get(&url).query(&query).send().await.map_err(|err| Error::not_sent_twice(&err))?;
+        let response = self
+            .http
+            .get(&url)
+            .query(&query)
+            .send()
+            .await
+            .map_err(|err| Error::not_sent_twice(&err))?;
         read(response).await
     }
 
@@ -94,7 +102,8 @@ impl Client {
         struct PhoneInfo {
             pure_phone_number: String,
         }
-        let answer: Answer = self.call("/wxa/business/getuserphonenumber", &json!({ "code": code })).await?;
+        let answer: Answer =
+            self.call("/wxa/business/getuserphonenumber", &json!({ "code": code })).await?;
         Ok(answer.phone_info.pure_phone_number)
     }
 
@@ -105,8 +114,11 @@ impl Client {
         struct Answer {
             msgid: u64,
         }
-        let data: serde_json::Map<String, Value> =
-            message.data.iter().map(|(key, value)| (key.clone(), json!({ "value": value }))).collect();
+        let data: serde_json::Map<String, Value> = message
+            .data
+            .iter()
+            .map(|(key, value)| (key.clone(), json!({ "value": value })))
+            .collect();
         let body = json!({
             "touser": message.openid,
             "template_id": message.template_id,
@@ -129,7 +141,12 @@ impl Client {
         }
     }
 
-    async fn post<T: DeserializeOwned>(&self, path: &str, token: &str, body: &Value) -> Result<T, Error> {
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> Result<T, Error> {
         let url = format!("{}{path}", self.config.url);
         let request = self.http.post(&url).query(&[("access_token", token)]).json(body);
         read(request.send().await.map_err(|err| Error::not_sent_twice(&err))?).await

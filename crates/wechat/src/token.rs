@@ -38,13 +38,19 @@ struct Answer {
 }
 
 impl Tokens {
-    pub(crate) fn new(config: Arc<Config>, http: service::http::Client, system: SystemClock) -> Self {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        http: service::http::Client,
+        system: SystemClock,
+    ) -> Self {
         Self { config, http, system, cached: Arc::default() }
     }
 
     pub(crate) async fn current(&self) -> Result<String, Error> {
         let mut cached = self.cached.lock().await;
-        if let Some(cached) = cached.as_ref().filter(|cached| self.system.now() < cached.fresh_until) {
+        if let Some(cached) =
+            cached.as_ref().filter(|cached| self.system.now() < cached.fresh_until)
+        {
             return Ok(cached.token.clone());
         }
         self.fetch(&mut cached, false).await

@@ -1,4 +1,5 @@
 //! The shared access token against a platform that forgets it.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,7 +42,8 @@ async fn start(platform: Arc<Platform>) -> Client {
         .with_state(platform);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    service::Tasks::new().spawn("platform", async move { axum::serve(listener, router).await.unwrap() });
+    service::Tasks::new()
+        .spawn("platform", async move { axum::serve(listener, router).await.unwrap() });
     let http = service::http::Client::new(Duration::from_secs(5)).unwrap();
     let secret = Secret::new(b"secret");
     Client::new(Config { url, appid: "wx-test".to_owned(), secret }, http, SystemClock::system())
@@ -67,8 +69,11 @@ async fn many_callers_share_one_token() {
 }
 
 async fn futures_join(client: &Client, message: &SubscribeMessage) -> Vec<Result<u64, Error>> {
-    let (one, two, three) =
-        tokio::join!(client.subscribe_send(message), client.subscribe_send(message), client.subscribe_send(message));
+    let (one, two, three) = tokio::join!(
+        client.subscribe_send(message),
+        client.subscribe_send(message),
+        client.subscribe_send(message)
+    );
     vec![one, two, three]
 }
 
@@ -83,7 +88,11 @@ async fn a_forgotten_token_is_replaced_once_and_the_call_repeated() {
 
     platform.forgotten.store(u32::MAX, Ordering::SeqCst);
     assert_eq!(client.subscribe_send(&message()).await, Err(Error::BadToken));
-    assert_eq!(platform.tokens.load(Ordering::SeqCst), 3, "a second refusal is not answered with a third token");
+    assert_eq!(
+        platform.tokens.load(Ordering::SeqCst),
+        3,
+        "a second refusal is not answered with a third token"
+    );
 }
 
 #[tokio::test]
@@ -92,8 +101,11 @@ async fn a_platform_that_is_not_there_may_be_asked_again() {
     drop(start(platform).await);
     let http = service::http::Client::new(Duration::from_secs(2)).unwrap();
     // Port 1 on loopback refuses connections.
-    let config =
-        Config { url: "http://127.0.0.1:1".to_owned(), appid: "wx-test".to_owned(), secret: Secret::new(b"s") };
+    let config = Config {
+        url: "http://127.0.0.1:1".to_owned(),
+        appid: "wx-test".to_owned(),
+        secret: Secret::new(b"s"),
+    };
     let client = Client::new(config, http, SystemClock::system());
     assert_eq!(client.subscribe_send(&message()).await, Err(Error::Retry { errcode: None }));
 }

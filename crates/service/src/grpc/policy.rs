@@ -39,7 +39,9 @@ impl Access {
 
     fn admits(self, caller: &Caller) -> bool {
         match self {
-            Self::Permission(permission) => matches!(caller.subject, Subject::Account(_)) && caller.may(permission),
+            Self::Permission(permission) => {
+                matches!(caller.subject, Subject::Account(_)) && caller.may(permission)
+            }
             Self::Account => matches!(caller.subject, Subject::Account(_)),
             Self::Worker => matches!(caller.subject, Subject::Worker(_)),
             Self::Device => matches!(caller.subject, Subject::Device(_)),

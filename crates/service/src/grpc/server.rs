@@ -21,26 +21,38 @@ use crate::shell::Shell;
 use crate::telemetry;
 
 /// The longest a call may take, whatever its caller asks for.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The full method path of a call, `/package.Service/Method`; put into its extensions by the layer.
 #[derive(Debug, Clone)]
 pub struct Method(pub String);
 
 /// A server as a plain service: within the process, and behind the listener.
-pub(crate) type Layered = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
+pub(crate) type Layered =
+    BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Infallible>;
 
 /// The verified caller of a request that passed the layer.
 pub fn caller<M>(request: &Request<M>) -> Result<Caller, Status> {
-    request.extensions().get::<Caller>().cloned().ok_or_else(|| Refusal::new(ErrorCode::NotSignedIn).into())
+    request
+        .extensions()
+        .get::<Caller>()
+        .cloned()
+        .ok_or_else(|| Refusal::new(ErrorCode::NotSignedIn).into())
 }
 
 /// Offers `routes` to this process and, when `listener` is given, to others.
-pub fn serve(shell: &Shell, service: &'static str, routes: Routes, policy: Policy, listener: Option<TcpListener>) {
+pub fn serve(
+    shell: &Shell,
+    service: &'static str,
+    routes: Routes,
+    policy: Policy,
+    listener: Option<TcpListener>,
+) {
     let layered = layered(shell, service, routes, policy);
     shell.peers.provide(service, layered.clone());
     if let Some(listener) = listener {
-        let ours = layered.map_request(|request: http::Request<axum::body::Body>| request.map(Body::new));
+        let ours =
+            layered.map_request(|request: http::Request<axum::body::Body>| request.map(Body::new));
         // The standard health service answers SERVING for as long as the listener lives; readiness is the admin port's.
         let (_, health) = tonic_health::server::health_reporter();
         let routes = Routes::from(Routes::new(health).into_axum_router().fallback_service(ours));
@@ -90,7 +102,9 @@ async fn guarded(
     let limit = deadline(request.headers()).unwrap_or(LONGEST).min(LONGEST);
     let work = async {
         let request = admit(shell, policy, &method, request)?;
-        let answered = tokio::time::timeout(limit, AssertUnwindSafe(answer(routes, request)).catch_unwind()).await;
+        let answered =
+            tokio::time::timeout(limit, AssertUnwindSafe(answer(routes, request)).catch_unwind())
+                .await;
         match answered {
             Err(_) => Err(Refusal::new(ErrorCode::Timeout)),
             Ok(Ok(response)) => Ok(response),
@@ -100,11 +114,15 @@ async fn guarded(
             }
         }
     };
-    let response = work.instrument(span.clone()).await.unwrap_or_else(|refusal| Status::from(refusal).into_http());
+    let response = work
+        .instrument(span.clone())
+        .await
+        .unwrap_or_else(|refusal| Status::from(refusal).into_http());
     let code = Status::from_header_map(response.headers()).map_or(0, |status| status.code() as i32);
     span.record("rpc.grpc.status_code", code);
     let labels = [("method", method), ("code", code.to_string())];
-    metrics::histogram!("sitepass_rpc_duration_seconds", &labels).record(started.elapsed().as_secs_f64());
+    metrics::histogram!("sitepass_rpc_duration_seconds", &labels)
+        .record(started.elapsed().as_secs_f64());
     response
 }
 
@@ -124,9 +142,12 @@ fn admit(
 ) -> Result<http::Request<Body>, Refusal> {
     let access = policy.iter().find(|(path, _)| *path == method).map(|(_, access)| *access);
     let Some(access) = access else { return Err(Refusal::new(ErrorCode::PermissionDenied)) };
-    let token = header(request.headers(), CALLER).ok_or_else(|| Refusal::new(ErrorCode::NotSignedIn))?;
-    let caller =
-        shell.keys.verify(token, shell.system.now()).map_err(|_| Refusal::new(ErrorCode::NotSignedIn))?;
+    let token =
+        header(request.headers(), CALLER).ok_or_else(|| Refusal::new(ErrorCode::NotSignedIn))?;
+    let caller = shell
+        .keys
+        .verify(token, shell.system.now())
+        .map_err(|_| Refusal::new(ErrorCode::NotSignedIn))?;
     access.check(&caller)?;
     let (mut parts, body) = request.into_parts();
     parts.extensions = http::Extensions::new();

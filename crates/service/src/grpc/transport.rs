@@ -1,13 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::sync::watch;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt, service_fn};
 use tracing::Instrument;
@@ -49,8 +48,13 @@ impl Peers {
                 .keep_alive_timeout(Duration::from_secs(5));
             channels.insert(service.clone(), endpoint.connect_lazy());
         }
-        let local = local.iter().map(|service| (service.clone(), watch::Sender::new(None))).collect();
-        Ok(Self { local: Arc::new(Mutex::new(local)), channels: Arc::new(channels), all_local: false })
+        let local =
+            local.iter().map(|service| (service.clone(), watch::Sender::new(None))).collect();
+        Ok(Self {
+            local: Arc::new(Mutex::new(local)),
+            channels: Arc::new(channels),
+            all_local: false,
+        })
     }
 
     /// Every service is in this process, now or soon.
@@ -79,11 +83,16 @@ impl Peers {
         if let Some(sender) = local.get(service) {
             return Some(sender.clone());
         }
-        (providing || self.all_local)
-            .then(|| local.entry(service.to_owned()).or_insert_with(|| watch::Sender::new(None)).clone())
+        (providing || self.all_local).then(|| {
+            local.entry(service.to_owned()).or_insert_with(|| watch::Sender::new(None)).clone()
+        })
     }
 
-    async fn call(&self, service: &'static str, mut request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
+    async fn call(
+        &self,
+        service: &'static str,
+        mut request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, Status> {
         let method = request.uri().path().to_owned();
         let span = tracing::info_span!(
             "call",
@@ -97,7 +106,9 @@ impl Peers {
             limit
         } else {
             let milliseconds = HeaderValue::from_str(&format!("{}m", DEFAULT_DEADLINE.as_millis()));
-            request.headers_mut().insert("grpc-timeout", milliseconds.map_err(|_| Status::internal("deadline"))?);
+            request
+                .headers_mut()
+                .insert("grpc-timeout", milliseconds.map_err(|_| Status::internal("deadline"))?);
             DEFAULT_DEADLINE
         };
         let work = async {
@@ -110,13 +121,13 @@ impl Peers {
                 return remote(channel.clone(), service, request).await;
             }
             match self.local(service).await {
-                Some(server) => infallible(server.oneshot(request).await),
+                Some(server) => server.oneshot(request).await.map_err(|never| match never {}),
                 None => Err(unavailable(service)),
             }
         };
         match tokio::time::timeout(limit, work.instrument(span)).await {
             Ok(answer) => answer,
-            Err(_) => Err(Refusal::new(ErrorCode::Timeout).data("upstream", service).into()),
+            Err(_) => Err(late(service)),
         }
     }
 
@@ -133,16 +144,17 @@ async fn remote(
     request: http::Request<Body>,
 ) -> Result<http::Response<Body>, Status> {
     let ready = channel.ready().await.map_err(|_| unavailable(service))?;
-    ready.call(request).await.map_err(|_| unavailable(service))
+    ready.call(request).await.map_err(|err| match Status::from_error(Box::new(err)).code() {
+        // The channel keeps the deadline too, and may be the first to notice.
+        Code::Cancelled | Code::DeadlineExceeded => late(service),
+        _ => unavailable(service),
+    })
+}
+
+fn late(service: &str) -> Status {
+    Refusal::new(ErrorCode::Timeout).data("upstream", service).into()
 }
 
 fn unavailable(service: &str) -> Status {
     Refusal::new(ErrorCode::UpstreamUnavailable).data("upstream", service).into()
-}
-
-fn infallible<T>(answer: Result<T, Infallible>) -> Result<T, Status> {
-    match answer {
-        Ok(answer) => Ok(answer),
-        Err(never) => match never {},
-    }
 }
