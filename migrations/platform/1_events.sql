@@ -47,6 +47,8 @@ CREATE TABLE parked_events (
     error text NOT NULL,
     attempts integer NOT NULL,
     parked_at timestamptz NOT NULL,
+    -- Set by a person; its consumer then tries once more.
+    asked_back_at timestamptz,
     PRIMARY KEY (consumer, event_id)
 );
 SELECT protect_global('parked_events');

@@ -1,0 +1,110 @@
+//! Takes deliveries in: one durable pull consumer a handler, each event's effect once.
+
+mod follow;
+mod take;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use service::{Shell, Store, Tx};
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::Bus;
+use crate::delivery::{Delivery, Failure};
+use crate::halt::Halt;
+
+pub(crate) use take::take_parked;
+pub use take::{Outcome, deliver};
+
+/// One subscription of a service.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// `<service>--<what it does>`: the name of the durable consumer and of its inbox. Never changes.
+    fn durable(&self) -> &'static str;
+
+    /// The context whose stream it reads: `access_grant`.
+    fn context(&self) -> &'static str;
+
+    /// The events it takes; empty for all of the stream.
+    fn events(&self) -> &'static [&'static str];
+
+    /// Writes the event's effect in `tx`, whose scope is the event's site, or the system where it has none. Commits
+    /// nothing itself and talks to nobody but its own database. Not called again for an event whose effect is
+    /// committed; deliveries may come late and out of order.
+    async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure>;
+}
+
+/// Starts taking events in. Runs until shutdown and finishes the event in hand; waits for a stream that its owner
+/// has not made yet. Replicas share the work.
+pub fn run<H: Handler>(shell: &Shell, store: &Store, handler: H) {
+    let name = handler.durable();
+    let consumer = Consumer::new(Bus::from(shell), store.clone(), handler);
+    let stop = shell.tasks.token();
+    shell.tasks.spawn(name, async move { consumer.run(stop).await });
+}
+
+/// How long and how often a failing event is tried, and how deliveries are waited for.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// Before the second attempt, the third and so on; when they are used up the event is parked.
+    pub delays: Vec<Duration>,
+    /// A delivery that is neither acknowledged nor refused for so long is made again.
+    pub ack_wait: Duration,
+    /// Between signs of life of the broker; two missing ones make the loop look for its consumer.
+    pub heartbeat: Duration,
+    /// Between looks for parked events that were asked back, and for the lag.
+    pub idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            delays: [1, 5, 30, 120, 600].map(Duration::from_secs).to_vec(),
+            ack_wait: Duration::from_secs(20),
+            heartbeat: Duration::from_secs(1),
+            idle: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Patience {
+    /// The wait before the next attempt; `None` when there is none.
+    pub(crate) fn after(&self, attempt: u32) -> Option<Duration> {
+        let index = usize::try_from(attempt.saturating_sub(1)).ok()?;
+        self.delays.get(index).copied()
+    }
+}
+
+/// One handler's loop.
+#[derive(Debug)]
+pub struct Consumer<H> {
+    bus: Bus,
+    store: Store,
+    handler: H,
+    patience: Patience,
+    halt: Option<Halt>,
+}
+
+impl<H: Handler> Consumer<H> {
+    pub fn new(bus: Bus, store: Store, handler: H) -> Self {
+        Self { bus, store, handler, patience: Patience::default(), halt: None }
+    }
+
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// For tests: holds this loop at a marked point.
+    #[must_use]
+    pub fn halted(mut self, halt: Halt) -> Self {
+        self.halt = Some(halt);
+        self
+    }
+
+    /// Runs until `stop`. Dropping it is as good as killing it: nothing is lost or done twice.
+    pub async fn run(self, stop: CancellationToken) {
+        follow::follow(&self, &stop).await;
+    }
+}

@@ -1,0 +1,93 @@
+use chrono::{DateTime, Utc};
+use prost::Message;
+use proto::Event;
+use proto::common::v1::EventEnvelope;
+use service::StoreError;
+use types::{EventId, SiteId};
+
+/// One event as a handler gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub id: EventId,
+    /// `TicketPublished`
+    pub name: String,
+    /// The context that published it.
+    pub context: String,
+    pub site: Option<SiteId>,
+    /// The aggregate it is about.
+    pub subject_id: String,
+    /// The aggregate's version after the fact. A handler keeps the newest.
+    pub version: u64,
+    /// When it became true, site time.
+    pub at: DateTime<Utc>,
+    /// The fact itself; see [`Delivery::decode`].
+    pub data: Vec<u8>,
+    /// From 1; grows with each delivery to the same consumer.
+    pub attempt: u32,
+}
+
+impl Delivery {
+    /// The fact as its message. What cannot be read is for a person to look at.
+    pub fn decode<M: Message + Default>(&self) -> Result<M, Failure> {
+        M::decode(self.data.as_slice())
+            .map_err(|err| Failure::Park(format!("{} cannot be read: {err}", self.name)))
+    }
+
+    /// Whether this is the event `E`.
+    pub fn is<E: Event>(&self) -> bool {
+        self.context == E::CONTEXT && self.name == E::NAME
+    }
+
+    /// Reads an envelope; says what is wrong with one that cannot be read.
+    pub(crate) fn read(payload: &[u8], attempt: u32) -> Result<Self, String> {
+        let envelope = EventEnvelope::decode(payload).map_err(|err| err.to_string())?;
+        let mut kind = envelope.r#type.split('.').skip(1);
+        let (Some(context), Some("v1"), Some(name), None) =
+            (kind.next(), kind.next(), kind.next(), kind.next())
+        else {
+            return Err(format!("unknown type {:?}", envelope.r#type));
+        };
+        let site = match envelope.site_id.as_str() {
+            "" => None,
+            site => Some(site.parse().map_err(|_| "the site is no identifier".to_owned())?),
+        };
+        Ok(Self {
+            id: envelope.id.parse().map_err(|_| "the id is no identifier".to_owned())?,
+            name: name.to_owned(),
+            context: context.to_owned(),
+            site,
+            subject_id: envelope.subject,
+            version: envelope.version,
+            at: proto::instant(envelope.time.as_ref()).ok_or("the time is missing")?,
+            data: envelope.data,
+            attempt,
+        })
+    }
+}
+
+/// Why a handler did not take an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Again later; parked once the last attempt failed too.
+    #[error("to be retried: {0}")]
+    Retry(String),
+    /// Never again by itself: a person has to look.
+    #[error("to be parked: {0}")]
+    Park(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(err: StoreError) -> Self {
+        match &err {
+            StoreError::Corrupt { .. } => Self::Park(err.to_string()),
+            StoreError::Database(cause) => Self::Retry(format!("{err}: {cause}")),
+            StoreError::Conflict | StoreError::Unavailable => Self::Retry(err.to_string()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(err: sqlx::Error) -> Self {
+        StoreError::from(err).into()
+    }
+}

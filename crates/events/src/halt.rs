@@ -1,0 +1,52 @@
+//! Marked points where a test may hold a loop: to kill it there, or to let it go on much later.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// A point a loop passes again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// The relay has read unsent rows and published none of them.
+    BeforePublish,
+    /// The broker has confirmed a batch, no row is marked.
+    BeforeMark,
+    /// The effect is committed, the message not acknowledged.
+    BeforeAck,
+}
+
+/// Holds a loop at one point. Clones are the same hold.
+#[derive(Debug, Clone)]
+pub struct Halt {
+    point: Point,
+    reached: Arc<watch::Sender<u32>>,
+    open: Arc<watch::Sender<bool>>,
+}
+
+impl Halt {
+    /// A hold at `point`, closed from the start.
+    pub fn at(point: Point) -> Self {
+        Self {
+            point,
+            reached: Arc::new(watch::Sender::new(0)),
+            open: Arc::new(watch::Sender::new(false)),
+        }
+    }
+
+    /// Waits until a loop stands at the point.
+    pub async fn reached(&self) {
+        // The sender lives as long as this value, so the channel cannot close.
+        self.reached.subscribe().wait_for(|times| *times > 0).await.ok();
+    }
+
+    /// Lets the loop that is held go on, and every later one pass.
+    pub fn release(&self) {
+        self.open.send_replace(true);
+    }
+
+    pub(crate) async fn pass(halt: Option<&Self>, point: Point) {
+        let Some(halt) = halt.filter(|halt| halt.point == point) else { return };
+        halt.reached.send_modify(|times| *times += 1);
+        halt.open.subscribe().wait_for(|open| *open).await.ok();
+    }
+}

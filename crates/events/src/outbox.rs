@@ -1,0 +1,133 @@
+//! Writing facts beside the change they tell of.
+
+use chrono::{DateTime, Utc};
+use prost::Message;
+use proto::Event;
+use proto::common::v1::{CommandAudited, EventEnvelope};
+use service::{StoreError, Tx, telemetry};
+use types::{EventId, SiteId, SystemClock};
+
+/// The largest event that may be enqueued: the broker refuses above 1 MiB, and what it refuses would hold up
+/// everything behind it.
+pub const MAX_EVENT_BYTES: usize = 900 * 1024;
+
+/// Writes a fact that became true at `at` (site time) in the caller's transaction. Call it after the aggregate's
+/// row was written: its lock is what keeps the facts of one aggregate in order. Twice writes two facts.
+pub async fn enqueue<E: Event>(
+    tx: &mut Tx,
+    event: &E,
+    at: DateTime<Utc>,
+) -> Result<EventId, StoreError> {
+    let site = event.site_id().unwrap_or_default();
+    let fact = Fact {
+        context: E::CONTEXT,
+        name: E::NAME,
+        subject: event.subject_id(),
+        site,
+        version: event.version(),
+        data: event.encode_to_vec(),
+    };
+    fact.write(tx, at).await
+}
+
+/// Who did what to what, and why; before and after never hold personal data.
+#[derive(Debug, Clone)]
+pub struct AuditFact<'a> {
+    /// The context whose command it was: `access_grant`.
+    pub context: &'a str,
+    pub caller: &'a auth::Caller,
+    /// `ticket.publish`
+    pub action: &'a str,
+    pub target_type: &'a str,
+    pub target_id: String,
+    pub site: Option<SiteId>,
+    pub before: Option<serde_json::Value>,
+    pub after: Option<serde_json::Value>,
+    pub reason: Option<&'a str>,
+    /// Site time.
+    pub at: DateTime<Utc>,
+}
+
+/// Writes a command's record in the command's own transaction, through the same outbox as its facts.
+pub async fn audit(tx: &mut Tx, fact: AuditFact<'_>) -> Result<EventId, StoreError> {
+    let json =
+        |value: Option<serde_json::Value>| value.map(|value| value.to_string()).unwrap_or_default();
+    let site = fact.site.map(|site| site.to_string()).unwrap_or_default();
+    let message = CommandAudited {
+        actor: fact.caller.subject.to_string(),
+        role: fact.caller.role.map(|role| role.as_str().to_owned()).unwrap_or_default(),
+        action: fact.action.to_owned(),
+        target_type: fact.target_type.to_owned(),
+        target_id: fact.target_id.clone(),
+        site_id: site.clone(),
+        before: json(fact.before),
+        after: json(fact.after),
+        reason: fact.reason.unwrap_or_default().to_owned(),
+        address: fact.caller.address.clone().unwrap_or_default(),
+        request_id: fact.caller.on_behalf_request.clone().unwrap_or_default(),
+        at: Some(proto::timestamp(fact.at)),
+    };
+    let data = message.encode_to_vec();
+    let fact_at = fact.at;
+    let fact = Fact {
+        context: fact.context,
+        name: "CommandAudited",
+        subject: fact.target_id,
+        site,
+        version: 0,
+        data,
+    };
+    fact.write(tx, fact_at).await
+}
+
+/// A fact and what its envelope says of it; `site` is empty where none applies.
+pub(crate) struct Fact<'a> {
+    pub(crate) context: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) subject: String,
+    pub(crate) site: String,
+    pub(crate) version: u64,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Fact<'_> {
+    pub(crate) fn envelope(self, id: EventId, at: DateTime<Utc>) -> EventEnvelope {
+        let Fact { context, name, subject, site, version, data } = self;
+        EventEnvelope {
+            id: id.to_string(),
+            source: format!("/sitepass/{context}"),
+            r#type: format!("sitepass.{context}.v1.{name}"),
+            subject,
+            time: Some(proto::timestamp(at)),
+            site_id: site,
+            version,
+            data,
+        }
+    }
+
+    async fn write(self, tx: &mut Tx, at: DateTime<Utc>) -> Result<EventId, StoreError> {
+        let id = EventId::new();
+        let (context, name) = (self.context.to_owned(), self.name.to_owned());
+        let site = if self.site.is_empty() { "-".to_owned() } else { self.site.clone() };
+        let payload = self.envelope(id, at).encode_to_vec();
+        if payload.len() > MAX_EVENT_BYTES {
+            let problem =
+                format!("{name} is {} bytes, {MAX_EVENT_BYTES} may be sent", payload.len());
+            return Err(StoreError::Database(sqlx::Error::Encode(problem.into())));
+        }
+        sqlx::query(
+            "INSERT INTO outbox (event_id, context, name, site, payload, traceparent, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(id.as_uuid())
+        .bind(context)
+        .bind(name)
+        .bind(site)
+        .bind(payload)
+        .bind(telemetry::current_traceparent())
+        .bind(SystemClock::system().now())
+        .execute(&mut **tx)
+        .await?;
+        Ok(id)
+    }
+}
