@@ -136,11 +136,11 @@ fn evaluate(facts: &Facts, times: Times, controller_works: bool) -> Evaluation<'
         }
     }
 
-    if let Some(ticket) = well.first() {
+    if !well.is_empty() {
         return if failing.is_empty() {
             Evaluation::Well(well)
         } else {
-            Evaluation::Failing { failing, answers: Some(ticket.id) }
+            Evaluation::Failing { failing, answers: ids(&well).first().copied() }
         };
     }
     let answers = if let Some((of_ticket, id)) = best {
