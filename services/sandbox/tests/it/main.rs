@@ -1,5 +1,6 @@
 //! The stand-ins over a real listener on port 0, as our services and the demo call them.
 
+mod client;
 mod door;
 mod face;
 mod faults;
