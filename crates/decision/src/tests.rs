@@ -1,8 +1,10 @@
 //! Setup shared by the tests: a worker who may pass, from which each test takes something away.
 
+mod ahead;
 mod explanations;
 mod properties;
 mod rules;
+mod several;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use types::{AreaId, DailyTicketId, InstantWindow, SiteId, SiteZone, TimeWindow, WorkerId};

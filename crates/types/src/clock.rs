@@ -183,3 +183,112 @@ impl SystemClock {
         *at = at.checked_add_signed(by).unwrap_or(*at);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{SiteClock, SystemClock};
+    use chrono::{DateTime, TimeDelta, Utc};
+    use std::time::Duration;
+
+    fn morning() -> DateTime<Utc> {
+        "2026-03-02T06:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told_and_for_all_its_clones() {
+        let clock = SiteClock::manual(morning());
+        let clone = clock.clone();
+        assert_eq!(clone.now(), morning());
+        clock.advance(TimeDelta::minutes(5));
+        assert_eq!(clone.now(), morning() + TimeDelta::minutes(5));
+        clock.advance(TimeDelta::minutes(-5));
+        assert_eq!(clone.now(), morning());
+    }
+
+    #[test]
+    fn each_change_moves_the_revision_and_reading_does_not() {
+        let clock = SiteClock::manual(morning());
+        assert_eq!((clock.revision(), clock.now(), clock.revision()), (0, morning(), 0));
+        clock.set(morning(), 0.0);
+        clock.advance(TimeDelta::zero());
+        assert_eq!(clock.revision(), 2);
+    }
+
+    #[test]
+    fn a_sped_up_clock_runs_ahead_of_the_machine() {
+        let clock = SiteClock::system();
+        clock.set(morning(), SiteClock::MAX_SPEED);
+        // At 10,000 times the pace even a few hundred nanoseconds are milliseconds; it never runs back.
+        let first = clock.now();
+        let second = std::iter::repeat_with(|| clock.now()).find(|now| *now > first).unwrap();
+        assert!(morning() <= first && first < second);
+        assert!((clock.speed() - SiteClock::MAX_SPEED).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn advancing_a_running_clock_keeps_its_pace() {
+        let clock = SiteClock::system();
+        let before = clock.now();
+        clock.advance(TimeDelta::hours(1));
+        assert!(clock.now() >= before + TimeDelta::hours(1));
+        assert!((clock.speed() - 1.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_speed_that_is_none_is_brought_to_one_that_is() {
+        let clock = SiteClock::manual(morning());
+        for (given, taken) in [
+            (f64::NAN, 0.0),
+            (-1.0, 0.0),
+            (f64::NEG_INFINITY, 0.0),
+            (f64::INFINITY, SiteClock::MAX_SPEED),
+        ] {
+            assert!(!SiteClock::allows_speed(given));
+            clock.set(morning(), given);
+            assert!((clock.speed() - taken).abs() < f64::EPSILON, "{given}");
+        }
+        assert!(SiteClock::allows_speed(0.0) && SiteClock::allows_speed(720.0));
+    }
+
+    #[test]
+    fn site_spans_shrink_by_the_speed() {
+        let clock = SiteClock::system();
+        assert_eq!(clock.to_real(TimeDelta::minutes(1)), Duration::from_mins(1));
+        clock.set(morning(), 120.0);
+        assert_eq!(clock.to_real(TimeDelta::minutes(1)), Duration::from_millis(500));
+        assert_eq!(clock.to_real(TimeDelta::minutes(-1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_wait_on_a_clock_that_stands_still_never_ends_unless_it_is_over_already() {
+        let clock = SiteClock::manual(morning());
+        assert_eq!(clock.to_real(TimeDelta::nanoseconds(1)), Duration::MAX);
+        assert_eq!(clock.to_real(TimeDelta::zero()), Duration::ZERO);
+    }
+
+    #[test]
+    fn times_are_cut_to_what_the_database_keeps() {
+        let odd = morning() + TimeDelta::nanoseconds(1_234_567);
+        let kept = morning() + TimeDelta::microseconds(1_234);
+        assert_eq!(SiteClock::manual(odd).now(), kept);
+        assert_eq!(SystemClock::manual(odd).now(), kept);
+        assert_eq!(SiteClock::system().now().timestamp_subsec_nanos() % 1_000, 0);
+        assert_eq!(SystemClock::system().now().timestamp_subsec_nanos() % 1_000, 0);
+    }
+
+    #[test]
+    fn a_manual_system_clock_is_advanced_for_all_its_clones() {
+        let clock = SystemClock::manual(morning());
+        let clone = clock.clone();
+        clock.advance(TimeDelta::seconds(1));
+        assert_eq!(clone.now(), morning() + TimeDelta::seconds(1));
+    }
+
+    #[test]
+    fn the_system_s_clocks_agree() {
+        let (site, system) = (SiteClock::system(), SystemClock::system());
+        let before = system.now();
+        let between = site.now();
+        assert!(before <= between && between <= system.now());
+    }
+}

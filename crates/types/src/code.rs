@@ -111,3 +111,68 @@ impl From<ErrorCode> for u32 {
         code.number()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorCode;
+    use crate::Language;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_two_codes_share_a_number_a_name_or_a_sentence() {
+        let numbers: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.number()).collect();
+        let names: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!((numbers.len(), names.len()), (ErrorCode::ALL.len(), ErrorCode::ALL.len()));
+        for language in Language::ALL {
+            let sentences: HashSet<_> =
+                ErrorCode::ALL.iter().map(|code| code.sentence(*language)).collect();
+            assert_eq!(sentences.len(), ErrorCode::ALL.len(), "{language:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_s_number_begins_with_its_http_status() {
+        for code in ErrorCode::ALL {
+            assert!((400..=599).contains(&code.http_status()), "{code}");
+            assert_eq!(u32::from(code.http_status()), code.number() / 100, "{code}");
+        }
+        assert_eq!(ErrorCode::WorkerNotFoundInRealname.http_status(), 404);
+    }
+
+    #[test]
+    fn a_code_s_name_is_its_variant_s_in_upper_case() {
+        for code in ErrorCode::ALL {
+            assert_eq!(
+                code.name().replace('_', "").to_lowercase(),
+                format!("{code:?}").to_lowercase()
+            );
+            assert!(
+                code.name().bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_table_is_the_one_of_the_api_s_description() {
+        let numbers: Vec<_> = ErrorCode::ALL.iter().map(|code| code.number()).collect();
+        let described = [
+            40001, 40002, 40012, 40013, 40014, 40015, 40101, 40102, 40103, 40104, 40105, 40301,
+            40400, 40401, 40500, 40901, 40902, 40903, 40904, 41001, 41301, 41501, 42901, 50000,
+            50301, 50302, 50401, 50701,
+        ];
+        assert_eq!(numbers, described);
+    }
+
+    #[test]
+    fn a_code_reads_back_from_its_number() {
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_number(code.number()), Some(*code));
+            let written = serde_json::to_string(code).unwrap();
+            assert_eq!(written, code.number().to_string());
+            assert_eq!(serde_json::from_str::<ErrorCode>(&written).unwrap(), *code);
+        }
+        assert_eq!(ErrorCode::from_number(0), None);
+        assert!(serde_json::from_str::<ErrorCode>("40003").is_err());
+    }
+}

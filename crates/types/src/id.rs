@@ -181,3 +181,56 @@ fn check_vendor(text: &str) -> Result<(), InvalidId> {
     let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if fits { Ok(()) } else { Err(InvalidId::NotVendorText) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AccessGroupId, DeviceId, EventId, FaceId, InvalidId, WorkerId};
+    use uuid::Uuid;
+
+    const TEXT: &str = "019576a0-1234-7abc-8def-0123456789ab";
+
+    #[test]
+    fn an_identifier_reads_back_as_it_was_written() {
+        let id: WorkerId = TEXT.parse().unwrap();
+        assert_eq!(id.to_string(), TEXT);
+        assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{TEXT}\""));
+        assert_eq!(serde_json::from_str::<WorkerId>(&format!("\"{TEXT}\"")).unwrap(), id);
+        assert_eq!(WorkerId::from(Uuid::from(id)), WorkerId::from_uuid(id.as_uuid()));
+    }
+
+    #[test]
+    fn an_identifier_has_one_spelling() {
+        for text in [
+            "",
+            "worker",
+            "019576a012347abc8def0123456789ab",
+            "{019576a0-1234-7abc-8def-0123456789ab}",
+        ] {
+            assert_eq!(text.parse::<WorkerId>(), Err(InvalidId::NotUuid), "{text}");
+        }
+    }
+
+    #[test]
+    fn drawn_identifiers_are_of_version_7_and_grow() {
+        let (first, second) = (EventId::new(), EventId::new());
+        assert_eq!(first.as_uuid().get_version_num(), 7);
+        assert!(first < second);
+    }
+
+    #[test]
+    fn a_vendor_s_identifier_is_kept_as_it_is() {
+        let id = FaceId::parse("Face-0007/a").unwrap();
+        assert_eq!((id.as_str(), id.to_string().as_str()), ("Face-0007/a", "Face-0007/a"));
+        assert_eq!(serde_json::to_string(&id).unwrap(), "\"Face-0007/a\"");
+        assert_eq!(serde_json::from_str::<FaceId>("\"Face-0007/a\"").unwrap(), id);
+    }
+
+    #[test]
+    fn a_vendor_s_identifier_has_1_to_64_visible_characters() {
+        for text in ["", "a b", "a\n", "门", "a\u{7f}", &"a".repeat(65)] {
+            assert_eq!(DeviceId::parse(text), Err(InvalidId::NotVendorText), "{text:?}");
+            assert!(serde_json::from_value::<AccessGroupId>(text.into()).is_err(), "{text:?}");
+        }
+        assert!(DeviceId::parse(&"a".repeat(64)).is_ok());
+    }
+}

@@ -41,3 +41,37 @@ impl Language {
         best.map_or(Self::default(), |(_, language)| language)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Language;
+
+    #[test]
+    fn the_most_wanted_language_we_speak_is_taken() {
+        for (header, language) in [
+            ("en", Language::En),
+            ("en-GB,en;q=0.9", Language::En),
+            ("EN-us", Language::En),
+            ("zh-CN,zh;q=0.9,en;q=0.8", Language::ZhCn),
+            ("zh;q=0.5, en;q=0.8", Language::En),
+            ("fr, en;q=0.3", Language::En),
+            ("en;q=0, zh;q=0.1", Language::ZhCn),
+        ] {
+            assert_eq!(Language::from_accept_language(header), language, "{header}");
+        }
+    }
+
+    #[test]
+    fn chinese_is_spoken_where_nothing_we_speak_is_wanted_or_the_header_is_broken() {
+        for header in ["", "*", "fr-FR", ";;q=,", "en;q=0", "en;q=much", "english"] {
+            assert_eq!(Language::from_accept_language(header), Language::ZhCn, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_language_is_written_as_its_tag() {
+        for language in Language::ALL {
+            assert_eq!(serde_json::to_value(language).unwrap(), language.as_str());
+        }
+    }
+}

@@ -134,3 +134,28 @@ impl Mend {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Mend;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_mend_is_written_as_who_and_what_and_read_back_by_what() {
+        for mend in Mend::ALL {
+            let written = serde_json::to_value(mend).unwrap();
+            assert_eq!(written, serde_json::json!({"who": mend.who, "what": mend.what}));
+            assert_eq!(serde_json::from_value::<Mend>(written).unwrap(), *mend);
+        }
+        assert!(
+            serde_json::from_value::<Mend>(serde_json::json!({"who": "Wait", "what": "pray"}))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn no_two_mends_share_a_key() {
+        let keys: HashSet<_> = Mend::ALL.iter().map(|mend| mend.what).collect();
+        assert_eq!(keys.len(), Mend::ALL.len());
+    }
+}

@@ -63,3 +63,34 @@ impl Page {
         i64::from(self.page_size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Page;
+
+    fn problem(page: Option<u32>, page_size: Option<u32>) -> String {
+        Page::parse(page, page_size).unwrap_err().field
+    }
+
+    #[test]
+    fn a_page_not_asked_for_is_the_first_of_twenty() {
+        assert_eq!(Page::parse(None, None), Ok(Page { page: 1, page_size: 20 }));
+        assert_eq!(Page::from_wire(0, 0), Ok(Page::default()));
+    }
+
+    #[test]
+    fn a_page_out_of_range_is_named() {
+        assert_eq!(problem(Some(0), None), "page");
+        assert_eq!(problem(None, Some(0)), "page_size");
+        assert_eq!(problem(None, Some(201)), "page_size");
+        assert!(Page::parse(Some(u32::MAX), Some(200)).is_ok());
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_a_gap() {
+        let second = Page::parse(Some(2), Some(50)).unwrap();
+        assert_eq!((second.offset(), second.limit()), (50, 50));
+        let last = Page::parse(Some(u32::MAX), Some(200)).unwrap();
+        assert_eq!(last.offset(), 858_993_458_800);
+    }
+}

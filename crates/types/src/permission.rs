@@ -214,3 +214,55 @@ impl FromStr for Role {
         Self::ALL.iter().copied().find(|role| role.as_str() == text).ok_or(UnknownRole)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Permission, Role, UnknownPermission, UnknownRole};
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_permission_reads_back_as_it_was_written_and_no_two_are_written_alike() {
+        let names: HashSet<_> =
+            Permission::ALL.iter().map(|permission| permission.as_str()).collect();
+        assert_eq!(names.len(), Permission::ALL.len());
+        for permission in Permission::ALL {
+            assert_eq!(permission.as_str().parse(), Ok(*permission));
+            let written = serde_json::to_value(permission).unwrap();
+            assert_eq!(written, permission.as_str());
+            assert_eq!(serde_json::from_value::<Permission>(written).unwrap(), *permission);
+        }
+        assert_eq!("ticket.destroy".parse::<Permission>(), Err(UnknownPermission));
+    }
+
+    #[test]
+    fn a_role_reads_back_as_it_was_written() {
+        for role in Role::ALL {
+            assert_eq!(role.as_str().parse(), Ok(*role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+        }
+        assert_eq!("sysadmin".parse::<Role>(), Err(UnknownRole));
+    }
+
+    #[test]
+    fn a_system_administrator_may_do_everything_and_a_contractor_s_runs_tickets_only() {
+        assert_eq!(Role::SysAdmin.permissions(), Permission::ALL);
+        let changes: Vec<_> = Role::ContractorAdmin
+            .permissions()
+            .iter()
+            .map(|permission| permission.as_str())
+            .filter(|name| name.strip_suffix(".read").is_none())
+            .collect();
+        assert_eq!(
+            changes,
+            [
+                "ticket.create",
+                "ticket.publish",
+                "ticket.cancel",
+                "ticket.amend",
+                "notification.retry"
+            ]
+        );
+        let reads = Role::ContractorAdmin.permissions();
+        assert!(reads.contains(&Permission::ReportRead) && !reads.contains(&Permission::AuditRead));
+    }
+}

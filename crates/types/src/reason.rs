@@ -105,3 +105,52 @@ impl FromStr for ReasonCode {
         Self::ALL.iter().copied().find(|reason| reason.as_str() == text).ok_or(UnknownReason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ReasonCode, UnknownReason};
+    use crate::{Language, Mend};
+    use std::collections::HashSet;
+
+    #[test]
+    fn the_order_is_the_one_in_which_reasons_are_tested() {
+        let names: Vec<_> = ReasonCode::ALL.iter().map(|reason| reason.as_str()).collect();
+        let order = [
+            "DEVICE_ERROR",
+            "NOT_IN_TICKET",
+            "AREA_NOT_ALLOWED",
+            "IDENTITY_NOT_BOUND",
+            "TRAINING_INCOMPLETE",
+            "OUT_OF_TIME_WINDOW",
+            "SYNC_PENDING",
+        ];
+        assert_eq!(names, order);
+        assert!(ReasonCode::ALL.is_sorted_by(|one, next| one < next));
+    }
+
+    #[test]
+    fn a_reason_reads_back_as_it_was_written() {
+        for reason in ReasonCode::ALL {
+            assert_eq!(reason.to_string().parse(), Ok(*reason));
+            let written = serde_json::to_string(reason).unwrap();
+            assert_eq!(written, format!("\"{reason}\""));
+            assert_eq!(serde_json::from_str::<ReasonCode>(&written).unwrap(), *reason);
+        }
+        for unknown in ["", "sync_pending", "SYNC", "OK"] {
+            assert_eq!(unknown.parse::<ReasonCode>(), Err(UnknownReason));
+        }
+    }
+
+    #[test]
+    fn each_reason_is_said_and_mended_in_its_own_way_in_each_language() {
+        for language in Language::ALL {
+            let said: HashSet<_> =
+                ReasonCode::ALL.iter().map(|reason| reason.sentence(*language)).collect();
+            let mended: HashSet<_> =
+                Mend::ALL.iter().map(|mend| mend.sentence(*language)).collect();
+            assert_eq!((said.len(), mended.len()), (ReasonCode::ALL.len(), Mend::ALL.len()));
+        }
+        let actions: HashSet<_> = ReasonCode::ALL.iter().map(|reason| reason.action()).collect();
+        assert_eq!(actions.len(), ReasonCode::ALL.len());
+    }
+}

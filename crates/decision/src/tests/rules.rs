@@ -2,12 +2,12 @@ use chrono::TimeDelta;
 use types::{InstantWindow, Mend, ReasonCode, SiteId, SiteZone};
 
 use super::{
-    AREA, ELSEWHERE, SITE, ask, bound, date, enter, facts, good_ticket, local, night_ticket,
-    reasons, span, ticket_id, unidentified, uuid,
+    AREA, ELSEWHERE, SITE, ask, bound, date, enter, facts, good_ticket, local, reasons, span,
+    ticket_id, unidentified, uuid,
 };
 use crate::{
     Controller, DailyTicket, Decision, Detail, Direction, DoorKnowledge, Facts, Identity, Person,
-    Senses, Training, decide, outlook,
+    Senses, Training, decide,
 };
 
 #[test]
@@ -249,88 +249,6 @@ fn all_that_fails_is_listed_in_the_order_of_the_codes_and_sync_only_when_all_els
 }
 
 #[test]
-fn of_several_tickets_the_one_that_fails_latest_answers() {
-    let elsewhere = DailyTicket { areas: vec![ELSEWHERE], ..good_ticket(1) };
-    let untrained = DailyTicket { training: Training::default(), ..good_ticket(2) };
-    let too_late = DailyTicket { window: span("06:00", "06:45"), ..good_ticket(3) };
-    let decision = ask(&facts(vec![elsewhere.clone(), untrained.clone()]), local(7, 0));
-    assert_eq!(
-        (decision.reason, decision.because),
-        (Some(ReasonCode::TrainingIncomplete), vec![ticket_id(2)])
-    );
-    let decision = ask(&facts(vec![too_late, elsewhere, untrained]), local(7, 0));
-    assert_eq!(
-        (decision.reason, decision.because),
-        (Some(ReasonCode::OutOfTimeWindow), vec![ticket_id(3)])
-    );
-}
-
-#[test]
-fn of_two_tickets_that_fail_alike_the_one_with_less_to_mend_answers_then_the_one_that_opens_soonest()
- {
-    let untrained = DailyTicket { training: Training::default(), ..good_ticket(1) };
-    let untrained_and_late = DailyTicket {
-        window: span("06:00", "06:45"),
-        ..DailyTicket { id: ticket_id(2), ..untrained.clone() }
-    };
-    let decision = ask(&facts(vec![untrained_and_late, untrained]), local(7, 0));
-    assert_eq!(reasons(&decision), [ReasonCode::TrainingIncomplete]);
-
-    let over = DailyTicket { window: span("06:00", "06:45"), ..good_ticket(1) };
-    let at_noon = DailyTicket { window: span("12:00", "13:00"), ..good_ticket(2) };
-    let at_nine = DailyTicket { window: span("09:00", "13:00"), ..good_ticket(3) };
-    let decision = ask(&facts(vec![over, at_noon, at_nine]), local(7, 0));
-    assert_eq!(decision.detail, Detail::TooEarly { opens_at: local(9, 0) });
-}
-
-#[test]
-fn one_ticket_s_area_does_not_join_another_s_training() {
-    let trained_elsewhere = DailyTicket { areas: vec![ELSEWHERE], ..good_ticket(1) };
-    let untrained_here = DailyTicket { training: Training::default(), ..good_ticket(2) };
-    assert!(!ask(&facts(vec![trained_elsewhere, untrained_here]), local(7, 0)).allow);
-}
-
-#[test]
-fn several_tickets_that_allow_are_all_named_and_the_longest_counts() {
-    let short = DailyTicket { window: span("06:00", "12:00"), ..good_ticket(2) };
-    let decision = enter(&facts(vec![short.clone(), good_ticket(1)]), local(7, 0));
-    assert_eq!(
-        (decision.until, decision.because),
-        (Some(local(20, 0)), vec![ticket_id(1), ticket_id(2)])
-    );
-
-    let unproved = DailyTicket { grant_proved: false, ..good_ticket(1) };
-    let decision = enter(&facts(vec![short, unproved]), local(7, 0));
-    assert_eq!((decision.until, decision.because), (Some(local(12, 0)), vec![ticket_id(2)]));
-}
-
-#[test]
-fn last_night_s_shift_is_one_of_today_s_until_its_end() {
-    let facts = facts(vec![night_ticket(1)]);
-    assert!(ask(&facts, local(20, 0)).allow);
-    assert!(ask(&facts, local(24 + 3, 0)).allow);
-    assert_eq!(ask(&facts, local(24 + 6, 0)).reason, Some(ReasonCode::NotInTicket));
-    assert_eq!(ask(&facts, local(19, 30)).detail, Detail::TooEarly { opens_at: local(20, 0) });
-}
-
-#[test]
-fn last_night_s_shift_lets_in_beside_a_ticket_of_the_new_day_that_is_not_open_yet() {
-    let next = |window: InstantWindow| InstantWindow {
-        start: window.start + TimeDelta::days(1),
-        end: window.end + TimeDelta::days(1),
-    };
-    let day = good_ticket(2);
-    let tomorrow = DailyTicket {
-        live: next(day.live),
-        window: next(day.window),
-        training: Training::default(),
-        ..day
-    };
-    let decision = ask(&facts(vec![tomorrow, night_ticket(1)]), local(24 + 3, 0));
-    assert_eq!((decision.allow, decision.because), (true, vec![ticket_id(1)]));
-}
-
-#[test]
 fn a_ticket_lives_from_the_start_of_its_date_to_2359_or_to_the_end_of_its_window() {
     let zone = SiteZone::default();
     let day = DailyTicket::live_span(date(), span("06:00", "20:00"), zone);
@@ -373,50 +291,6 @@ fn an_emergency_opening_lets_everybody_pass_until_it_ends() {
     assert_eq!((decision.allow, decision.detail), (true, Detail::EmergencyOpen));
     assert_eq!((decision.until, decision.because), (Some(local(8, 0)), Vec::new()));
     assert!(!enter(&facts, local(8, 0)).allow);
-}
-
-#[test]
-fn looking_ahead_names_who_is_untrained_and_can_still_train_in_time() {
-    let untrained =
-        DailyTicket { training: Training::default(), grant_proved: false, ..good_ticket(1) };
-    let facts = facts(vec![untrained]);
-    let evening_before = local(-4, 0);
-    let decision = outlook(&facts, evening_before, local(8, 0));
-    assert_eq!(decision.reason, Some(ReasonCode::TrainingIncomplete));
-    assert_eq!(decision.failing[0].mend, Mend::FINISH_TRAINING);
-    assert_eq!(
-        outlook(&facts, local(7, 45), local(8, 0)).failing[0].mend,
-        Mend::FINISH_TRAINING_LATE
-    );
-}
-
-#[test]
-fn looking_ahead_asks_what_the_door_holds_but_not_whether_it_works_just_now() {
-    let mut trained = good_ticket(1);
-    trained.training.completed_at = Some(local(-5, 0));
-    let mut facts = facts(vec![trained]);
-    facts.door.controller = Controller::Failed;
-    assert!(outlook(&facts, local(-4, 0), local(6, 0)).allow);
-    facts.tickets[0].grant_proved = false;
-    assert_eq!(outlook(&facts, local(-4, 0), local(6, 0)).reason, Some(ReasonCode::SyncPending));
-}
-
-#[test]
-fn looking_ahead_believes_no_training_from_the_future() {
-    let facts = facts(vec![good_ticket(1)]);
-    assert_eq!(
-        outlook(&facts, local(6, 0), local(8, 0)).reason,
-        Some(ReasonCode::TrainingIncomplete)
-    );
-    assert!(outlook(&facts, local(6, 30), local(8, 0)).allow);
-}
-
-#[test]
-fn looking_ahead_sees_an_emergency_opening_that_lasts_till_then() {
-    let mut facts = facts(Vec::new());
-    facts.emergency_open_until = Some(local(9, 0));
-    assert!(outlook(&facts, local(7, 0), local(8, 0)).allow);
-    assert!(!outlook(&facts, local(7, 0), local(9, 0)).allow);
 }
 
 #[test]
