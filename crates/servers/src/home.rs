@@ -1,11 +1,12 @@
 //! The folder a server works in. Where the server's account cannot enter it, or a memory disk is wanted, the work is done
 //! in a temporary folder and the first one keeps a pointer to it, so that the next run finds the same data.
 
+use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::account::Account;
 
@@ -21,6 +22,18 @@ pub(crate) enum Place {
     /// On a memory disk when there is room, wiped before and after.
     Throwaway,
 }
+
+/// Another process works in the folder.
+#[derive(Debug)]
+pub struct Busy(PathBuf);
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "another run is using {}", self.0.display())
+    }
+}
+
+impl std::error::Error for Busy {}
 
 /// Holds the folder's lock as long as it lives.
 #[derive(Debug)]
@@ -40,7 +53,7 @@ impl Home {
             .with_context(|| format!("lock {}", asked.display()))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!("another run is using {}", asked.display()),
+            Err(TryLockError::WouldBlock) => return Err(Busy(asked).into()),
             Err(TryLockError::Error(err)) => {
                 return Err(err).context(format!("lock {}", asked.display()));
             }
@@ -52,6 +65,17 @@ impl Home {
     /// Where the server works; owned by its account.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Removes the folder, and the temporary one it points to, with all that is in them.
+    pub(crate) fn erase(self) -> Result<()> {
+        for folder in [&self.path, &self.asked] {
+            if folder.exists() {
+                fs::remove_dir_all(folder)
+                    .with_context(|| format!("remove {}", folder.display()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what a throwaway server wrote; does nothing for one that is kept.

@@ -32,7 +32,7 @@ impl PrivateNats {
         let account = Account::for_servers()?;
         let home =
             Home::open(dir, account, if sync_always { Place::Kept } else { Place::Throwaway })?;
-        stop_left_over(home.path());
+        stop_left_over(&home);
         home.wipe()?;
         let program = reachable(&find_nats()?, account, home.path())?;
         let port = port.map_or_else(free_port, Ok)?;
@@ -140,11 +140,11 @@ fn greets_with_jetstream(port: u16) -> bool {
         && line.contains("\"jetstream\":true")
 }
 
-fn stop_left_over(home: &Path) {
-    let file = home.join("nats.pid");
+pub(crate) fn stop_left_over(home: &Home) {
+    let file = home.path().join("nats.pid");
     let Some(pid) = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()) else {
         return;
     };
-    stop_stale(pid, &conf(home).to_string_lossy(), Signal::TERM, Duration::from_secs(10));
+    stop_stale(pid, &conf(home.path()).to_string_lossy(), Signal::TERM, Duration::from_secs(10));
     drop(fs::remove_file(&file));
 }

@@ -48,7 +48,7 @@ impl PrivatePostgres {
         let programs = find_postgres()?;
         let place = if durability == Durability::Durable { Place::Kept } else { Place::Throwaway };
         let home = Home::open(dir, account, place)?;
-        stop_left_over(&data(&home));
+        stop_left_over(&home);
         home.wipe()?;
         if !data(&home).exists() {
             make(&programs, account, &home, durability)?;
@@ -90,7 +90,7 @@ impl PrivatePostgres {
     /// Starts it again on the same port and data, stopping it first if it runs.
     pub fn restart(&mut self) -> Result<()> {
         self.server.stop()?;
-        stop_left_over(&data(&self.home));
+        stop_left_over(&self.home);
         self.server = launch(&self.programs, self.account, &self.home, self.durability, self.port)?;
         Ok(())
     }
@@ -226,7 +226,8 @@ fn launch(
 }
 
 /// A server of a killed run still holds the data, or only its lock file is left and its number may be another's by now.
-fn stop_left_over(data: &Path) {
+pub(crate) fn stop_left_over(home: &Home) {
+    let data = data(home);
     let file = data.join("postmaster.pid");
     let Ok(text) = fs::read_to_string(&file) else { return };
     let Some(pid) = text.lines().next().and_then(|line| line.trim().parse().ok()) else { return };

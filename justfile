@@ -1,0 +1,28 @@
+# The only list of commands; CI calls the same ones. `just` alone prints it.
+
+default:
+    @just --list
+
+# Everything on this machine, and a site's day played on it
+demo *options:
+    cargo demo {{options}}
+
+# All that CI checks
+verify:
+    cargo verify
+
+# Tests on servers of their own; options go to the test runner: `just test -p ticket`
+test *options:
+    cargo xtask test {{options}}
+
+# After changing a checked query or a migration
+prepare:
+    cargo xtask prepare
+
+# Formats everything
+fmt:
+    cargo fmt --all
+
+# What the compiler and the lints say
+lint:
+    SQLX_OFFLINE=true cargo clippy --workspace --all-targets -- -D warnings
