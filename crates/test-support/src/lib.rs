@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod database;
+mod eventually;
+mod harness;
+mod nats;
+
+pub use database::Database;
+pub use eventually::eventually;
+pub use harness::{Harness, START};
+pub use nats::Nats;
