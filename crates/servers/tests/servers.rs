@@ -119,3 +119,19 @@ fn a_throwaway_nats_does_not_wait_for_the_disk() {
     assert!(!config.contains("sync_interval"));
     assert!(is_listening(nats.port()));
 }
+
+/// Root's server account cannot enter a root's private folder; anybody else's own account can.
+#[test]
+fn a_folder_out_of_reach_keeps_a_pointer_to_the_data() {
+    let private = tempfile::tempdir().unwrap(); // mode 0700
+    let dir = private.path().join("inner");
+    let first = PrivatePostgres::start(&dir, Durability::Durable, None).unwrap();
+    let log = first.log();
+    first.stop().unwrap();
+    let second = PrivatePostgres::start(&dir, Durability::Durable, None).unwrap();
+    assert_eq!(second.log(), log);
+    assert!(servers::erase(&dir).unwrap_err().is::<servers::Busy>());
+    second.stop().unwrap();
+    servers::erase(&dir).unwrap();
+    assert!(!log.exists() && !dir.exists());
+}

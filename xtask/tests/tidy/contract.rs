@@ -30,6 +30,7 @@ fn every_fact_of_the_contract_is_an_event_under_its_own_subject() {
 fn wrong_facts(source: &Source) -> Vec<String> {
     let package =
         source.text.lines().find_map(|line| line.strip_prefix("package ")).unwrap_or_default();
+    let package = package.trim_end_matches(';');
     let lines: Vec<&str> = source.text.lines().collect();
     let mut problems = Vec::new();
     for (at, line) in lines.iter().enumerate() {
@@ -41,7 +42,7 @@ fn wrong_facts(source: &Source) -> Vec<String> {
         if name == "CommandAudited" {
             continue; // each context publishes it on its own stream
         }
-        let above = lines[..at].iter().rev().take_while(|line| line.starts_with("//"));
+        let mut above = lines[..at].iter().rev().take_while(|line| line.starts_with("//"));
         let Some(subject) = above.find_map(|line| line.strip_prefix("// Subject: ")) else {
             continue;
         };
