@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use types::EventId;
 
-use crate::blocking;
+use crate::blocking::blocking;
 
 const KEY: &str = "SITEPASS_TEST_DATABASE_URL";
 /// Serialises the making of templates in one cluster.
@@ -30,7 +30,8 @@ impl Database {
     /// Without a test server, and when a migration fails.
     pub async fn create() -> Self {
         let url: Option<String> = Env::from_process().optional(KEY).ok().flatten();
-        let url = url.unwrap_or_else(|| panic!("{KEY} is not set: run the tests with `cargo xtask test`"));
+        let url = url
+            .unwrap_or_else(|| panic!("{KEY} is not set: run the tests with `cargo xtask test`"));
         let server = PgConnectOptions::from_str(&url).expect("a PostgreSQL URL");
         let name = format!("sitepass_test_{}", EventId::new().as_uuid().simple());
         let schemas = schemas();
@@ -104,7 +105,9 @@ fn schemas() -> Vec<(String, PathBuf)> {
     let entries = std::fs::read_dir(migrations()).expect("the workspace has migrations");
     let mut schemas: Vec<(String, PathBuf)> = entries
         .map(|entry| entry.expect("the folder can be read").path())
-        .map(|folder| (folder.file_name().unwrap_or_default().to_string_lossy().into_owned(), folder))
+        .map(|folder| {
+            (folder.file_name().unwrap_or_default().to_string_lossy().into_owned(), folder)
+        })
         .filter(|(service, _)| service != "platform")
         .collect();
     schemas.sort();
@@ -113,9 +116,12 @@ fn schemas() -> Vec<(String, PathBuf)> {
 
 /// Changes with each migration file, the platform's and the bootstrap included.
 fn fingerprint(schemas: &[(String, PathBuf)]) -> String {
-    let bootstrap = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../service/src/migrate/bootstrap.sql");
+    let bootstrap =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../service/src/migrate/bootstrap.sql");
     let mut files = vec![bootstrap];
-    for folder in schemas.iter().map(|(_, folder)| folder.clone()).chain([migrations().join("platform")]) {
+    for folder in
+        schemas.iter().map(|(_, folder)| folder.clone()).chain([migrations().join("platform")])
+    {
         let entries = std::fs::read_dir(folder).expect("a folder of migrations");
         files.extend(entries.map(|entry| entry.expect("the folder can be read").path()));
     }
@@ -141,13 +147,17 @@ async fn make_template(
     if !exists(conn, template).await {
         for old in templates(conn).await {
             // Fails while a copy is being taken from it; then it stays for another time.
-            sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {old}"))).execute(&mut *conn).await.ok();
+            sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {old}")))
+                .execute(&mut *conn)
+                .await
+                .ok();
         }
         let making = format!("{template}_making");
         run(conn, format!("CREATE DATABASE {making}")).await;
         let url = server.clone().database(&making).to_url_lossy().to_string();
         for (service, folder) in schemas {
-            let migrations: Migrator = migrate::from_folder(folder).await.expect("the migrations can be read");
+            let migrations: Migrator =
+                migrate::from_folder(folder).await.expect("the migrations can be read");
             let migrated = migrate::migrate(&url, service, &migrations).await;
             migrated.unwrap_or_else(|err| panic!("{service} cannot be migrated: {err:?}"));
         }
@@ -166,10 +176,12 @@ async fn exists(conn: &mut PgConnection, database: &str) -> bool {
 
 /// Templates of other states of the migrations, and halves that a killed run left.
 async fn templates(conn: &mut PgConnection) -> Vec<String> {
-    sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE datname LIKE 'sitepass\\_template\\_%'")
-        .fetch_all(conn)
-        .await
-        .expect("the test server answers")
+    sqlx::query_scalar(
+        "SELECT datname::text FROM pg_database WHERE datname LIKE 'sitepass\\_template\\_%'",
+    )
+    .fetch_all(conn)
+    .await
+    .expect("the test server answers")
 }
 
 async fn run(conn: &mut PgConnection, statement: String) {
