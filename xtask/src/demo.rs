@@ -48,7 +48,7 @@ pub(crate) fn run(stop: &Stop, options: &Options) -> Result<()> {
     }
 
     let mut backing = step("PostgreSQL and NATS", || Backing::start(&state))?;
-    println!("    {backing}");
+    say!("    {backing}");
     step("build (the first time takes minutes)", || {
         run_program(stop, &mut cargo(["build", "--package", "sitepass", "--package", "fleet"]))
     })?;
@@ -72,7 +72,7 @@ pub(crate) fn run(stop: &Stop, options: &Options) -> Result<()> {
         Ok(sitepass)
     })?;
     let outcome = play(stop, options, ports, &mut backing, &mut sitepass);
-    println!("==> stopping");
+    say!("==> stopping");
     let stopped = sitepass.stop();
     drop(backing);
     outcome.and(stopped)
@@ -99,12 +99,12 @@ fn play(
     if options.once {
         return Ok(());
     }
-    println!("\n{ports}\n");
-    println!(
+    say!("\n{ports}\n");
+    say!(
         "Accounts: admin, contractor; password Sitepass-demo-1. Logs: .sitepass/logs/sitepass.log. Ctrl-C stops everything."
     );
     if options.no_play {
-        println!("ready");
+        say!("ready");
     }
     while stop.tick().is_ok() {
         alive()?;
@@ -113,10 +113,10 @@ fn play(
 }
 
 fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    println!("==> {name}");
+    say!("==> {name}");
     let start = Instant::now();
     let done = work().with_context(|| name.to_owned())?;
-    println!("    {:.1} s", start.elapsed().as_secs_f64());
+    say!("    {:.1} s", start.elapsed().as_secs_f64());
     Ok(done)
 }
 
@@ -155,7 +155,7 @@ fn only_one(state: &Path) -> Result<File> {
 }
 
 fn reset(state: &Path) -> Result<()> {
-    println!("==> forgetting earlier runs");
+    say!("==> forgetting earlier runs");
     for server in ["postgres", "nats"] {
         servers::erase(&state.join(server))?;
     }

@@ -1,9 +1,13 @@
 //! The workspace's own commands: `cargo demo`, `cargo verify`, `cargo xtask test`, `cargo xtask prepare`.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "these commands speak to a person at a terminal"
-)]
+#![expect(clippy::print_stderr, reason = "these commands speak to a person at a terminal")]
+
+/// One line for the person at the terminal. Nobody reading it any more (`cargo demo | head`) is no reason to fail.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        writeln!(std::io::stdout(), $($line)*).ok();
+    }};
+}
 
 mod cargo;
 mod child;

@@ -27,7 +27,7 @@ impl TestServers {
     /// Uses the servers in the environment, else starts throwaway ones. Their programs are installed when missing, for
     /// crash tests start servers of their own.
     pub(crate) fn start() -> Result<TestServers> {
-        let say = |line: &str| println!("    {line}");
+        let say = |line: &str| say!("    {line}");
         let postgres_programs = servers::ensure_postgres(say)?.bin_dir;
         let nats_program = servers::ensure_nats(say)?;
         let given = |key| {
@@ -49,7 +49,7 @@ impl TestServers {
             let url = nats.url();
             (Some(nats), url)
         };
-        println!("    PostgreSQL {database_url}, NATS {nats_url}");
+        say!("    PostgreSQL {database_url}, NATS {nats_url}");
         Ok(TestServers {
             database_url,
             nats_url,

@@ -55,7 +55,7 @@ pub(crate) fn ensure(stop: &Stop, tool: &Tool) -> Result<()> {
     {
         return Ok(());
     }
-    println!("    installing {} {} into .sitepass/tools", tool.crate_name, tool.pinned);
+    say!("    installing {} {} into .sitepass/tools", tool.crate_name, tool.pinned);
     let mut install = cargo([
         "install",
         "--quiet",

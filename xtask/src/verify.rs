@@ -19,7 +19,7 @@ pub(crate) fn run(stop: &Stop) -> Result<()> {
     let outcome = check_all(stop, &mut steps, &mut summary);
     steps.print();
     for line in &summary {
-        println!("{line}");
+        say!("{line}");
     }
     outcome
 }
@@ -79,27 +79,23 @@ struct Steps(Vec<(&'static str, Duration, bool)>);
 
 impl Steps {
     fn step<T>(&mut self, name: &'static str, check: impl FnOnce() -> Result<T>) -> Result<T> {
-        println!("==> {name}");
+        say!("==> {name}");
         let start = Instant::now();
         let outcome = check();
         let took = start.elapsed();
         self.0.push((name, took, outcome.is_ok()));
-        println!("    {name}: {:.1} s", took.as_secs_f64());
+        say!("    {name}: {:.1} s", took.as_secs_f64());
         outcome.with_context(|| format!("step `{name}`"))
     }
 
     fn print(&self) {
         let widest = self.0.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
-        println!("\n{:widest$}  minutes", "step");
+        say!("\n{:widest$}  minutes", "step");
         for (name, took, passed) in &self.0 {
-            println!(
-                "{name:widest$}  {:7.1}{}",
-                minutes(*took),
-                if *passed { "" } else { "  FAILED" }
-            );
+            say!("{name:widest$}  {:7.1}{}", minutes(*took), if *passed { "" } else { "  FAILED" });
         }
         let total = self.0.iter().map(|(_, took, _)| *took).sum();
-        println!("{:widest$}  {:7.1}\n", "all", minutes(total));
+        say!("{:widest$}  {:7.1}\n", "all", minutes(total));
     }
 }
 

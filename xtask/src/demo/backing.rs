@@ -19,7 +19,7 @@ pub(crate) struct Backing {
 
 impl Backing {
     pub(crate) fn start(state: &Path) -> Result<Backing> {
-        let say = |line: &str| println!("    {line}");
+        let say = |line: &str| say!("    {line}");
         let given = |key| {
             env::var_os(key).and_then(|url| url.into_string().ok()).filter(|url| !url.is_empty())
         };
