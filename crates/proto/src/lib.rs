@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod descriptor;
 mod event;
 mod time;
 
+pub use descriptor::{DESCRIPTORS, methods};
 pub use event::{Event, EventKind, all_events};
 pub use time::{instant, timestamp};
 

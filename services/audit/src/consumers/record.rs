@@ -1,0 +1,78 @@
+use events::{Delivery, Failure, Handler, async_trait};
+use proto::common::v1::CommandAudited;
+use service::{Tx, telemetry};
+use sha2::{Digest, Sha256};
+use types::SiteId;
+use uuid::Uuid;
+
+use crate::domain::Entry;
+use crate::store::entries;
+
+/// Appends every event of one context to the log: a command with what it changed, any other fact with the
+/// digest of its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Record {
+    context: &'static str,
+}
+
+impl Record {
+    /// The recorder of one context's stream.
+    pub fn of(context: &'static str) -> Self {
+        Self { context }
+    }
+}
+
+#[async_trait]
+impl Handler for Record {
+    fn durable(&self) -> &'static str {
+        "audit--record"
+    }
+
+    fn context(&self) -> &'static str {
+        self.context
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        entries::append(tx, entry(delivery)?).await?;
+        Ok(())
+    }
+}
+
+fn entry(delivery: &Delivery) -> Result<Entry, Failure> {
+    let entry = Entry {
+        site: delivery.site.unwrap_or_else(|| SiteId::from_uuid(Uuid::nil())),
+        event_id: delivery.id,
+        event_type: format!("sitepass.{}.v1.{}", delivery.context, delivery.name),
+        actor: format!("service:{}", delivery.context),
+        role: String::new(),
+        action: delivery.name.clone(),
+        target_type: delivery.context.clone(),
+        target_id: delivery.subject_id.clone(),
+        before: String::new(),
+        after: format!(r#"{{"sha256":"{}"}}"#, hex::encode(Sha256::digest(&delivery.data))),
+        reason: String::new(),
+        address: String::new(),
+        trace_id: telemetry::current_trace_id().unwrap_or_default(),
+        at: delivery.at,
+    };
+    if delivery.name != "CommandAudited" {
+        return Ok(entry);
+    }
+    let command: CommandAudited = delivery.decode()?;
+    Ok(Entry {
+        actor: command.actor,
+        role: command.role,
+        action: command.action,
+        target_type: command.target_type,
+        target_id: command.target_id,
+        before: command.before,
+        after: command.after,
+        reason: command.reason,
+        address: command.address,
+        ..entry
+    })
+}

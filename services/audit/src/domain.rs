@@ -1,0 +1,7 @@
+//! What an entry is and how entries are chained. No IO.
+
+mod chain;
+mod entry;
+
+pub(crate) use chain::{Chain, Head, ORIGIN};
+pub(crate) use entry::{Entry, Sealed};
