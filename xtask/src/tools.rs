@@ -56,15 +56,8 @@ pub(crate) fn ensure(stop: &Stop, tool: &Tool) -> Result<()> {
         return Ok(());
     }
     say!("    installing {} {} into .sitepass/tools", tool.crate_name, tool.pinned);
-    let mut install = cargo([
-        "install",
-        "--quiet",
-        "--locked",
-        "--force",
-        tool.crate_name,
-        "--version",
-        tool.pinned,
-    ]);
+    let mut install =
+        cargo(["install", "--locked", "--force", tool.crate_name, "--version", tool.pinned]);
     install.args(tool.features).arg("--root").arg(tools_dir());
     // Built once and used for seconds: optimising them would triple the minutes.
     install
