@@ -17,6 +17,8 @@ CREATE TABLE job_runs (
     started_at timestamptz NOT NULL,
     -- Empty while it runs, and after a failure until it ran well or was given up.
     finished_at timestamptz,
+    -- Not before this instant is a failed slot tried again; system time.
+    retry_at timestamptz,
     -- How many earlier slots were missed and are made good by this one.
     missed bigint NOT NULL,
     outcome text,

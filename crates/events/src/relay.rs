@@ -109,7 +109,7 @@ impl Relay {
                 Ok(()) => return,
                 Err(Ended::Fenced) => tracing::info!(context = self.context, "another relay leads"),
                 Err(err) => {
-                    tracing::warn!(context = self.context, error = %err, "relay stopped, starting again")
+                    tracing::warn!(context = self.context, error = %err, "relay stopped, starting again");
                 }
             }
             tokio::select! {
@@ -200,7 +200,7 @@ impl Relay {
         for (seq, expected, confirmation) in pending {
             match confirmation.await {
                 Ok(ack) if !ack.duplicate && ack.sequence == expected => {
-                    confirmed.push((seq, expected))
+                    confirmed.push((seq, expected));
                 }
                 // Whatever came after it was refused by its own expectation, or is found in the stream.
                 _ => break,

@@ -1,0 +1,130 @@
+//! The rows of slots.
+
+use chrono::{DateTime, Utc};
+use service::{Scope, Store, StoreError};
+
+use crate::lease::Lease;
+
+/// What is known of a job's slots.
+pub(crate) struct History {
+    /// Begun and not finished, oldest first.
+    pub(crate) unfinished: Vec<Unfinished>,
+    pub(crate) last: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub(crate) struct Unfinished {
+    pub(crate) slot: DateTime<Utc>,
+    pub(crate) retry_at: Option<DateTime<Utc>>,
+}
+
+/// Reads the history. `forget_after` is given where the clock was set, which only the sandbox may do: slots after it
+/// will come again.
+pub(crate) async fn history(
+    store: &Store,
+    job: &str,
+    forget_after: Option<DateTime<Utc>>,
+) -> Result<History, StoreError> {
+    let mut tx = store.begin(Scope::System("look at a job's runs")).await?;
+    if let Some(now) = forget_after {
+        sqlx::query("DELETE FROM job_runs WHERE job = $1 AND slot > $2")
+            .bind(job)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+    }
+    let mut unfinished: Vec<Unfinished> = sqlx::query_as(
+        "SELECT slot, retry_at FROM job_runs WHERE job = $1 AND finished_at IS NULL ORDER BY slot DESC LIMIT 100",
+    )
+    .bind(job)
+    .fetch_all(&mut *tx)
+    .await?;
+    unfinished.reverse();
+    let last = sqlx::query_scalar("SELECT max(slot) FROM job_runs WHERE job = $1")
+        .bind(job)
+        .fetch_one(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(History { unfinished, last })
+}
+
+/// Takes a slot for the lease's holder and says which attempt it is; `None` when it is done or the lease is lost.
+pub(crate) async fn claim(
+    store: &Store,
+    lease: &Lease,
+    slot: DateTime<Utc>,
+    missed: u64,
+    now: DateTime<Utc>,
+) -> Result<Option<u32>, StoreError> {
+    let mut tx = store.begin(Scope::System("claim a job's slot")).await?;
+    if !lease.check(&mut tx).await? {
+        return Ok(None);
+    }
+    let attempts: Option<i32> = sqlx::query_scalar(
+        "INSERT INTO job_runs (job, slot, holder, attempts, started_at, missed) VALUES ($1, $2, $3, 1, $4, $5)
+         ON CONFLICT (job, slot) DO UPDATE
+         SET holder = excluded.holder, attempts = job_runs.attempts + 1, started_at = excluded.started_at
+         WHERE job_runs.finished_at IS NULL
+         RETURNING attempts",
+    )
+    .bind(lease.job)
+    .bind(slot)
+    .bind(lease.holder)
+    .bind(now)
+    .bind(i64::try_from(missed).unwrap_or(i64::MAX))
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(attempts.and_then(|attempts| u32::try_from(attempts).ok()))
+}
+
+/// Leaves a failed slot open until `retry_at`, for whoever comes first then.
+pub(crate) async fn leave(
+    store: &Store,
+    lease: &Lease,
+    slot: DateTime<Utc>,
+    retry_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let mut tx = store.begin(Scope::System("leave a job's failed slot")).await?;
+    sqlx::query("UPDATE job_runs SET retry_at = $4 WHERE job = $1 AND slot = $2 AND holder = $3")
+        .bind(lease.job)
+        .bind(slot)
+        .bind(lease.holder)
+        .bind(retry_at)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await
+}
+
+/// Closes a slot, and unfinished ones before it, which it has made good. With `forget` earlier slots in which there
+/// was nothing to do are deleted, so that a frequent job does not fill the table.
+pub(crate) async fn finish(
+    store: &Store,
+    lease: &Lease,
+    slot: DateTime<Utc>,
+    now: DateTime<Utc>,
+    outcome: &str,
+    forget: Option<&str>,
+) -> Result<(), StoreError> {
+    let mut tx = store.begin(Scope::System("finish a job's slot")).await?;
+    sqlx::query(
+        "UPDATE job_runs SET finished_at = $4, outcome = CASE WHEN slot = $2 THEN $5 ELSE 'made good later' END
+         WHERE job = $1 AND finished_at IS NULL AND (slot < $2 OR (slot = $2 AND holder = $3))",
+    )
+    .bind(lease.job)
+    .bind(slot)
+    .bind(lease.holder)
+    .bind(now)
+    .bind(outcome)
+    .execute(&mut *tx)
+    .await?;
+    if let Some(outcome) = forget {
+        sqlx::query("DELETE FROM job_runs WHERE job = $1 AND slot < $2 AND outcome = $3")
+            .bind(lease.job)
+            .bind(slot)
+            .bind(outcome)
+            .execute(&mut *tx)
+            .await?;
+    }
+    tx.commit().await
+}
