@@ -1,0 +1,304 @@
+//! Jobs on a real database: replicas, downtime, crashes, failures, clocks that are set.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use schedule::{Job, LeaseLost, Outcome, Patience, Run, Runner};
+use service::{Scope, Store};
+use test_support::{Database, eventually};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use types::{SiteClock, SiteZone, SystemClock};
+
+const NAME: &str = "test.job";
+
+fn start() -> DateTime<Utc> {
+    "2026-03-02T00:00:00Z".parse().unwrap()
+}
+
+/// One installation: a database and clocks, and any number of replicas.
+struct World {
+    database: Database,
+    store: Store,
+    clock: SiteClock,
+    system: SystemClock,
+    ran: Arc<Mutex<Vec<Run>>>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let database = Database::create().await;
+        let store = database.store("ticket").await;
+        let (clock, system) = (SiteClock::manual(start()), SystemClock::manual(start()));
+        Self { database, store, clock, system, ran: Arc::default() }
+    }
+
+    async fn replica(&self) -> Runner {
+        let store = self.database.store("ticket").await;
+        let patience = Patience { poll: Duration::from_millis(10), ..Patience::default() };
+        Runner::new(store, self.clock.clone(), self.system.clone()).with_patience(patience)
+    }
+
+    /// A job that writes down its runs.
+    fn every_minute(&self) -> Job {
+        let ran = Arc::clone(&self.ran);
+        Job::every(NAME, TimeDelta::minutes(1), move |run| {
+            ran.lock().unwrap().push(run);
+            async { Ok(Outcome::Changed(1)) }
+        })
+    }
+
+    fn slots(&self) -> Vec<DateTime<Utc>> {
+        self.ran.lock().unwrap().iter().map(|run| run.slot).collect()
+    }
+
+    /// Slots closed so far, with what they came to and in how many attempts.
+    async fn finished(&self) -> Vec<(DateTime<Utc>, String, i32)> {
+        let mut tx = self.store.begin(Scope::System("look at runs")).await.unwrap();
+        sqlx::query_as("SELECT slot, outcome, attempts FROM job_runs WHERE finished_at IS NOT NULL ORDER BY slot")
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap()
+    }
+
+    async fn until_finished(&self, count: usize) {
+        eventually("finished slots", async || (self.finished().await.len() >= count).then_some(()))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn two_replicas_never_run_one_slot_twice() {
+    let world = World::new().await;
+    let stop = CancellationToken::new();
+    let mut replicas = JoinSet::new();
+    for _ in 0..2 {
+        replicas.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+    }
+    for minute in 1..=20 {
+        world.until_finished(minute).await;
+        world.clock.advance(TimeDelta::minutes(1));
+    }
+    world.until_finished(21).await;
+    stop.cancel();
+    replicas.join_all().await;
+
+    let expected: Vec<DateTime<Utc>> =
+        (0..=20).map(|minute| start() + TimeDelta::minutes(minute)).collect();
+    let mut slots = world.slots();
+    slots.sort();
+    assert_eq!(slots, expected);
+    assert!(world.finished().await.iter().all(|(_, _, attempts)| *attempts == 1));
+}
+
+#[tokio::test]
+async fn cron_slots_missed_while_nobody_ran_are_each_run_once_late() {
+    let world = World::new().await;
+    let job = || {
+        let ran = Arc::clone(&world.ran);
+        Job::cron(NAME, "0 30 5 * * *", SiteZone::default(), move |run| {
+            ran.lock().unwrap().push(run);
+            async { Ok(Outcome::Nothing) }
+        })
+        .unwrap()
+    };
+    for days in [1, 3] {
+        let stop = CancellationToken::new();
+        let mut replicas = JoinSet::new();
+        replicas.spawn(world.replica().await.run(job(), stop.clone()));
+        let ran = if days == 1 { 1 } else { 4 };
+        world.until_finished(ran).await;
+        stop.cancel();
+        replicas.join_all().await;
+        world.clock.advance(TimeDelta::days(3));
+    }
+    let half_past_five = start() - TimeDelta::minutes(150);
+    let expected: Vec<DateTime<Utc>> =
+        (0..=3).map(|day| half_past_five + TimeDelta::days(day)).collect();
+    assert_eq!(world.slots(), expected);
+}
+
+#[tokio::test]
+async fn an_intervals_missed_slots_become_one_run() {
+    let world = World::new().await;
+    for runs in [1, 2] {
+        let stop = CancellationToken::new();
+        let mut replicas = JoinSet::new();
+        replicas.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+        world.until_finished(runs).await;
+        stop.cancel();
+        replicas.join_all().await;
+        world.clock.advance(TimeDelta::minutes(10));
+    }
+    let ran = world.ran.lock().unwrap().clone();
+    assert_eq!((ran[1].slot, ran[1].missed), (start() + TimeDelta::minutes(10), 9));
+}
+
+#[tokio::test]
+async fn the_slot_of_a_killed_replica_is_run_by_another_once_its_lease_is_over() {
+    let world = World::new().await;
+    let begun = Arc::new(Notify::new());
+    let hangs = {
+        let begun = Arc::clone(&begun);
+        Job::every(NAME, TimeDelta::minutes(1), move |_| {
+            begun.notify_one();
+            std::future::pending()
+        })
+    };
+    let mut killed = JoinSet::new();
+    killed.spawn(world.replica().await.run(hangs, CancellationToken::new()));
+    begun.notified().await;
+    killed.shutdown().await;
+
+    let stop = CancellationToken::new();
+    let mut other = JoinSet::new();
+    other.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+    assert!(world.slots().is_empty(), "the lease is not over yet");
+    world.system.advance(TimeDelta::seconds(11));
+    world.until_finished(1).await;
+    stop.cancel();
+    other.join_all().await;
+    assert_eq!(world.finished().await, [(start(), "changed 1".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn a_run_that_lost_its_lease_may_not_commit() {
+    let world = World::new().await;
+    let (begun, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let guarded = Arc::new(Mutex::new(None));
+    let slow = {
+        let (begun, resume, guarded) =
+            (Arc::clone(&begun), Arc::clone(&resume), Arc::clone(&guarded));
+        let store = world.store.clone();
+        Job::every(NAME, TimeDelta::minutes(1), move |run: Run| {
+            let (begun, resume, guarded) =
+                (Arc::clone(&begun), Arc::clone(&resume), Arc::clone(&guarded));
+            let store = store.clone();
+            async move {
+                begun.notify_one();
+                resume.notified().await;
+                let mut tx = store.begin(Scope::System("work")).await?;
+                *guarded.lock().unwrap() = Some(run.guard(&mut tx).await);
+                Ok(Outcome::Nothing)
+            }
+        })
+    };
+    let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+    replicas.spawn(world.replica().await.run(slow, stop.clone()));
+    begun.notified().await;
+    world.system.advance(TimeDelta::seconds(11));
+    replicas.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+    world.until_finished(1).await;
+    stop.cancel();
+    resume.notify_one();
+    replicas.join_all().await;
+    let guarded = guarded.lock().unwrap().take();
+    assert!(matches!(guarded, Some(Err(LeaseLost::TakenOver))), "{guarded:?}");
+}
+
+#[tokio::test]
+async fn a_failing_slot_is_tried_again_and_given_up_in_the_end() {
+    let world = World::new().await;
+    let ran = Arc::clone(&world.ran);
+    let zone = SiteZone::default();
+    let fails = Job::cron(NAME, "0 30 5 * * *", zone, move |run: Run| {
+        let attempt = run.attempt;
+        ran.lock().unwrap().push(run);
+        async move { if attempt == 2 { panic!("on purpose") } else { Err("on purpose".into()) } }
+    });
+    let patience = Patience {
+        poll: Duration::from_millis(10),
+        delays: vec![Duration::ZERO; 2],
+        ..Patience::default()
+    };
+    let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+    replicas.spawn(world.replica().await.with_patience(patience).run(fails.unwrap(), stop.clone()));
+    world.until_finished(1).await;
+    stop.cancel();
+    replicas.join_all().await;
+    let attempts: Vec<u32> = world.ran.lock().unwrap().iter().map(|run| run.attempt).collect();
+    assert_eq!(attempts, [1, 2, 3]);
+    assert_eq!(world.finished().await[0].1, "given up: on purpose");
+}
+
+#[tokio::test]
+async fn a_failed_slot_waits_before_it_is_tried_again() {
+    let world = World::new().await;
+    let ran = Arc::clone(&world.ran);
+    let fails_first = Job::cron(NAME, "0 30 5 * * *", SiteZone::default(), move |run: Run| {
+        let attempt = run.attempt;
+        ran.lock().unwrap().push(run);
+        async move { if attempt == 1 { Err("on purpose".into()) } else { Ok(Outcome::Nothing) } }
+    });
+    let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+    replicas.spawn(world.replica().await.run(fails_first.unwrap(), stop.clone()));
+    eventually("the wait to be written down", async || {
+        let mut tx = world.store.begin(Scope::System("look at runs")).await.unwrap();
+        let waits: Option<i64> =
+            sqlx::query_scalar("SELECT count(*) FROM job_runs WHERE retry_at = $1")
+                .bind(start() + TimeDelta::seconds(1))
+                .fetch_optional(&mut *tx)
+                .await
+                .unwrap();
+        (waits == Some(1)).then_some(())
+    })
+    .await;
+    assert_eq!(world.slots().len(), 1);
+    world.system.advance(TimeDelta::seconds(1));
+    world.until_finished(1).await;
+    stop.cancel();
+    replicas.join_all().await;
+}
+
+#[tokio::test]
+async fn a_job_follows_a_clock_that_runs_fast_and_one_that_is_set_back() {
+    let world = World::new().await;
+    let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+    replicas.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+    world.clock.set(start(), 1_000.0);
+    eventually("a site's quarter of an hour", async || {
+        world
+            .slots()
+            .last()
+            .is_some_and(|slot| *slot >= start() + TimeDelta::minutes(15))
+            .then_some(())
+    })
+    .await;
+    let before = start() - TimeDelta::days(1);
+    world.clock.set(before, 0.0);
+    eventually("a run of the day before", async || world.slots().contains(&before).then_some(()))
+        .await;
+    stop.cancel();
+    replicas.join_all().await;
+    let mut slots = world.slots();
+    let all = slots.len();
+    slots.sort();
+    slots.dedup();
+    assert_eq!(slots.len(), all, "no slot ran twice");
+}
+
+#[tokio::test]
+async fn shutdown_finishes_the_run_in_hand() {
+    let world = World::new().await;
+    let (begun, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (begun, resume) = (Arc::clone(&begun), Arc::clone(&resume));
+        Job::every(NAME, TimeDelta::minutes(1), move |_| {
+            let (begun, resume) = (Arc::clone(&begun), Arc::clone(&resume));
+            async move {
+                begun.notify_one();
+                resume.notified().await;
+                Ok(Outcome::Changed(1))
+            }
+        })
+    };
+    let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+    replicas.spawn(world.replica().await.run(slow, stop.clone()));
+    begun.notified().await;
+    stop.cancel();
+    resume.notify_one();
+    replicas.join_all().await;
+    assert_eq!(world.finished().await, [(start(), "changed 1".to_owned(), 1)]);
+}
