@@ -8,7 +8,7 @@ use service::Store;
 
 pub(crate) use error::Error;
 pub(crate) use list_entries::ListEntries;
-pub use verify_chain::{ChainReport, verify_all};
+pub use verify_chain::verify_all;
 
 /// The use cases.
 #[derive(Debug, Clone)]

@@ -3,5 +3,6 @@
 mod chain;
 mod entry;
 
+pub use chain::ChainReport;
 pub(crate) use chain::{Chain, Head, ORIGIN};
 pub(crate) use entry::{Entry, Sealed};

@@ -10,9 +10,10 @@ mod store;
 mod wire;
 mod wiring;
 
-pub use app::{ChainReport, verify_all};
+pub use app::verify_all;
 pub use config::Config;
 pub use consumers::Record;
+pub use domain::ChainReport;
 pub use wiring::{Error, serve};
 
 /// The schema's migrations.

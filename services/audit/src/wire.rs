@@ -1,7 +1,6 @@
 use proto::audit::v1::{Entry, VerifyChainResponse};
 
-use crate::app::ChainReport;
-use crate::domain::Sealed;
+use crate::domain::{ChainReport, Sealed};
 
 pub(crate) fn entry(sealed: Sealed) -> Entry {
     let Sealed { entry, position, previous_hash, hash } = sealed;

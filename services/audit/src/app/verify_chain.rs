@@ -3,21 +3,10 @@ use service::{Scope, Store, StoreError, Tx};
 use types::SiteId;
 
 use super::{App, Error};
-use crate::domain::Chain;
+use crate::domain::{Chain, ChainReport};
 use crate::store::entries;
 
 const BATCH: i64 = 1000;
-
-/// What a walk along one site's chain found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainReport {
-    /// The nil id for what belongs to no site.
-    pub site: SiteId,
-    pub entries: u64,
-    pub head_hash: String,
-    /// The first place that does not fit, and why.
-    pub broken: Option<(u64, String)>,
-}
 
 impl App {
     /// Recomputes one site's chain from its first entry.

@@ -1,3 +1,5 @@
+use types::SiteId;
+
 use super::entry::{Entry, Sealed};
 
 /// The hash before the first entry.
@@ -50,6 +52,17 @@ impl Broken {
             | Self::Head { at } => *at,
         }
     }
+}
+
+/// What a walk along one site's chain found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainReport {
+    /// The nil id for what belongs to no site.
+    pub site: SiteId,
+    pub entries: u64,
+    pub head_hash: String,
+    /// The first place that does not fit, and why.
+    pub broken: Option<(u64, String)>,
 }
 
 /// Walks a chain from its origin; feed it every entry in order, then ask it to finish.

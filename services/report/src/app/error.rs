@@ -1,0 +1,30 @@
+use service::{Refusal, StoreError};
+use types::ErrorCode;
+
+/// What a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Outside the caller's sites.
+    #[error("not found")]
+    NotFound,
+    /// Another service refused; its word is passed on.
+    #[error("refused upstream")]
+    Upstream(Box<Refusal>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Error> for Refusal {
+    fn from(err: Error) -> Self {
+        match err {
+            Error::NotFound => Self::new(ErrorCode::NotFound),
+            Error::Upstream(refusal) => *refusal,
+            Error::Store(err) => {
+                if !matches!(err, StoreError::Unavailable) {
+                    tracing::error!(error = ?err, "report store failed");
+                }
+                (&err).into()
+            }
+        }
+    }
+}

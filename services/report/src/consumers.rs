@@ -1,0 +1,3 @@
+mod fold;
+
+pub use fold::{Fold, Source};

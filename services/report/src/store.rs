@@ -1,0 +1,2 @@
+pub(crate) mod facts;
+pub(crate) mod figures;

@@ -1,0 +1,212 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use events::{Delivery, deliver};
+use proto::access_grant::v1::{AccessGranted, AccessSynced, Grant, PassageExplained};
+use proto::device::v1::{Passage, PassageRecorded};
+use proto::notification::v1::{Notification, NotificationSent, NotificationSkipped};
+use proto::report::v1::report_service_client::ReportServiceClient;
+use proto::report::v1::{GetDashboardRequest, GetDashboardResponse};
+use proto::ticket::v1::{DailyTicket, Ticket, TicketCancelled, TicketPublished};
+use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
+use report::{Config, Fold, Source};
+use service::Store;
+use test_support::Harness;
+use types::{DailyTicketId, GrantId, NotificationId, PassageId, SiteId, TicketId, WorkerId};
+
+struct Day {
+    site: SiteId,
+    daily_ticket: DailyTicketId,
+    worker: WorkerId,
+    at: DateTime<Utc>,
+}
+
+impl Day {
+    fn ticket(&self, status: &str, version: u64) -> Ticket {
+        Ticket {
+            ticket_id: TicketId::from_uuid(self.daily_ticket.as_uuid()).to_string(),
+            site_id: self.site.to_string(),
+            worker_ids: vec![self.worker.to_string(), WorkerId::new().to_string()],
+            daily_tickets: vec![DailyTicket {
+                daily_ticket_id: self.daily_ticket.to_string(),
+                date: "2026-03-02".to_owned(),
+                status: status.to_owned(),
+                ..DailyTicket::default()
+            }],
+            version,
+            ..Ticket::default()
+        }
+    }
+
+    fn grant(&self, status: &str, version: u64, proved_after: Option<i64>) -> Grant {
+        Grant {
+            grant_id: GrantId::from_uuid(self.worker.as_uuid()).to_string(),
+            site_id: self.site.to_string(),
+            daily_ticket_id: self.daily_ticket.to_string(),
+            status: status.to_owned(),
+            created_at: Some(proto::timestamp(self.at)),
+            proved_at: proved_after
+                .map(|millis| proto::timestamp(self.at + TimeDelta::milliseconds(millis))),
+            version,
+            ..Grant::default()
+        }
+    }
+
+    /// A published ticket of two workers: one trained, granted, proved after 400 ms, in, then refused.
+    fn facts(&self) -> Vec<(Source, Delivery)> {
+        let (site_id, worker_id) = (self.site.to_string(), self.worker.to_string());
+        let daily_ticket_id = self.daily_ticket.to_string();
+        let passage = |id: PassageId, direction: &str, result: &str| PassageRecorded {
+            passage: Some(Passage {
+                passage_id: id.to_string(),
+                site_id: site_id.clone(),
+                corrected_time: Some(proto::timestamp(self.at)),
+                direction: direction.to_owned(),
+                result: result.to_owned(),
+                version: 1,
+                ..Passage::default()
+            }),
+        };
+        let notice = |status: &str| {
+            Some(Notification {
+                notification_id: NotificationId::new().to_string(),
+                site_id: site_id.clone(),
+                status: status.to_owned(),
+                created_at: Some(proto::timestamp(self.at)),
+                version: 2,
+                ..Notification::default()
+            })
+        };
+        let refused = PassageId::new();
+        let explained = PassageExplained {
+            site_id: site_id.clone(),
+            passage_id: refused.to_string(),
+            reason_code: "OUT_OF_TIME_WINDOW".to_owned(),
+            ..PassageExplained::default()
+        };
+        let completed = TrainingCompleted {
+            site_id: site_id.clone(),
+            daily_ticket_id: daily_ticket_id.clone(),
+            worker_id: worker_id.clone(),
+            in_time: true,
+            version: 5,
+            ..TrainingCompleted::default()
+        };
+        let started = TrainingStarted {
+            site_id: site_id.clone(),
+            daily_ticket_id: daily_ticket_id.clone(),
+            worker_id: worker_id.clone(),
+            version: 1,
+            ..TrainingStarted::default()
+        };
+        let failed = TrainingFailed {
+            site_id: site_id.clone(),
+            daily_ticket_id,
+            worker_id: WorkerId::new().to_string(),
+            version: 2,
+            ..TrainingFailed::default()
+        };
+        let published = TicketPublished {
+            ticket: Some(self.ticket("PUBLISHED", 1)),
+            ..TicketPublished::default()
+        };
+        let synced =
+            AccessSynced { grant: Some(self.grant("SYNCED", 2, Some(400))), authorized: true };
+        vec![
+            (Source::Ticket, events::testing::delivery(&published)),
+            (
+                Source::Notification,
+                events::testing::delivery(&NotificationSent { notification: notice("SENT") }),
+            ),
+            (
+                Source::Notification,
+                events::testing::delivery(&NotificationSkipped { notification: notice("SKIPPED") }),
+            ),
+            (Source::Training, events::testing::delivery(&started)),
+            (Source::Training, events::testing::delivery(&failed)),
+            (Source::Training, events::testing::delivery(&completed)),
+            (
+                Source::AccessGrant,
+                events::testing::delivery(&AccessGranted {
+                    grant: Some(self.grant("PENDING_SYNC", 1, None)),
+                }),
+            ),
+            (Source::AccessGrant, events::testing::delivery(&synced)),
+            (Source::Device, events::testing::delivery(&passage(PassageId::new(), "IN", "PASS"))),
+            (Source::Device, events::testing::delivery(&passage(refused, "IN", "DENY"))),
+            (Source::AccessGrant, events::testing::delivery(&explained)),
+        ]
+    }
+}
+
+async fn tell(store: &Store, facts: &[(Source, Delivery)]) {
+    for (source, delivery) in facts {
+        deliver(store, &Fold::new(*source), delivery).await.unwrap();
+    }
+}
+
+async fn dashboard(harness: &Harness, site: SiteId) -> GetDashboardResponse {
+    let config = Config { database: harness.database.config(), grpc_listen: None };
+    report::serve(config, harness.shell.clone()).await.unwrap();
+    let mut client = ReportServiceClient::new(harness.shell.peers.transport("report"));
+    let ask = GetDashboardRequest { site_id: site.to_string(), date: String::new() };
+    client
+        .get_dashboard(harness.request(&harness.sysadmin(&[site]), ask))
+        .await
+        .unwrap()
+        .into_inner()
+}
+
+fn day(harness: &Harness) -> Day {
+    Day {
+        site: SiteId::new(),
+        daily_ticket: DailyTicketId::new(),
+        worker: WorkerId::new(),
+        at: harness.now(),
+    }
+}
+
+fn assert_figures(figures: &GetDashboardResponse) {
+    assert_eq!(figures.date, "2026-03-02");
+    assert_eq!((figures.tickets, figures.workers_required), (1, 2));
+    assert_eq!((figures.trainings_completed, figures.trainings_failed), (1, 1));
+    assert_eq!((figures.notices_sent, figures.notices_failed, figures.notices_skipped), (1, 0, 1));
+    assert_eq!((figures.grants_synced, figures.grants_pending), (1, 0));
+    assert_eq!((figures.sync_latency_mean_ms, figures.sync_latency_p95_ms), (400, 400));
+    assert_eq!((figures.passages_in, figures.passages_out, figures.refusals), (1, 0, 1));
+    assert_eq!(figures.refusals_by_reason[0].reason_code, "OUT_OF_TIME_WINDOW");
+}
+
+#[tokio::test]
+async fn a_day_is_told_in_figures() {
+    let harness = Harness::new().await;
+    let day = day(&harness);
+    tell(&harness.store("report").await, &day.facts()).await;
+    assert_figures(&dashboard(&harness, day.site).await);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn facts_told_backwards_and_again_give_the_same_figures() {
+    let harness = Harness::new().await;
+    let day = day(&harness);
+    let mut facts = day.facts();
+    facts.reverse();
+    let store = harness.store("report").await;
+    tell(&store, &facts).await;
+    facts.reverse();
+    tell(&store, &facts).await;
+    assert_figures(&dashboard(&harness, day.site).await);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_day_does_not_count_and_an_older_fact_does_not_bring_it_back() {
+    let harness = Harness::new().await;
+    let day = day(&harness);
+    let cancelled =
+        TicketCancelled { ticket: Some(day.ticket("CANCELLED", 9)), ..TicketCancelled::default() };
+    let store = harness.store("report").await;
+    tell(&store, &[(Source::Ticket, events::testing::delivery(&cancelled))]).await;
+    tell(&store, &day.facts()[..1]).await;
+    assert_eq!(dashboard(&harness, day.site).await.tickets, 0);
+    harness.stop().await;
+}
