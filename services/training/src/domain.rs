@@ -4,12 +4,18 @@
 pub mod checks;
 pub mod day;
 pub mod mp4;
+pub mod purpose;
+pub mod record;
 pub mod session;
 pub mod video;
 pub mod watched;
 
 pub use checks::{Pacing, required_sec};
 pub use day::{Closed, Completion, Day, VideoRule};
-pub use session::{Answered, Event, Finished, Outcome, Reason, Refused, Report, Reported, Session, Start, State};
+pub use purpose::Purpose;
+pub use record::{Record, RecordFilter};
+pub use session::{
+    Answered, Event, Finished, Outcome, Reason, Refused, Report, Reported, Session, Start, State,
+};
 pub use video::{Status, Video};
 pub use watched::Watched;

@@ -24,13 +24,23 @@ impl Pacing {
         let default = Self::default();
         let or = |value: u32, default: u32| if value == 0 { default } else { value };
         let min_sec = or(min_sec, default.min_sec.min(or(max_sec, default.min_sec)));
-        Self { min_sec, max_sec: or(max_sec, default.max_sec).max(min_sec), answer_sec: or(answer_sec, default.answer_sec) }
+        Self {
+            min_sec,
+            max_sec: or(max_sec, default.max_sec).max(min_sec),
+            answer_sec: or(answer_sec, default.answer_sec),
+        }
     }
 
     /// Draws the moments of a video, in counted seconds, ascending: `pick` draws one number of a range. There is always
     /// one, between 20 % and 80 % of a video too short for the pace, and none so late that the video is complete before.
-    pub fn draw(self, duration_sec: u32, pick: &mut dyn FnMut(RangeInclusive<u32>) -> u32) -> Vec<u32> {
-        let part = |percent: u64| u32::try_from(u64::from(duration_sec) * percent / 100).unwrap_or(u32::MAX);
+    pub fn draw(
+        self,
+        duration_sec: u32,
+        pick: &mut dyn FnMut(RangeInclusive<u32>) -> u32,
+    ) -> Vec<u32> {
+        let part = |percent: u64| {
+            u32::try_from(u64::from(duration_sec) * percent / 100).unwrap_or(u32::MAX)
+        };
         let mut moments = Vec::new();
         let mut last = part(80);
         let mut moment: u32 = 0;
@@ -69,9 +79,18 @@ mod tests {
             for _ in 0..200 {
                 let moments = Pacing::default().draw(duration, &mut pick);
                 assert!(!moments.is_empty());
-                assert!((180..=420).contains(&moments[0]) && moments[0] <= duration * 8 / 10, "{moments:?}");
-                assert!(moments.windows(2).all(|pair| (180..=420).contains(&(pair[1] - pair[0]))), "{moments:?}");
-                assert!(moments.iter().all(|moment| *moment < required_sec(duration)), "{moments:?}");
+                assert!(
+                    (180..=420).contains(&moments[0]) && moments[0] <= duration * 8 / 10,
+                    "{moments:?}"
+                );
+                assert!(
+                    moments.windows(2).all(|pair| (180..=420).contains(&(pair[1] - pair[0]))),
+                    "{moments:?}"
+                );
+                assert!(
+                    moments.iter().all(|moment| *moment < required_sec(duration)),
+                    "{moments:?}"
+                );
             }
         }
     }
@@ -80,11 +99,15 @@ mod tests {
     fn every_video_however_short_has_a_check_before_it_is_complete() {
         for duration in 1..=400 {
             for latest in [false, true] {
-                let mut pick = |range: RangeInclusive<u32>| if latest { *range.end() } else { *range.start() };
+                let mut pick =
+                    |range: RangeInclusive<u32>| if latest { *range.end() } else { *range.start() };
                 let moments = Pacing::default().draw(duration, &mut pick);
                 assert!(!moments.is_empty(), "{duration}");
                 assert!(moments[0] * 10 <= duration * 8, "{duration}: {moments:?}");
-                assert!(moments.iter().all(|moment| *moment < required_sec(duration)), "{duration}: {moments:?}");
+                assert!(
+                    moments.iter().all(|moment| *moment < required_sec(duration)),
+                    "{duration}: {moments:?}"
+                );
             }
         }
         let earliest = Pacing::default().draw(40, &mut |range| *range.start());

@@ -45,28 +45,41 @@ pub struct Completion {
 
 impl Day {
     /// May this worker watch this video on this day at `now`?
-    pub fn admits(&self, worker: WorkerId, video: VideoId, now: DateTime<Utc>) -> Result<(), Closed> {
-        if !self.workers.contains(&worker) {
-            return Err(Closed::WorkerNotNamed);
-        }
+    pub fn admits(
+        &self,
+        worker: WorkerId,
+        video: VideoId,
+        now: DateTime<Utc>,
+    ) -> Result<(), Closed> {
         if !self.videos.contains(&video) {
             return Err(Closed::VideoNotNamed);
         }
-        self.is_open(now)
+        self.admits_worker(worker, now)
     }
 
-    /// In progress, and its end not reached: also before the fact of the expiry has arrived.
-    pub fn is_open(&self, now: DateTime<Utc>) -> Result<(), Closed> {
+    /// May this worker train on this day at `now`? Its end counts also before the fact of the expiry has arrived.
+    pub fn admits_worker(&self, worker: WorkerId, now: DateTime<Utc>) -> Result<(), Closed> {
+        if !self.workers.contains(&worker) {
+            return Err(Closed::WorkerNotNamed);
+        }
         if self.in_progress && now < self.expires_at { Ok(()) } else { Err(Closed::NotInProgress) }
     }
 
     /// Whether `completed` videos make the day complete at `now`.
-    pub fn completion(&self, completed: &BTreeSet<VideoId>, now: DateTime<Utc>) -> Option<Completion> {
+    pub fn completion(
+        &self,
+        completed: &BTreeSet<VideoId>,
+        now: DateTime<Utc>,
+    ) -> Option<Completion> {
         let done = match self.rule {
             VideoRule::All => !self.videos.is_empty() && self.videos.is_subset(completed),
             VideoRule::Any => !self.videos.is_disjoint(completed),
         };
-        done.then_some(Completion { at: now, deadline_at: self.deadline_at, in_time: now <= self.deadline_at })
+        done.then_some(Completion {
+            at: now,
+            deadline_at: self.deadline_at,
+            in_time: now <= self.deadline_at,
+        })
     }
 }
 
@@ -127,9 +140,16 @@ mod tests {
         let (none, first) = (BTreeSet::new(), BTreeSet::from([one]));
         let both = BTreeSet::from([one, two]);
         let foreign = BTreeSet::from([VideoId::new()]);
-        let complete = |rule, completed| day(rule, &[one, two]).completion(completed, noon()).is_some();
-        assert_eq!([&none, &first, &both, &foreign].map(|set| complete(VideoRule::All, set)), [false, false, true, false]);
-        assert_eq!([&none, &first, &both, &foreign].map(|set| complete(VideoRule::Any, set)), [false, true, true, false]);
+        let complete =
+            |rule, completed| day(rule, &[one, two]).completion(completed, noon()).is_some();
+        assert_eq!(
+            [&none, &first, &both, &foreign].map(|set| complete(VideoRule::All, set)),
+            [false, false, true, false]
+        );
+        assert_eq!(
+            [&none, &first, &both, &foreign].map(|set| complete(VideoRule::Any, set)),
+            [false, true, true, false]
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn duration_sec(file: &[u8]) -> Result<u32, NotAVideo> {
     if !has_video(movie)? {
         return Err(NotAVideo::NoVideoTrack);
     }
-    let header = find(movie, b"mvhd")?.ok_or(NotAVideo::NoDuration)?;
+    let header = find(movie, *b"mvhd")?.ok_or(NotAVideo::NoDuration)?;
     let seconds = header_seconds(header).ok_or(NotAVideo::NoDuration)?;
     if seconds > LONGEST_SEC {
         return Err(NotAVideo::TooLong);
@@ -53,7 +53,10 @@ fn header_seconds(header: &[u8]) -> Option<u64> {
     let (scale, length) = match header.first()? {
         0 => {
             let length = number(header, 16, 4)?;
-            (number(header, 12, 4)?, if length == u64::from(u32::MAX) { return None } else { length })
+            (
+                number(header, 12, 4)?,
+                if length == u64::from(u32::MAX) { return None } else { length },
+            )
         }
         1 => {
             let length = number(header, 24, 8)?;
@@ -70,8 +73,8 @@ fn has_video(movie: &[u8]) -> Result<bool, NotAVideo> {
         if &kind != b"trak" {
             continue;
         }
-        let Some(media) = find(track, b"mdia")? else { continue };
-        let handler = find(media, b"hdlr")?;
+        let Some(media) = find(track, *b"mdia")? else { continue };
+        let handler = find(media, *b"hdlr")?;
         if handler.and_then(|handler| handler.get(8..12)) == Some(b"vide") {
             return Ok(true);
         }
@@ -79,10 +82,10 @@ fn has_video(movie: &[u8]) -> Result<bool, NotAVideo> {
     Ok(false)
 }
 
-fn find<'a>(body: &'a [u8], wanted: &[u8; 4]) -> Result<Option<&'a [u8]>, NotAVideo> {
+fn find<'a>(body: &'a [u8], wanted: [u8; 4]) -> Result<Option<&'a [u8]>, NotAVideo> {
     for item in Boxes(body) {
         let (kind, body) = item?;
-        if &kind == wanted {
+        if kind == wanted {
             return Ok(Some(body));
         }
     }

@@ -78,8 +78,13 @@ pub enum State {
     Waiting(OpenCheck),
     /// Nobody reported for [`IDLE`]; may be resumed on the same day.
     Expired,
-    Failed { reason: Reason, at: DateTime<Utc> },
-    Completed { at: DateTime<Utc> },
+    Failed {
+        reason: Reason,
+        at: DateTime<Utc>,
+    },
+    Completed {
+        at: DateTime<Utc>,
+    },
 }
 
 /// A question that is asked now.
@@ -145,7 +150,11 @@ pub enum Finished {
 
 impl Session {
     /// Begins at the start of the video; the moments of its checks are drawn now.
-    pub fn start(start: Start, pick: &mut dyn FnMut(RangeInclusive<u32>) -> u32, now: DateTime<Utc>) -> Self {
+    pub fn start(
+        start: Start,
+        pick: &mut dyn FnMut(RangeInclusive<u32>) -> u32,
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
             id: start.id,
             site: start.site,
@@ -162,7 +171,11 @@ impl Session {
             watched: Watched::none(start.duration_sec),
             seeks: 0,
             skipped_sec: 0,
-            checks: Checks { moments: start.pacing.draw(start.duration_sec, pick), passed: 0, failed: 0 },
+            checks: Checks {
+                moments: start.pacing.draw(start.duration_sec, pick),
+                passed: 0,
+                failed: 0,
+            },
             state: State::Learning,
         }
     }
@@ -192,7 +205,12 @@ impl Session {
     }
 
     /// Answers the open check with what the provider said of the face.
-    pub fn answer_check(&mut self, check: CheckId, outcome: Outcome, now: DateTime<Utc>) -> Result<Answered, Refused> {
+    pub fn answer_check(
+        &mut self,
+        check: CheckId,
+        outcome: Outcome,
+        now: DateTime<Utc>,
+    ) -> Result<Answered, Refused> {
         self.must_be_live(now)?;
         let open = self.open_check(check)?.clone();
         let gap = (now - self.heard_at).max(TimeDelta::zero());
@@ -242,7 +260,9 @@ impl Session {
     /// The open check and until when it can be answered if the client goes on reporting.
     pub fn asked(&self) -> Option<(CheckId, DateTime<Utc>)> {
         match &self.state {
-            State::Waiting(open) => Some((open.id, self.heard_at + self.answer_time() - open.waited)),
+            State::Waiting(open) => {
+                Some((open.id, self.heard_at + self.answer_time() - open.waited))
+            }
             _ => None,
         }
     }
@@ -296,7 +316,8 @@ impl State {
 }
 
 impl Reason {
-    pub const ALL: [Self; 4] = [Self::CheckFailed, Self::CheckNotAnswered, Self::Replaced, Self::DayClosed];
+    pub const ALL: [Self; 4] =
+        [Self::CheckFailed, Self::CheckNotAnswered, Self::Replaced, Self::DayClosed];
 
     pub fn as_str(self) -> &'static str {
         match self {

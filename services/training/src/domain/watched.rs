@@ -52,7 +52,9 @@ impl Watched {
             if count >= limit {
                 return second;
             }
-            let Some(byte) = usize::try_from(second / 8).ok().and_then(|index| self.bits.get_mut(index)) else {
+            let Some(byte) =
+                usize::try_from(second / 8).ok().and_then(|index| self.bits.get_mut(index))
+            else {
                 return second;
             };
             let bit = 1 << (second % 8);

@@ -41,7 +41,12 @@ pub enum Reported {
 
 impl Session {
     /// Takes a report in. `check` becomes the id of a check that this report opens; it is drawn by the caller.
-    pub fn report(&mut self, report: Report, check: CheckId, now: DateTime<Utc>) -> Result<Reported, Refused> {
+    pub fn report(
+        &mut self,
+        report: Report,
+        check: CheckId,
+        now: DateTime<Utc>,
+    ) -> Result<Reported, Refused> {
         self.must_be_live(now)?;
         if let Some(seq) = report.seq {
             if seq <= self.last_seq {

@@ -27,14 +27,22 @@ impl Phone {
             duration_sec,
             pacing: Pacing::default(),
         };
-        Self { session: Session::start(start, &mut |range| *range.start(), morning()), now: morning() }
+        Self {
+            session: Session::start(start, &mut |range| *range.start(), morning()),
+            now: morning(),
+        }
     }
 
     fn wait(&mut self, seconds: i64) {
         self.now += TimeDelta::seconds(seconds);
     }
 
-    fn report(&mut self, event: Event, position_sec: u32, seq: Option<u64>) -> Result<Reported, Refused> {
+    fn report(
+        &mut self,
+        event: Event,
+        position_sec: u32,
+        seq: Option<u64>,
+    ) -> Result<Reported, Refused> {
         self.session.report(Report { position_sec, event, seq }, CheckId::new(), self.now)
     }
 
@@ -53,7 +61,10 @@ impl Phone {
 
     fn pass_check(&mut self) {
         let check = self.check().unwrap();
-        assert_eq!(self.session.answer_check(check, Outcome::Passed, self.now), Ok(Answered::Passed));
+        assert_eq!(
+            self.session.answer_check(check, Outcome::Passed, self.now),
+            Ok(Answered::Passed)
+        );
     }
 
     fn counted(&self) -> u32 {
@@ -101,7 +112,10 @@ fn a_long_video_asks_again_and_again() {
 fn finishing_directly_is_refused() {
     let mut phone = Phone::with_video(40);
     phone.wait(3);
-    assert_eq!(phone.session.finish(phone.now), Err(Refused::Incomplete { required_sec: 38, valid_sec: 0 }));
+    assert_eq!(
+        phone.session.finish(phone.now),
+        Err(Refused::Incomplete { required_sec: 38, valid_sec: 0 })
+    );
 }
 
 #[test]
@@ -223,7 +237,11 @@ fn jumping_to_the_end_does_not_count_and_is_recorded() {
     phone.wait(10);
     assert_eq!(phone.report(Event::Ended, 600, None), Ok(Reported::Taken));
     assert_eq!(phone.counted(), 20);
-    assert!(phone.session.seeks == 1 && phone.session.skipped_sec >= 570, "{}", phone.session.skipped_sec);
+    assert!(
+        phone.session.seeks == 1 && phone.session.skipped_sec >= 570,
+        "{}",
+        phone.session.skipped_sec
+    );
     assert!(matches!(phone.session.finish(phone.now), Err(Refused::Incomplete { .. })));
 }
 
@@ -272,7 +290,10 @@ fn all_seconds_without_the_end_are_not_enough() {
     }
     phone.play_until(10 * MINUTE);
     assert_eq!(phone.report(Event::Seeked, 100, None), Ok(Reported::Taken));
-    assert_eq!(phone.session.finish(phone.now), Err(Refused::Incomplete { required_sec: 570, valid_sec: 600 }));
+    assert_eq!(
+        phone.session.finish(phone.now),
+        Err(Refused::Incomplete { required_sec: 570, valid_sec: 600 })
+    );
 }
 
 #[test]
@@ -306,8 +327,14 @@ fn an_ignored_check_fails_the_session() {
         assert_eq!(phone.report(Event::Paused, 10, None), Ok(Reported::Taken));
     }
     phone.wait(10);
-    assert_eq!(phone.report(Event::Paused, 10, None), Ok(Reported::Failed(Reason::CheckNotAnswered)));
-    assert_eq!(phone.report(Event::Playing, 20, None), Err(Refused::Failed(Reason::CheckNotAnswered)));
+    assert_eq!(
+        phone.report(Event::Paused, 10, None),
+        Ok(Reported::Failed(Reason::CheckNotAnswered))
+    );
+    assert_eq!(
+        phone.report(Event::Playing, 20, None),
+        Err(Refused::Failed(Reason::CheckNotAnswered))
+    );
     assert_eq!(phone.session.finish(phone.now), Err(Refused::Failed(Reason::CheckNotAnswered)));
 }
 
@@ -336,7 +363,10 @@ fn silence_stops_the_time_to_answer_and_draws_the_check_anew() {
     assert_ne!(first, second);
     assert_eq!(phone.session.asked(), Some((second, phone.now + TimeDelta::seconds(60))));
     assert_eq!(phone.counted(), 8);
-    assert_eq!(phone.session.answer_check(first, Outcome::Passed, phone.now), Err(Refused::NoSuchCheck));
+    assert_eq!(
+        phone.session.answer_check(first, Outcome::Passed, phone.now),
+        Err(Refused::NoSuchCheck)
+    );
     phone.pass_check();
 }
 
@@ -360,7 +390,10 @@ fn a_foreign_face_fails_the_session() {
     let answered = phone.session.answer_check(check, Outcome::Failed, phone.now);
     assert_eq!(answered, Ok(Answered::Failed(Reason::CheckFailed)));
     assert_eq!(phone.session.checks.failed, 1);
-    assert_eq!(phone.session.answer_check(check, Outcome::Passed, phone.now), Err(Refused::Failed(Reason::CheckFailed)));
+    assert_eq!(
+        phone.session.answer_check(check, Outcome::Passed, phone.now),
+        Err(Refused::Failed(Reason::CheckFailed))
+    );
 }
 
 #[test]

@@ -1,0 +1,101 @@
+use std::str::FromStr;
+
+use events::{Delivery, Failure, Handler, async_trait};
+use proto::ticket::v1::{
+    DailyTicketCancelled, DailyTicketExpired, DailyTicketStarted, Ticket, TicketAmended,
+    TicketCancelled, TicketPublished,
+};
+
+use crate::domain::{Reason, State, VideoRule};
+use crate::store::days::TicketDay;
+use crate::store::{self, Tx};
+use crate::wire;
+
+/// Keeps the newest version of each ticket, and ends the sessions its days no longer admit.
+#[derive(Debug)]
+pub struct KeepDays;
+
+#[async_trait]
+impl Handler for KeepDays {
+    fn durable(&self) -> &'static str {
+        "training--keep-days"
+    }
+
+    fn context(&self) -> &'static str {
+        "ticket"
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        &[
+            "TicketPublished",
+            "TicketAmended",
+            "TicketCancelled",
+            "DailyTicketStarted",
+            "DailyTicketExpired",
+            "DailyTicketCancelled",
+        ]
+    }
+
+    async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        let ticket = match delivery.name.as_str() {
+            "TicketPublished" => delivery.decode::<TicketPublished>()?.ticket,
+            "TicketAmended" => delivery.decode::<TicketAmended>()?.ticket,
+            "TicketCancelled" => delivery.decode::<TicketCancelled>()?.ticket,
+            "DailyTicketStarted" => delivery.decode::<DailyTicketStarted>()?.ticket,
+            "DailyTicketExpired" => delivery.decode::<DailyTicketExpired>()?.ticket,
+            "DailyTicketCancelled" => delivery.decode::<DailyTicketCancelled>()?.ticket,
+            _ => return Ok(()),
+        };
+        let ticket = ticket
+            .as_ref()
+            .and_then(read)
+            .ok_or_else(|| Failure::Park(format!("{} without a readable ticket", delivery.name)))?;
+        if !store::days::keep(tx, &ticket).await? {
+            return Ok(());
+        }
+        let at = delivery.at;
+        for mut session in store::sessions::unfinished_of(tx, ticket.id).await? {
+            let day = store::days::get(tx, session.value.daily_ticket).await?;
+            let (worker, video) = (session.value.worker, session.value.video);
+            if day.is_some_and(|day| day.admits(worker, video, at).is_ok()) {
+                continue;
+            }
+            // A fact that was long on its way does not end a session before its last report.
+            session.value.end(Reason::DayClosed, at.max(session.value.heard_at));
+            let State::Failed { reason, at } = session.value.state else { continue };
+            let (_, version) = store::sessions::save_ended(tx, &session).await?;
+            events::enqueue(tx, &wire::training_failed(&session.value, reason, at, version), at)
+                .await?;
+            metrics::counter!("sitepass_training_failed_total", "reason" => reason.as_str())
+                .increment(1);
+        }
+        Ok(())
+    }
+}
+
+/// The parts of a ticket that are kept; `None` when one of them cannot be read.
+fn read(ticket: &Ticket) -> Option<store::days::Ticket> {
+    let day = |day: &proto::ticket::v1::DailyTicket| {
+        Some(TicketDay {
+            id: day.daily_ticket_id.parse().ok()?,
+            date: day.date.parse().ok()?,
+            status: day.status.clone(),
+            deadline_at: proto::instant(day.deadline_at.as_ref())?,
+            expires_at: proto::instant(day.expires_at.as_ref())?,
+        })
+    };
+    Some(store::days::Ticket {
+        id: ticket.ticket_id.parse().ok()?,
+        site: ticket.site_id.parse().ok()?,
+        contractor: ticket.contractor_id.parse().ok()?,
+        version: ticket.version,
+        rule: VideoRule::parse(&ticket.video_rule),
+        workers: ids(&ticket.worker_ids)?,
+        videos: ids(&ticket.video_ids)?,
+        days: ticket.daily_tickets.iter().map(day).collect::<Option<_>>()?,
+    })
+}
+
+fn ids<T: FromStr>(texts: &[String]) -> Option<Vec<T>> {
+    texts.iter().map(|text| text.parse().ok()).collect()
+}

@@ -1,0 +1,64 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use blobs::{Blobs, SecretTooShort, UrlSigner};
+use proto::training::v1::training_service_server::TrainingServiceServer;
+use rand::Rng;
+use service::http::Client;
+use service::{Shell, Store, StoreError};
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+
+use crate::app::App;
+use crate::app::add_video::MAX_VIDEO_BYTES;
+use crate::config::Config;
+use crate::consumers::{KeepDays, KeepSites};
+use crate::face::WechatFaces;
+use crate::grpc::{Grpc, POLICY};
+
+/// How long the face provider may take for one call.
+const FACE_TIMEOUT: Duration = Duration::from_secs(4);
+/// A video and what stands beside it in its message.
+const MAX_MESSAGE_BYTES: usize = MAX_VIDEO_BYTES + (1 << 20);
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database's address is no good")]
+    Store(#[from] StoreError),
+    #[error("the folder of videos cannot be used")]
+    Blobs(#[from] blobs::Error),
+    #[error("SITEPASS_BLOB_SECRET is no good")]
+    BlobSecret(#[from] SecretTooShort),
+    #[error("no HTTP client can be made")]
+    Http(#[from] reqwest::Error),
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+}
+
+/// Starts the service in this process; it runs until the shell's tasks are stopped.
+pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
+    let store = Store::connect(&config.database, "training").await?;
+    let blobs = Blobs::local(&config.blobs.directory)?;
+    let signer = UrlSigner::new(config.blobs.secret.expose())?;
+    let wechat =
+        wechat::Client::new(config.faces, Client::new(FACE_TIMEOUT)?, shell.system.clone());
+    let faces = Arc::new(WechatFaces::new(wechat));
+    let pick = Arc::new(|range| rand::rng().random_range(range));
+    let app = App::new(&shell, store.clone(), blobs, signer, faces, pick);
+    let listener = match config.grpc_listen {
+        None => None,
+        Some(address) => {
+            Some(TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))?)
+        }
+    };
+    let server =
+        TrainingServiceServer::new(Grpc::new(app)).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    service::grpc::serve(&shell, "training", Routes::new(server), POLICY, listener);
+    events::relay(&shell, &store, "training");
+    events::run(&shell, &store, KeepSites);
+    events::run(&shell, &store, KeepDays);
+    shell.health.watch_database(&shell.tasks, "training", store);
+    Ok(())
+}
