@@ -1,0 +1,74 @@
+//! What can be asked of this service; one use case a file.
+
+mod cancel_ticket;
+mod create_ticket;
+mod error;
+mod get_daily_ticket;
+mod get_ticket;
+mod list_tickets;
+mod list_worker_tasks;
+mod publish_ticket;
+mod references;
+mod run_lifecycle;
+
+use auth::{Caller, Sites};
+use service::{Scope, Shell, Store, Tx};
+use types::{AccountId, ContractorId, Role, SiteClock, SiteId, TicketId};
+
+use crate::domain::Ticket;
+use crate::store::{self, Versioned};
+
+pub use cancel_ticket::CancelTicket;
+pub use create_ticket::CreateTicket;
+pub use error::Error;
+pub use get_daily_ticket::DailyTicketView;
+pub use get_ticket::TicketView;
+pub use list_worker_tasks::{Task, Tasks};
+pub use run_lifecycle::Lifecycle;
+
+/// The service's use cases. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    store: Store,
+    clock: SiteClock,
+    shell: Shell,
+}
+
+impl App {
+    pub fn new(shell: Shell, store: Store) -> Self {
+        Self { store, clock: shell.clock.clone(), shell }
+    }
+
+    /// The ticket, if there is one the caller reaches. What lies outside is not there.
+    async fn ticket(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        id: TicketId,
+    ) -> Result<Versioned<Ticket>, Error> {
+        let ticket = store::tickets::get(tx, id).await?;
+        ticket
+            .filter(|ticket| reaches(caller, ticket.value.site, ticket.value.contractor))
+            .ok_or(Error::NotFound)
+    }
+}
+
+/// The sites a transaction for this caller may touch.
+fn scope(caller: &Caller) -> Scope {
+    match &caller.sites {
+        Sites::All => Scope::System("asked by a service"),
+        Sites::Some(sites) => Scope::Sites(sites.clone()),
+    }
+}
+
+/// Whether a contractor's tickets on a site are the caller's to see: their site, and for a contractor's administrator
+/// their own contractor.
+fn reaches(caller: &Caller, site: SiteId, contractor: ContractorId) -> bool {
+    let confined = caller.role == Some(Role::ContractorAdmin) || caller.contractor.is_some();
+    caller.may_touch(site) && (!confined || caller.contractor == Some(contractor))
+}
+
+/// The account that gives a command; only accounts do.
+fn commander(caller: &Caller) -> Result<AccountId, Error> {
+    caller.account_id().ok_or(Error::Denied)
+}

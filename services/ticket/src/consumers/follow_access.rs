@@ -1,0 +1,53 @@
+use events::{Delivery, Failure, Handler};
+use proto::Event;
+use proto::access_grant::v1::{AccessGranted, AccessRevoked, AccessSyncFailed, AccessSynced};
+use service::Tx;
+
+use super::{id, missing, unexpected, version, worker_day};
+use crate::domain::{Grant, GrantStatus};
+use crate::store::progress;
+
+/// Keeps each grant as it now is, and what its last proof said about the worker's day.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowAccess;
+
+#[events::async_trait]
+impl Handler for FollowAccess {
+    fn durable(&self) -> &'static str {
+        "ticket--follow-access"
+    }
+
+    fn context(&self) -> &'static str {
+        "access_grant"
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        &[AccessGranted::NAME, AccessSynced::NAME, AccessSyncFailed::NAME, AccessRevoked::NAME]
+    }
+
+    async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        let (fact, authorized) = match delivery.name.as_str() {
+            AccessGranted::NAME => (delivery.decode::<AccessGranted>()?.grant, None),
+            AccessSyncFailed::NAME => (delivery.decode::<AccessSyncFailed>()?.grant, None),
+            AccessRevoked::NAME => (delivery.decode::<AccessRevoked>()?.grant, None),
+            AccessSynced::NAME => {
+                let synced: AccessSynced = delivery.decode()?;
+                (synced.grant, Some(synced.authorized))
+            }
+            _ => return Err(unexpected(delivery)),
+        };
+        let fact = fact.ok_or_else(|| missing(delivery, "grant"))?;
+        let of = worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
+        let status: GrantStatus = fact.status.parse().map_err(|_| {
+            Failure::Park(format!("{}: {:?} is no status", delivery.name, fact.status))
+        })?;
+        let grant = Grant {
+            id: id(delivery, "grant_id", &fact.grant_id)?,
+            area: id(delivery, "area_id", &fact.area_id)?,
+            status,
+            said: authorized.map(|authorized| (delivery.at, authorized)),
+            revoked_at: (status == GrantStatus::Revoked).then_some(delivery.at),
+        };
+        Ok(progress::keep_grant(tx, of, &grant, version(delivery)?).await?)
+    }
+}

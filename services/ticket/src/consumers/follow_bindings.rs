@@ -1,0 +1,38 @@
+use events::{Delivery, Failure, Handler};
+use proto::Event;
+use proto::directory::v1::{WorkerBound, WorkerChanged, WorkerUnbound};
+use service::Tx;
+
+use super::{id, missing, unexpected, version};
+use crate::store::bindings;
+
+/// Keeps which workers are bound: whom a notice can reach.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowBindings;
+
+#[events::async_trait]
+impl Handler for FollowBindings {
+    fn durable(&self) -> &'static str {
+        "ticket--follow-bindings"
+    }
+
+    fn context(&self) -> &'static str {
+        "directory"
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        &[WorkerChanged::NAME, WorkerBound::NAME, WorkerUnbound::NAME]
+    }
+
+    async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        let worker = match delivery.name.as_str() {
+            WorkerChanged::NAME => delivery.decode::<WorkerChanged>()?.worker,
+            WorkerBound::NAME => delivery.decode::<WorkerBound>()?.worker,
+            WorkerUnbound::NAME => delivery.decode::<WorkerUnbound>()?.worker,
+            _ => return Err(unexpected(delivery)),
+        };
+        let worker = worker.ok_or_else(|| missing(delivery, "worker"))?;
+        let id = id(delivery, "worker_id", &worker.worker_id)?;
+        Ok(bindings::keep(tx, id, worker.bound, version(delivery)?).await?)
+    }
+}

@@ -1,0 +1,52 @@
+use events::{Delivery, Failure, Handler};
+use proto::Event;
+use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
+use service::Tx;
+
+use super::{unexpected, version, worker_day};
+use crate::domain::TrainingStatus;
+use crate::store::progress;
+
+/// Keeps how far each worker's training of a day is.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowTraining;
+
+#[events::async_trait]
+impl Handler for FollowTraining {
+    fn durable(&self) -> &'static str {
+        "ticket--follow-training"
+    }
+
+    fn context(&self) -> &'static str {
+        "training"
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        &[TrainingStarted::NAME, TrainingFailed::NAME, TrainingCompleted::NAME]
+    }
+
+    async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        let (of, status) = match delivery.name.as_str() {
+            TrainingStarted::NAME => {
+                let fact: TrainingStarted = delivery.decode()?;
+                let of =
+                    worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
+                (of, TrainingStatus::InLearning)
+            }
+            TrainingFailed::NAME => {
+                let fact: TrainingFailed = delivery.decode()?;
+                let of =
+                    worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
+                (of, TrainingStatus::Failed)
+            }
+            TrainingCompleted::NAME => {
+                let fact: TrainingCompleted = delivery.decode()?;
+                let of =
+                    worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
+                (of, TrainingStatus::Completed)
+            }
+            _ => return Err(unexpected(delivery)),
+        };
+        Ok(progress::keep_training(tx, of, status, version(delivery)?).await?)
+    }
+}

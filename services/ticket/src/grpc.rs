@@ -1,0 +1,259 @@
+//! Requests to use cases, answers and refusals back. No rule lives here.
+
+mod read;
+
+use proto::ticket::v1::ticket_service_server::{TicketService, TicketServiceServer};
+use proto::ticket::v1::{
+    CancelTicketRequest, CancelTicketResponse, CreateTicketRequest, CreateTicketResponse,
+    GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
+    ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse,
+    PublishTicketRequest, PublishTicketResponse, WorkerTask,
+};
+use service::grpc::{Access, Policy, caller};
+use service::idempotency::Key;
+use service::{Fields, Refusal};
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+use types::{ErrorCode, Permission};
+
+use crate::app::{App, CancelTicket, Error, Task};
+use crate::domain::NotAllowed;
+use crate::wire;
+
+/// The longest reason that is kept.
+const LONGEST_REASON: usize = 200;
+
+/// Who may make which call.
+pub const POLICY: Policy = &[
+    (
+        "/sitepass.ticket.v1.TicketService/CreateTicket",
+        Access::Permission(Permission::TicketCreate),
+    ),
+    (
+        "/sitepass.ticket.v1.TicketService/PublishTicket",
+        Access::Permission(Permission::TicketPublish),
+    ),
+    (
+        "/sitepass.ticket.v1.TicketService/CancelTicket",
+        Access::Permission(Permission::TicketCancel),
+    ),
+    ("/sitepass.ticket.v1.TicketService/ListTickets", Access::Permission(Permission::TicketRead)),
+    ("/sitepass.ticket.v1.TicketService/GetTicket", Access::Permission(Permission::TicketRead)),
+    (
+        "/sitepass.ticket.v1.TicketService/GetDailyTicket",
+        Access::Any(&[Access::Permission(Permission::TicketRead), Access::Service]),
+    ),
+    (
+        "/sitepass.ticket.v1.TicketService/ListWorkerTasks",
+        Access::Any(&[Access::Worker, Access::Service]),
+    ),
+];
+
+/// The calls of this service.
+pub fn routes(app: App) -> Routes {
+    Routes::new(TicketServiceServer::new(Tickets { app }))
+}
+
+#[derive(Debug)]
+struct Tickets {
+    app: App,
+}
+
+#[tonic::async_trait]
+impl TicketService for Tickets {
+    async fn create_ticket(
+        &self,
+        request: Request<CreateTicketRequest>,
+    ) -> Result<Response<CreateTicketResponse>, Status> {
+        let caller = caller(&request)?;
+        let key = Key::from_request(&request);
+        let cmd = read::create_ticket(caller, key, request.into_inner());
+        let answer = self.app.create_ticket(cmd).await.map_err(status)?;
+        Ok(Response::new(answer))
+    }
+
+    async fn publish_ticket(
+        &self,
+        request: Request<PublishTicketRequest>,
+    ) -> Result<Response<PublishTicketResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let id = read::id("ticket_id", &message.ticket_id)?;
+        let at = self.app.publish_ticket(&caller, id).await.map_err(status)?;
+        Ok(Response::new(PublishTicketResponse {
+            ticket_id: message.ticket_id,
+            published_at: Some(proto::timestamp(at)),
+        }))
+    }
+
+    async fn cancel_ticket(
+        &self,
+        request: Request<CancelTicketRequest>,
+    ) -> Result<Response<CancelTicketResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let mut fields = Fields::new();
+        let ticket = fields.parse("ticket_id", &message.ticket_id);
+        let reason = fields.text("reason", &message.reason, LONGEST_REASON);
+        fields.finish()?;
+        let (Some(ticket), Some(reason)) = (ticket, reason) else { return Err(unread()) };
+        self.app.cancel_ticket(&caller, CancelTicket { ticket, reason }).await.map_err(status)?;
+        Ok(Response::new(CancelTicketResponse { ticket_id: message.ticket_id }))
+    }
+
+    async fn list_tickets(
+        &self,
+        request: Request<ListTicketsRequest>,
+    ) -> Result<Response<ListTicketsResponse>, Status> {
+        let caller = caller(&request)?;
+        let (filter, page) = read::list_tickets(request.into_inner())?;
+        let (listings, total) =
+            self.app.list_tickets(&caller, filter, page).await.map_err(status)?;
+        let tickets = listings.into_iter().map(wire::listing).collect();
+        Ok(Response::new(ListTicketsResponse { tickets, total }))
+    }
+
+    async fn get_ticket(
+        &self,
+        request: Request<GetTicketRequest>,
+    ) -> Result<Response<GetTicketResponse>, Status> {
+        let caller = caller(&request)?;
+        let id = read::id("ticket_id", &request.get_ref().ticket_id)?;
+        let view = self.app.get_ticket(&caller, id).await.map_err(status)?;
+        let days = view.ticket.value.days.iter().map(|day| {
+            let (training, access) = view.counts.get(&day.id).copied().unwrap_or_default();
+            wire::day_counts(day.id, training, access)
+        });
+        Ok(Response::new(GetTicketResponse {
+            days: days.collect(),
+            ticket: Some(wire::ticket(&view.ticket.value, view.ticket.version)),
+        }))
+    }
+
+    async fn get_daily_ticket(
+        &self,
+        request: Request<GetDailyTicketRequest>,
+    ) -> Result<Response<GetDailyTicketResponse>, Status> {
+        let caller = caller(&request)?;
+        let id = read::id("daily_ticket_id", &request.get_ref().daily_ticket_id)?;
+        let view = self.app.get_daily_ticket(&caller, id).await.map_err(status)?;
+        Ok(Response::new(GetDailyTicketResponse {
+            ticket: Some(wire::ticket(&view.ticket.value, view.ticket.version)),
+            daily_ticket: Some(wire::daily_ticket(&view.day)),
+            workers: view.workers.iter().map(wire::worker_progress).collect(),
+        }))
+    }
+
+    async fn list_worker_tasks(
+        &self,
+        request: Request<ListWorkerTasksRequest>,
+    ) -> Result<Response<ListWorkerTasksResponse>, Status> {
+        let caller = caller(&request)?;
+        let worker = match (caller.worker_id(), request.get_ref().worker_id.as_str()) {
+            (Some(own), "") => own,
+            (_, text) => read::id("worker_id", text)?,
+        };
+        let tasks = self.app.list_worker_tasks(&caller, worker).await.map_err(status)?;
+        let task = |task: &Task| WorkerTask {
+            ticket: Some(wire::ticket(&task.ticket.value, task.ticket.version)),
+            daily_ticket: Some(wire::daily_ticket(&task.day)),
+            progress: Some(wire::worker_progress(&task.progress)),
+        };
+        Ok(Response::new(ListWorkerTasksResponse {
+            date: tasks.date.to_string(),
+            tasks: tasks.tasks.iter().map(task).collect(),
+        }))
+    }
+}
+
+/// The one table from errors to statuses. Only what someone should act on is logged as an error.
+fn status(err: Error) -> Status {
+    let refusal = match err {
+        Error::NotFound | Error::Refused(NotAllowed::NoSuchDay) => {
+            Refusal::new(ErrorCode::NotFound)
+        }
+        Error::Denied => Refusal::new(ErrorCode::PermissionDenied),
+        Error::Invalid(refusal) | Error::Peer(refusal) => refusal,
+        Error::Refused(refused) => state_conflict(refused),
+        Error::KeyReused => Refusal::new(ErrorCode::IdempotencyKeyReused),
+        Error::Nonsense { .. } => {
+            tracing::error!(error = %err, "cannot go on");
+            Refusal::new(ErrorCode::Internal)
+        }
+        Error::Store(err) => {
+            let refusal = Refusal::from(&err);
+            if refusal.code == ErrorCode::Internal {
+                tracing::error!(error = &err as &dyn std::error::Error, "cannot go on");
+            }
+            refusal
+        }
+    };
+    refusal.into()
+}
+
+/// Says from what to what there is no way.
+fn state_conflict(refused: NotAllowed) -> Refusal {
+    let (from, to) = match refused {
+        NotAllowed::Ticket { from, to } => (from.as_str(), to.as_str()),
+        NotAllowed::Day { from, to } => (from.as_str(), to.as_str()),
+        NotAllowed::Over { to } => ("EXPIRED", to.as_str()),
+        NotAllowed::NotDue { to } => ("PUBLISHED", to.as_str()),
+        NotAllowed::NoSuchDay => ("", ""),
+    };
+    Refusal::new(ErrorCode::StateConflict).data("from", from).data("to", to)
+}
+
+/// Never reached: what could not be read was recorded, and the finish before this refused it.
+fn unread() -> Status {
+    Refusal::new(ErrorCode::ValidationFailed).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use service::{Refusal, StoreError};
+    use types::ErrorCode;
+
+    use super::status;
+    use crate::app::Error;
+    use crate::domain::{DayStatus, NotAllowed, Status};
+
+    fn code(err: Error) -> ErrorCode {
+        Refusal::from_status(&status(err)).code
+    }
+
+    #[test]
+    fn each_error_has_its_code() {
+        let late = NotAllowed::Over { to: Status::Active };
+        let table = [
+            (Error::NotFound, ErrorCode::NotFound),
+            (Error::Denied, ErrorCode::PermissionDenied),
+            (
+                Error::Invalid(Refusal::new(ErrorCode::ValidationFailed)),
+                ErrorCode::ValidationFailed,
+            ),
+            (
+                Error::Peer(Refusal::new(ErrorCode::UpstreamUnavailable)),
+                ErrorCode::UpstreamUnavailable,
+            ),
+            (Error::Refused(late), ErrorCode::StateConflict),
+            (Error::Refused(NotAllowed::NoSuchDay), ErrorCode::NotFound),
+            (Error::KeyReused, ErrorCode::IdempotencyKeyReused),
+            (Error::Nonsense { service: "directory", problem: String::new() }, ErrorCode::Internal),
+            (Error::Store(StoreError::Conflict), ErrorCode::VersionConflict),
+            (Error::Store(StoreError::Unavailable), ErrorCode::StoreUnavailable),
+            (Error::Store(StoreError::corrupt("work_tickets", 1)), ErrorCode::Internal),
+        ];
+        for (err, wanted) in table {
+            let text = err.to_string();
+            assert_eq!(code(err), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_transition_says_from_where_to_where() {
+        let refused = NotAllowed::Day { from: DayStatus::Expired, to: DayStatus::Cancelled };
+        let refusal = Refusal::from_status(&status(Error::Refused(refused)));
+        assert_eq!(refusal.data["from"], "EXPIRED");
+        assert_eq!(refusal.data["to"], "CANCELLED");
+    }
+}

@@ -1,0 +1,12 @@
+//! Rows and what they mean. Writing is guarded by the version that was read.
+
+pub mod bindings;
+pub mod progress;
+pub mod tickets;
+
+/// What was read, and the version it was read at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned<T> {
+    pub value: T,
+    pub version: u64,
+}

@@ -1,0 +1,58 @@
+use std::net::SocketAddr;
+
+use chrono::TimeDelta;
+use schedule::{Job, Outcome};
+use service::{Shell, Store, StoreError};
+use tokio::net::TcpListener;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::consumers::{FollowAccess, FollowBindings, FollowNotices, FollowTraining};
+use crate::grpc::{POLICY, routes};
+
+const SERVICE: &str = "ticket";
+/// Between looks for days whose time has come, site time.
+const LIFECYCLE: TimeDelta = TimeDelta::seconds(60);
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database's address is no good")]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+}
+
+/// Starts the service in this process; it runs until the shell's tasks are stopped.
+pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
+    let store = Store::connect(&config.database, SERVICE).await?;
+    let listener = match config.grpc_listen {
+        None => None,
+        Some(address) => {
+            Some(TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))?)
+        }
+    };
+    let app = App::new(shell.clone(), store.clone());
+    service::grpc::serve(&shell, SERVICE, routes(app.clone()), POLICY, listener);
+    events::relay(&shell, &store, SERVICE);
+    events::run(&shell, &store, FollowTraining);
+    events::run(&shell, &store, FollowAccess);
+    events::run(&shell, &store, FollowNotices);
+    events::run(&shell, &store, FollowBindings);
+    schedule::run(&shell, &store, vec![lifecycle(app)]);
+    shell.health.watch_database(&shell.tasks, SERVICE, store);
+    Ok(())
+}
+
+fn lifecycle(app: App) -> Job {
+    Job::every("ticket.lifecycle", LIFECYCLE, move |_run| {
+        let app = app.clone();
+        async move {
+            let done = app.run_lifecycle().await?;
+            Ok(match done.started + done.expired {
+                0 => Outcome::Nothing,
+                moved => Outcome::Changed(moved.into()),
+            })
+        }
+    })
+}
