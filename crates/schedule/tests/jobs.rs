@@ -1,5 +1,7 @@
 //! Jobs on a real database: replicas, downtime, crashes, failures, clocks that are set.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

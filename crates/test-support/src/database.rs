@@ -47,6 +47,16 @@ impl Database {
                 Err(_) => {}
             }
         }
+        // A copy has the template's tables and not its rights on the database itself.
+        let roles: Vec<String> = schemas
+            .iter()
+            .map(|(service, _)| format!("sitepass_{}_app", migrate::schema(service)))
+            .collect();
+        let connect = format!(
+            "REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO {}",
+            roles.join(", ")
+        );
+        run(&mut conn, connect).await;
         Self { server, name }
     }
 

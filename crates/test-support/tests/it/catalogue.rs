@@ -1,6 +1,9 @@
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use test_support::{Database, services};
 
+/// A table, whether row-level security is enabled and forced, its app role's policies, the other roles with one.
+type Guarded = (String, bool, bool, Option<String>, Option<String>);
+
 const DENIED: &str = "42501";
 
 async fn tables(admin: &PgPool, schema: &str) -> Vec<String> {
@@ -71,7 +74,7 @@ async fn no_service_can_become_another_role_than_its_own_two() {
 #[tokio::test]
 async fn every_table_with_a_site_is_under_forced_row_level_security() {
     let database = Database::create().await;
-    let tables: Vec<(String, bool, bool, Option<String>, Option<String>)> = sqlx::query_as(
+    let tables: Vec<Guarded> = sqlx::query_as(
         "SELECT n.nspname || '.' || c.relname, c.relrowsecurity, c.relforcerowsecurity,
                 (SELECT string_agg(p.qual || ' / ' || p.with_check, ';') FROM pg_policies p
                  WHERE p.schemaname = n.nspname AND p.tablename = c.relname

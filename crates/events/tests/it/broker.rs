@@ -1,0 +1,81 @@
+//! With a broker of the test's own, which is killed.
+
+use servers::PrivateNats;
+use test_support::eventually;
+
+use crate::world::{Recorder, World};
+
+#[tokio::test]
+async fn commands_go_on_while_the_broker_is_down_and_everything_arrives_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let mut world = World::on(client, "sitepass".to_owned()).await;
+    world.relay().await;
+    world.consume(Recorder::default());
+    world.publish(0..10).await;
+    world.until_effects(10).await;
+
+    nats.kill().unwrap();
+    world.publish(10..30).await;
+    nats.restart().unwrap();
+    world.publish(30..35).await;
+    world.until_effects(35).await;
+    world.until_sent().await;
+    assert_eq!(world.streamed().await, world.written().await);
+    world.shut_down().await;
+    world.assert_effects_once(35).await;
+}
+
+#[tokio::test]
+async fn a_broker_whose_folder_was_deleted_is_filled_again_from_the_outbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let mut world = World::on(client, "sitepass".to_owned()).await;
+    world.relay().await;
+    world.consume(Recorder::default());
+    world.publish(0..10).await;
+    world.until_effects(10).await;
+    world.until_sent().await;
+
+    nats.kill().unwrap();
+    std::fs::remove_dir_all(nats.streams()).unwrap();
+    nats.restart().unwrap();
+    world.publish(10..12).await;
+    world.until_effects(12).await;
+    eventually("all to be in the stream", async || {
+        (world.streamed().await.len() == 12).then_some(())
+    })
+    .await;
+    world.shut_down().await;
+    world.assert_effects_once(12).await;
+}
+
+#[tokio::test]
+async fn a_broker_that_froze_stores_nothing_twice_when_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let nats = PrivateNats::start(folder.path(), true, None).unwrap();
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let mut world = World::on(client, "sitepass".to_owned()).await;
+    world.forgetful_stream().await;
+    world.relay().await;
+    world.consume(Recorder::default());
+    world.publish(0..10).await;
+    world.until_effects(10).await;
+
+    nats.pause();
+    world.publish(10..20).await;
+    // Longer than the relay waits for a confirmation: the outcome is unknown to it.
+    let started = std::time::Instant::now();
+    eventually("the relay to be in doubt", async || {
+        (started.elapsed().as_millis() > 1_500).then_some(())
+    })
+    .await;
+    nats.resume();
+    world.until_effects(20).await;
+    world.until_sent().await;
+    assert_eq!(world.streamed().await, world.written().await);
+    world.shut_down().await;
+    world.assert_effects_once(20).await;
+}

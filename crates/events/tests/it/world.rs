@@ -1,0 +1,290 @@
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::{self, stream};
+use chrono::{DateTime, Utc};
+use events::{
+    Bus, Consumer, Delivery, Failure, Handler, Pace, Patience, Relay, async_trait, stream_name,
+};
+use proto::training::v1::TrainingStarted;
+use service::migrate::migrate;
+use service::{Scope, Store, Tx};
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use test_support::{Database, Nats, eventually};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use types::SiteId;
+
+pub(crate) const CONTEXT: &str = "training";
+
+const EFFECTS: &str = "CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY, event_id uuid NOT NULL, subject text NOT NULL, sites text);
+    SELECT protect_global('effects');
+    CREATE TABLE newest (subject text PRIMARY KEY, version bigint NOT NULL);
+    SELECT protect_global('newest');";
+
+/// A service that publishes, one that reads, and what is between them.
+pub(crate) struct World {
+    pub(crate) database: Database,
+    pub(crate) bus: Bus,
+    pub(crate) client: async_nats::Client,
+    pub(crate) prefix: String,
+    pub(crate) writer: Store,
+    pub(crate) reader: Store,
+    pub(crate) site: SiteId,
+    pub(crate) running: JoinSet<()>,
+    pub(crate) stop: CancellationToken,
+    /// Takes the streams away at the end.
+    pub(crate) nats: Option<Nats>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let nats = Nats::connect().await;
+        let mut world = Self::on(nats.client.clone(), nats.prefix.clone()).await;
+        world.nats = Some(nats);
+        world
+    }
+
+    /// With a broker of the test's own.
+    pub(crate) async fn on(client: async_nats::Client, prefix: String) -> Self {
+        let database = Database::create().await;
+        let name = Cow::Borrowed("effects");
+        let migrations =
+            vec![Migration::new(1001, name, MigrationType::Simple, EFFECTS.into_sql_str(), false)];
+        migrate(&database.url(), "reader", &Migrator::with_migrations(migrations)).await.unwrap();
+        Self {
+            bus: Bus::new(client.clone(), prefix.clone()),
+            client,
+            prefix,
+            writer: database.store(CONTEXT).await,
+            reader: database.store("reader").await,
+            database,
+            site: SiteId::new(),
+            running: JoinSet::new(),
+            stop: CancellationToken::new(),
+            nats: None,
+        }
+    }
+
+    pub(crate) fn fact(&self, subject: usize, version: usize) -> TrainingStarted {
+        TrainingStarted {
+            site_id: self.site.to_string(),
+            daily_ticket_id: format!("day-{subject}"),
+            worker_id: "worker".to_owned(),
+            version: u64::try_from(version).unwrap(),
+            ..Default::default()
+        }
+    }
+
+    /// Commits one fact a transaction, each of another aggregate.
+    pub(crate) async fn publish(&self, subjects: std::ops::Range<usize>) {
+        for subject in subjects {
+            let mut tx = self.writer.begin(Scope::Site(self.site)).await.unwrap();
+            events::enqueue(&mut tx, &self.fact(subject, 1), at()).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+
+    pub(crate) async fn replica(&self) -> Relay {
+        // Another process has another pool.
+        let store = self.database.store(CONTEXT).await;
+        Relay::new(self.bus.clone(), store, CONTEXT).with_pace(quick())
+    }
+
+    pub(crate) async fn relay(&mut self) {
+        let relay = self.replica().await;
+        self.running.spawn(relay.run(self.stop.clone()));
+    }
+
+    pub(crate) fn consumer<H: Handler>(&self, handler: H) -> Consumer<H> {
+        Consumer::new(self.bus.clone(), self.reader.clone(), handler).with_patience(patient())
+    }
+
+    pub(crate) fn consume<H: Handler>(&mut self, handler: H) {
+        let consumer = self.consumer(handler);
+        self.running.spawn(consumer.run(self.stop.clone()));
+    }
+
+    pub(crate) async fn shut_down(&mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.running.join_next().await {
+            ended.unwrap();
+        }
+    }
+
+    pub(crate) fn jetstream(&self) -> jetstream::Context {
+        jetstream::new(self.client.clone())
+    }
+
+    pub(crate) fn stream_name(&self) -> String {
+        stream_name(&self.prefix, CONTEXT)
+    }
+
+    /// Makes the stream with hardly a duplicate window, so that message ids alone protect from nothing.
+    pub(crate) async fn forgetful_stream(&self) {
+        let config = stream::Config {
+            name: self.stream_name(),
+            subjects: vec![format!("{}.{CONTEXT}.v1.>", self.prefix)],
+            duplicate_window: WINDOW,
+            ..Default::default()
+        };
+        self.jetstream().create_stream(config).await.unwrap();
+    }
+
+    /// The message ids in the stream, in order.
+    pub(crate) async fn streamed(&self) -> Vec<String> {
+        let Ok(stream) = self.jetstream().get_stream(self.stream_name()).await else {
+            return vec![];
+        };
+        let state = stream.get_info().await.unwrap().state;
+        let mut ids = Vec::new();
+        for place in state.first_sequence.max(1)..=state.last_sequence {
+            let message = stream.get_raw_message(place).await.unwrap();
+            ids.push(message.headers.get(NATS_MESSAGE_ID).unwrap().as_str().to_owned());
+        }
+        ids
+    }
+
+    /// The ids of the outbox in order.
+    pub(crate) async fn written(&self) -> Vec<String> {
+        self.ids("SELECT event_id::text FROM training.outbox ORDER BY seq").await
+    }
+
+    pub(crate) async fn unsent(&self) -> Vec<String> {
+        self.ids("SELECT event_id::text FROM training.outbox WHERE sent_at IS NULL ORDER BY seq")
+            .await
+    }
+
+    async fn ids(&self, query: &'static str) -> Vec<String> {
+        sqlx::query_scalar(query).fetch_all(&self.database.admin()).await.unwrap()
+    }
+
+    pub(crate) async fn until_sent(&self) {
+        eventually("an empty outbox", async || self.unsent().await.is_empty().then_some(())).await;
+    }
+
+    /// The subjects of effects, in the order they happened.
+    pub(crate) async fn effects(&self) -> Vec<String> {
+        self.ids("SELECT subject FROM reader.effects ORDER BY id").await
+    }
+
+    pub(crate) async fn until_effects(&self, count: usize) {
+        eventually("effects", async || (self.effects().await.len() >= count).then_some(())).await;
+    }
+
+    /// Each of the first `count` subjects had its effect, once.
+    pub(crate) async fn assert_effects_once(&self, count: usize) {
+        let effects = self.effects().await;
+        let expected: BTreeSet<String> =
+            (0..count).map(|subject| format!("day-{subject}/worker")).collect();
+        assert_eq!(effects.iter().cloned().collect::<BTreeSet<_>>(), expected);
+        assert_eq!(effects.len(), count, "an effect happened twice");
+    }
+
+    pub(crate) async fn epoch(&self) -> i64 {
+        let epochs: Vec<i64> = sqlx::query_scalar("SELECT epoch FROM training.relay_state")
+            .fetch_all(&self.database.admin())
+            .await
+            .unwrap();
+        epochs.first().copied().unwrap_or_default()
+    }
+}
+
+/// How long [`World::forgetful_stream`] remembers an id.
+const WINDOW: Duration = Duration::from_millis(100);
+
+/// Waits until a forgetful stream remembers no id any more.
+pub(crate) async fn until_forgotten() {
+    let started = Instant::now();
+    eventually("the duplicate window to pass", async || {
+        (started.elapsed() > WINDOW * 3).then_some(())
+    })
+    .await;
+}
+
+pub(crate) fn at() -> DateTime<Utc> {
+    "2026-03-02T00:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn quick() -> Pace {
+    Pace {
+        poll: Duration::from_millis(20),
+        confirmation: Duration::from_secs(1),
+        ..Pace::default()
+    }
+}
+
+pub(crate) fn patient() -> Patience {
+    Patience {
+        delays: vec![Duration::from_millis(10); 2],
+        idle: Duration::from_millis(100),
+        ack_wait: Duration::from_mins(1),
+        ..Patience::default()
+    }
+}
+
+/// Writes a row for each event and keeps the newest version of each subject.
+#[derive(Clone, Default)]
+pub(crate) struct Recorder {
+    /// Subjects it fails on, and how.
+    pub(crate) fails: Arc<Mutex<Vec<(String, &'static str)>>>,
+}
+
+impl Recorder {
+    pub(crate) fn failing(fails: &[(usize, &'static str)]) -> Self {
+        let fails =
+            fails.iter().map(|(subject, how)| (format!("day-{subject}/worker"), *how)).collect();
+        Self { fails: Arc::new(Mutex::new(fails)) }
+    }
+}
+
+#[async_trait]
+impl Handler for Recorder {
+    fn durable(&self) -> &'static str {
+        "reader--record"
+    }
+
+    fn context(&self) -> &'static str {
+        CONTEXT
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        &["TrainingStarted"]
+    }
+
+    async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        sqlx::query("INSERT INTO effects (event_id, subject, sites) VALUES ($1, $2, current_setting('app.sites', true))")
+            .bind(delivery.id.as_uuid())
+            .bind(&delivery.subject_id)
+            .execute(&mut **tx)
+            .await?;
+        sqlx::query(
+            "INSERT INTO newest (subject, version) VALUES ($1, $2)
+             ON CONFLICT (subject) DO UPDATE SET version = greatest(newest.version, excluded.version)",
+        )
+        .bind(&delivery.subject_id)
+        .bind(i64::try_from(delivery.version).unwrap())
+        .execute(&mut **tx)
+        .await?;
+        let how = {
+            let fails = self.fails.lock().unwrap();
+            fails.iter().find(|(subject, _)| *subject == delivery.subject_id).map(|(_, how)| *how)
+        };
+        match how {
+            None => Ok(()),
+            Some("retry") => Err(Failure::Retry("not now".to_owned())),
+            Some("once") if delivery.attempt > 1 => Ok(()),
+            Some("once") => Err(Failure::Retry("not at first".to_owned())),
+            Some("panic") => panic!("poisoned"),
+            Some("swallow") => {
+                sqlx::query("SELECT 1 / 0").execute(&mut **tx).await.unwrap_err();
+                Ok(())
+            }
+            Some(_) => Err(Failure::Park("never".to_owned())),
+        }
+    }
+}
