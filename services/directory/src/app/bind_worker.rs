@@ -1,0 +1,197 @@
+use std::fmt;
+
+use auth::Caller;
+use chrono::{DateTime, Utc};
+use proto::directory::v1::{BindWorkerResponse, WorkerBound, WorkerUnbound};
+use serde_json::json;
+use service::{Scope, StoreError, Tx};
+use types::{BindingId, SiteZone, WorkerId};
+use vault::{IdNo, Phone};
+
+use super::enter_mini_program::wechat_refused;
+use super::{App, Error, fact, personal};
+use crate::domain::{
+    Binding, BindingEnd, Held, Index, Plan, SmsCode, WechatUserId, Worker, WorkerStatus, plan,
+};
+use crate::{store, wire};
+
+/// Two bindings that meet: one of them tries again and finds what the other did.
+const ATTEMPTS: u32 = 5;
+
+/// How somebody proves that a phone is theirs.
+pub(crate) enum PhoneProof {
+    Sms {
+        phone: Phone,
+        code: SmsCode,
+    },
+    /// The code of WeChat's `getPhoneNumber` button.
+    Wechat {
+        phone_code: String,
+    },
+}
+
+pub(crate) struct BindWorker {
+    pub mp_code: String,
+    pub proof: PhoneProof,
+    pub id_no: IdNo,
+    /// Helps only where the roster has no identity number for the person.
+    pub name: Option<String>,
+}
+
+impl fmt::Debug for BindWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BindWorker(***)")
+    }
+}
+
+/// A phone that was proved, and the code to use up with the binding.
+struct Proved {
+    phone: Phone,
+    code: Option<Index>,
+}
+
+impl App {
+    /// Binds who came through WeChat to a worker of the roster. A new binding ends what either had with someone else;
+    /// the same pair again changes nothing.
+    #[tracing::instrument(name = "worker.bind", skip_all, fields(worker.id))]
+    pub(crate) async fn bind_worker(
+        &self,
+        caller: &Caller,
+        cmd: BindWorker,
+    ) -> Result<BindWorkerResponse, Error> {
+        let BindWorker { mp_code, proof, id_no, name } = cmd;
+        if id_no.born() > SiteZone::default().date_at(self.clock.now()) {
+            return Err(Error::field("id_no", "birth date is yet to come"));
+        }
+        let session = self.session(&mp_code).await?;
+        let proved = self.prove(proof).await?;
+        let id_no = personal::id_no_index(&self.vault, &id_no);
+        let name = name.map(|name| personal::name_index(&self.vault, &name));
+        let mut attempt = 1;
+        loop {
+            match self.bind(caller, &session, &proved, &id_no, name.as_ref()).await {
+                Err(Error::Store(err)) if attempt < ATTEMPTS && met_another(&err) => attempt += 1,
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn prove(&self, proof: PhoneProof) -> Result<Proved, Error> {
+        match proof {
+            PhoneProof::Sms { phone, code } => {
+                let code = self.try_sms_code(&phone, &code).await?;
+                Ok(Proved { phone, code: Some(code) })
+            }
+            PhoneProof::Wechat { phone_code } => {
+                let number = self.wechat.phone_number(&phone_code).await;
+                let number = number.map_err(|err| wechat_refused(err, "phone_code"))?;
+                let phone = Phone::parse(&number);
+                let phone = phone.map_err(|_| {
+                    Error::field("phone_code", "is of a phone outside the mainland")
+                })?;
+                Ok(Proved { phone, code: None })
+            }
+        }
+    }
+
+    async fn bind(
+        &self,
+        caller: &Caller,
+        session: &wechat::Session,
+        proved: &Proved,
+        id_no: &Index,
+        name: Option<&Index>,
+    ) -> Result<BindWorkerResponse, Error> {
+        let now = self.clock.now();
+        let mut tx =
+            self.store.begin(Scope::System("a worker's engagements of every site")).await?;
+        let phone = personal::phone_index(&self.vault, &proved.phone);
+        let worker = store::workers::matching(&mut tx, id_no, name, &phone).await?;
+        let worker = worker.ok_or(Error::WorkerNotFound)?;
+        tracing::Span::current().record("worker.id", tracing::field::display(worker));
+        if let Some(code) = &proved.code {
+            self.use_sms_code(&mut tx, &proved.phone, code).await?;
+        }
+        let user = self.keep_user(&mut tx, session).await?;
+        let (mut workers, held) = hold(&mut tx, worker, user).await?;
+        let ours =
+            workers.iter().position(|held| held.id == worker).ok_or(Error::WorkerNotFound)?;
+        if workers[ours].status != WorkerStatus::Active {
+            return Err(Error::WorkerNotFound);
+        }
+        if let Plan::Bind { ends } = plan(worker, user, held) {
+            for binding in ends {
+                let of = workers
+                    .iter_mut()
+                    .find(|worker| worker.id == binding.worker)
+                    .ok_or(StoreError::Conflict)?;
+                end(&mut tx, of, &binding, BindingEnd::Replaced, now).await?;
+            }
+            let binding = Binding { id: BindingId::new(), worker, user, bound_at: now };
+            store::bindings::insert(&mut tx, &binding).await?;
+            let bound = &mut workers[ours];
+            bound.set_bound(true);
+            store::workers::save_state(&mut tx, &[bound]).await?;
+            let event = WorkerBound {
+                worker: Some(wire::worker(bound)),
+                binding_id: binding.id.to_string(),
+                bound_at: Some(proto::timestamp(now)),
+            };
+            events::enqueue(&mut tx, &event, now).await?;
+            let mut record = fact(caller, "worker.bind", "worker", worker.to_string(), now);
+            record.after = Some(json!({ "binding_id": event.binding_id }));
+            events::audit(&mut tx, record).await?;
+        }
+        tx.commit().await?;
+        Ok(BindWorkerResponse {
+            worker_id: worker.to_string(),
+            wechat_user_id: user.to_string(),
+            site_ids: workers[ours].sites().iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+/// Holds the user, then the workers concerned, and reads both sides' bindings after that: nobody changes them now.
+async fn hold(
+    tx: &mut Tx,
+    worker: WorkerId,
+    user: WechatUserId,
+) -> Result<(Vec<Worker>, Held), StoreError> {
+    store::wechat_users::lock(tx, user).await?;
+    let mut concerned = vec![worker];
+    concerned.extend(store::bindings::of_user(tx, user).await?.map(|binding| binding.worker));
+    store::workers::lock(tx, &concerned).await?;
+    let by_user = store::bindings::of_user(tx, user).await?;
+    let by_worker = store::bindings::of_worker(tx, worker).await?;
+    let workers = store::workers::load(tx, &concerned).await?;
+    Ok((workers, Held { by_worker, by_user }))
+}
+
+/// Ends a binding, its worker held; tells of it.
+pub(super) async fn end(
+    tx: &mut Tx,
+    worker: &mut Worker,
+    binding: &Binding,
+    because: BindingEnd,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    store::bindings::end(tx, binding, because, now).await?;
+    worker.set_bound(false);
+    store::workers::save_state(tx, &[worker]).await?;
+    let event = WorkerUnbound {
+        worker: Some(wire::worker(worker)),
+        binding_id: binding.id.to_string(),
+        cause: because.as_str().to_owned(),
+        unbound_at: Some(proto::timestamp(now)),
+    };
+    events::enqueue(tx, &event, now).await?;
+    Ok(())
+}
+
+fn met_another(err: &StoreError) -> bool {
+    matches!(err, StoreError::Conflict)
+        || matches!(
+            err.constraint(),
+            Some("bindings_one_active_a_worker" | "bindings_one_active_a_user")
+        )
+}

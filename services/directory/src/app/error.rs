@@ -1,0 +1,50 @@
+use chrono::TimeDelta;
+use service::StoreError;
+use service::idempotency::ClaimError;
+use types::FieldProblem;
+
+/// What a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("not found")]
+    NotFound,
+    #[error("a field is not right")]
+    Invalid(Vec<FieldProblem>),
+    #[error("wrong user name or password")]
+    BadCredentials,
+    #[error("not signed in")]
+    NotSignedIn,
+    #[error("the sign-in has expired")]
+    TokenExpired,
+    #[error("too many requests")]
+    TooManyRequests { retry_after: TimeDelta },
+    #[error("no such person on the roster")]
+    WorkerNotFound,
+    #[error("the code is wrong, used or expired")]
+    SmsCodeWrong,
+    #[error("{0} does not answer")]
+    Upstream(&'static str),
+    #[error("a newer reading of the roster has begun")]
+    SyncOvertaken,
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("internal: {0}")]
+    Internal(&'static str),
+}
+
+impl Error {
+    pub(crate) fn field(field: &str, problem: &str) -> Self {
+        Self::Invalid(vec![FieldProblem::new(field, problem)])
+    }
+
+    /// A broken unique constraint is an answer: the field that holds what somebody else has.
+    pub(crate) fn taken(err: StoreError, constraints: &[(&str, &str)]) -> Self {
+        let broken = err.constraint();
+        match constraints.iter().find(|(constraint, _)| broken == Some(*constraint)) {
+            Some((_, field)) => Self::field(field, "is taken"),
+            None => Self::Store(err),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+mod account;
+mod binding;
+mod refresh;
+mod site;
+mod sms_code;
+mod worker;
+
+pub(crate) use account::{Account, MIN_PASSWORD_CHARS, is_username};
+pub(crate) use binding::{Binding, BindingEnd, Held, Plan, WechatUserId, plan};
+pub(crate) use refresh::{Family, FamilyEnd, FamilyId, RefusedRefresh, Token};
+pub(crate) use site::{Area, AreaStatus, Contractor, Settings, Site};
+pub(crate) use sms_code::{SentCode, SmsCode};
+pub(crate) use worker::{Engagement, Followed, Index, Keys, RosterEntry, Worker, WorkerStatus};

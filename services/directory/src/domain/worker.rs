@@ -1,0 +1,177 @@
+use types::{ContractorId, FaceId, SiteId, WorkerId};
+
+/// A blind index: equal values have equal ones, and they tell nothing else.
+pub(crate) type Index = Vec<u8>;
+
+/// What a person is found by. The values themselves are sealed and not needed to decide anything.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Keys {
+    pub name: Index,
+    pub id_no: Option<Index>,
+    pub phone: Option<Index>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkerStatus {
+    Active,
+    /// On no site's roster any more.
+    Inactive,
+}
+
+impl WorkerStatus {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Inactive].into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// A person's place on one site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Engagement {
+    pub site: SiteId,
+    /// None while no contractor of the site has the name the roster gives.
+    pub contractor: Option<ContractorId>,
+    pub trade: String,
+    pub team: String,
+}
+
+/// A person as one site's roster has them now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RosterEntry {
+    pub keys: Keys,
+    pub face: Option<FaceId>,
+    pub engagement: Engagement,
+}
+
+/// A person known from the real-name system; engagements are those that hold now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Worker {
+    pub id: WorkerId,
+    pub keys: Keys,
+    pub face: Option<FaceId>,
+    pub status: WorkerStatus,
+    pub engagements: Vec<Engagement>,
+    pub bound: bool,
+    pub version: u64,
+}
+
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Followed {
+    Changed,
+    Same,
+}
+
+impl Worker {
+    pub(crate) fn from_roster(id: WorkerId, entry: RosterEntry) -> Self {
+        let RosterEntry { keys, face, engagement } = entry;
+        let engagements = vec![engagement];
+        Self { id, keys, face, status: WorkerStatus::Active, engagements, bound: false, version: 1 }
+    }
+
+    /// Takes over what a site's roster says. Other sites' engagements stay.
+    pub(crate) fn follow(&mut self, entry: RosterEntry) -> Followed {
+        let RosterEntry { keys, face, engagement } = entry;
+        let here = self.engagements.iter_mut().find(|held| held.site == engagement.site);
+        let same = self.keys == keys
+            && self.face == face
+            && self.status == WorkerStatus::Active
+            && here.as_deref() == Some(&engagement);
+        if same {
+            return Followed::Same;
+        }
+        match here {
+            Some(held) => *held = engagement,
+            None => self.engagements.push(engagement),
+        }
+        (self.keys, self.face, self.status) = (keys, face, WorkerStatus::Active);
+        self.version += 1;
+        Followed::Changed
+    }
+
+    /// The site's roster no longer has them. On no roster at all means inactive.
+    pub(crate) fn leave(&mut self, site: SiteId) -> Followed {
+        let before = self.engagements.len();
+        self.engagements.retain(|held| held.site != site);
+        if self.engagements.len() == before {
+            return Followed::Same;
+        }
+        if self.engagements.is_empty() {
+            self.status = WorkerStatus::Inactive;
+        }
+        self.version += 1;
+        Followed::Changed
+    }
+
+    pub(crate) fn set_bound(&mut self, bound: bool) {
+        self.bound = bound;
+        self.version += 1;
+    }
+
+    pub(crate) fn sites(&self) -> Vec<SiteId> {
+        self.engagements.iter().map(|engagement| engagement.site).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(site: SiteId) -> RosterEntry {
+        let engagement = Engagement {
+            site,
+            contractor: None,
+            trade: "welder".to_owned(),
+            team: "one".to_owned(),
+        };
+        let keys = Keys { name: vec![1], id_no: Some(vec![2]), phone: Some(vec![3]) };
+        RosterEntry { keys, face: FaceId::parse("face_1").ok(), engagement }
+    }
+
+    #[test]
+    fn the_same_roster_again_changes_nothing() {
+        let site = SiteId::new();
+        let mut worker = Worker::from_roster(WorkerId::new(), entry(site));
+        assert_eq!(worker.follow(entry(site)), Followed::Same);
+        assert_eq!(worker.version, 1);
+    }
+
+    #[test]
+    fn whatever_the_roster_says_otherwise_is_a_new_version() {
+        let site = SiteId::new();
+        let changes: [fn(&mut RosterEntry); 5] = [
+            |entry| entry.keys.phone = None,
+            |entry| entry.keys.name = vec![9],
+            |entry| entry.face = None,
+            |entry| entry.engagement.team = "two".to_owned(),
+            |entry| entry.engagement.contractor = Some(ContractorId::new()),
+        ];
+        for change in changes {
+            let mut worker = Worker::from_roster(WorkerId::new(), entry(site));
+            let mut changed = entry(site);
+            change(&mut changed);
+            assert_eq!(worker.follow(changed.clone()), Followed::Changed);
+            assert_eq!((worker.version, &worker.engagements), (2, &vec![changed.engagement]));
+        }
+    }
+
+    #[test]
+    fn whoever_is_on_no_roster_is_inactive_until_they_return() {
+        let (one, two) = (SiteId::new(), SiteId::new());
+        let mut worker = Worker::from_roster(WorkerId::new(), entry(one));
+        assert_eq!(worker.follow(entry(two)), Followed::Changed);
+        assert_eq!(worker.leave(one), Followed::Changed);
+        assert_eq!((worker.status, worker.sites()), (WorkerStatus::Active, vec![two]));
+        assert_eq!(worker.leave(one), Followed::Same);
+        assert_eq!(worker.leave(two), Followed::Changed);
+        assert_eq!((worker.status, worker.version), (WorkerStatus::Inactive, 4));
+        assert_eq!(worker.follow(entry(two)), Followed::Changed);
+        assert_eq!(worker.status, WorkerStatus::Active);
+    }
+}

@@ -1,0 +1,20 @@
+//! Sites, contractors, areas, workers, accounts and bindings. The only vault of personal data: others know a worker by
+//! id and face id. Knows nothing of tickets, trainings or doors.
+
+mod app;
+mod config;
+mod domain;
+mod grpc;
+mod realname;
+mod sms;
+mod store;
+mod wire;
+mod wiring;
+
+pub use config::Config;
+pub use grpc::POLICY;
+pub use sms::Config as SmsConfig;
+pub use wiring::{Error, serve};
+
+/// Of the service's schema; the platform's tables come before.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/directory");

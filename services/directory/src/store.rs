@@ -1,0 +1,42 @@
+//! Rows to domain and back. Every call takes the transaction it belongs to, and sees what its scope lets it see.
+
+pub(crate) mod accounts;
+pub(crate) mod areas;
+pub(crate) mod bindings;
+pub(crate) mod contractors;
+pub(crate) mod people;
+pub(crate) mod refresh;
+pub(crate) mod rosters;
+pub(crate) mod sign_in_attempts;
+pub(crate) mod sites;
+pub(crate) mod sms_codes;
+pub(crate) mod wechat_users;
+pub(crate) mod workers;
+
+use sqlx::postgres::PgQueryResult;
+use uuid::Uuid;
+
+use service::StoreError;
+
+fn uuids<T: Copy + Into<Uuid>>(ids: &[T]) -> Vec<Uuid> {
+    ids.iter().map(|id| (*id).into()).collect()
+}
+
+fn ids<T: From<Uuid>>(uuids: Vec<Uuid>) -> Vec<T> {
+    uuids.into_iter().map(T::from).collect()
+}
+
+/// Versions count from 1 and are kept as `bigint`.
+fn version(kept: i64) -> u64 {
+    u64::try_from(kept).unwrap_or_default()
+}
+
+fn kept(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+/// Every row that was meant was still as it had been read.
+fn guarded(result: &PgQueryResult, expected: usize) -> Result<(), StoreError> {
+    let written = usize::try_from(result.rows_affected()).unwrap_or_default();
+    if written == expected { Ok(()) } else { Err(StoreError::Conflict) }
+}

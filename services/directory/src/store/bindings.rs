@@ -1,0 +1,91 @@
+use chrono::{DateTime, Utc};
+use service::{StoreError, Tx};
+use types::WorkerId;
+use uuid::Uuid;
+
+use crate::domain::{Binding, BindingEnd, WechatUserId};
+
+use super::guarded;
+
+struct Row {
+    binding_id: Uuid,
+    worker_id: Uuid,
+    wechat_user_id: Uuid,
+    bound_at: DateTime<Utc>,
+}
+
+impl Row {
+    fn binding(self) -> Binding {
+        let user = WechatUserId(self.wechat_user_id);
+        Binding {
+            id: self.binding_id.into(),
+            worker: self.worker_id.into(),
+            user,
+            bound_at: self.bound_at,
+        }
+    }
+}
+
+/// The worker's active binding.
+pub(crate) async fn of_worker(
+    tx: &mut Tx,
+    worker: WorkerId,
+) -> Result<Option<Binding>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT binding_id, worker_id, wechat_user_id, bound_at FROM directory.bindings
+         WHERE worker_id = $1 AND ended_at IS NULL",
+        worker.as_uuid(),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(Row::binding))
+}
+
+/// The user's active binding.
+pub(crate) async fn of_user(
+    tx: &mut Tx,
+    user: WechatUserId,
+) -> Result<Option<Binding>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT binding_id, worker_id, wechat_user_id, bound_at FROM directory.bindings
+         WHERE wechat_user_id = $1 AND ended_at IS NULL",
+        user.0,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(Row::binding))
+}
+
+/// The unique indexes refuse a second active one of either side.
+pub(crate) async fn insert(tx: &mut Tx, binding: &Binding) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO directory.bindings (binding_id, worker_id, wechat_user_id, bound_at) VALUES ($1, $2, $3, $4)",
+        binding.id.as_uuid(),
+        binding.worker.as_uuid(),
+        binding.user.0,
+        binding.bound_at,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// [`StoreError::Conflict`] when it has ended already.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    binding: &Binding,
+    because: BindingEnd,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let result = sqlx::query!(
+        "UPDATE directory.bindings SET ended_at = $2, ended_because = $3 WHERE binding_id = $1 AND ended_at IS NULL",
+        binding.id.as_uuid(),
+        at,
+        because.as_str(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    guarded(&result, 1)
+}

@@ -1,0 +1,154 @@
+//! Who workers are: sealed names and numbers, to be opened by the use case that shows or sends them.
+
+use service::{StoreError, Tx};
+use types::{ContractorId, Page, SiteId, WorkerId};
+use uuid::Uuid;
+
+use crate::domain::Index;
+
+use super::uuids;
+
+/// A person as kept, and their place on one of the scope's sites.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub worker_id: Uuid,
+    pub name_sealed: Vec<u8>,
+    pub id_no_sealed: Option<Vec<u8>>,
+    pub phone_sealed: Option<Vec<u8>>,
+    pub face_id: Option<String>,
+    pub contractor_id: Option<Uuid>,
+    pub trade: String,
+    pub team: String,
+    pub bound: bool,
+}
+
+/// Whom to look for on one site. A keyword is an exact name, phone or identity number, by its indexes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    pub contractor: Option<ContractorId>,
+    /// Only this contractor's and those of none.
+    pub confined_to: Option<ContractorId>,
+    pub keyword: Option<Vec<Index>>,
+    pub bound: Option<bool>,
+}
+
+/// One page of those found, in the order they were first seen, and how many there are.
+pub(crate) async fn search(
+    tx: &mut Tx,
+    site: SiteId,
+    wanted: &Wanted,
+    page: Page,
+) -> Result<(Vec<Person>, u32), StoreError> {
+    let keyword = wanted.keyword.as_deref();
+    let contractor = wanted.contractor.map(ContractorId::as_uuid);
+    let confined_to = wanted.confined_to.map(ContractorId::as_uuid);
+    let people = sqlx::query_as!(
+        Person,
+        r#"SELECT w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id, e.contractor_id, e.trade,
+               e.team, b.binding_id IS NOT NULL AS "bound!"
+           FROM directory.engagements e
+           JOIN directory.workers w ON w.worker_id = e.worker_id
+           LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
+           WHERE e.site_id = $1 AND e.left_at IS NULL
+             AND ($2::uuid IS NULL OR e.contractor_id = $2)
+             AND ($3::uuid IS NULL OR e.contractor_id = $3 OR e.contractor_id IS NULL)
+             AND ($4::bytea[] IS NULL OR w.name_index = ANY($4) OR w.phone_index = ANY($4) OR w.id_no_index = ANY($4))
+             AND ($5::boolean IS NULL OR (b.binding_id IS NOT NULL) = $5)
+           ORDER BY w.worker_id LIMIT $6 OFFSET $7"#,
+        site.as_uuid(),
+        contractor,
+        confined_to,
+        keyword as _,
+        wanted.bound,
+        page.limit(),
+        page.offset(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let total = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM directory.engagements e
+           JOIN directory.workers w ON w.worker_id = e.worker_id
+           LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
+           WHERE e.site_id = $1 AND e.left_at IS NULL
+             AND ($2::uuid IS NULL OR e.contractor_id = $2)
+             AND ($3::uuid IS NULL OR e.contractor_id = $3 OR e.contractor_id IS NULL)
+             AND ($4::bytea[] IS NULL OR w.name_index = ANY($4) OR w.phone_index = ANY($4) OR w.id_no_index = ANY($4))
+             AND ($5::boolean IS NULL OR (b.binding_id IS NOT NULL) = $5)"#,
+        site.as_uuid(),
+        contractor,
+        confined_to,
+        keyword as _,
+        wanted.bound,
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok((people, u32::try_from(total).unwrap_or(u32::MAX)))
+}
+
+/// Those of `workers` who are or were on a site of the scope, with their present or last place there.
+pub(crate) async fn known(tx: &mut Tx, workers: &[WorkerId]) -> Result<Vec<Person>, StoreError> {
+    let people = sqlx::query_as!(
+        Person,
+        r#"SELECT DISTINCT ON (w.worker_id) w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id,
+               e.contractor_id, e.trade, e.team, b.binding_id IS NOT NULL AS "bound!"
+           FROM directory.engagements e
+           JOIN directory.workers w ON w.worker_id = e.worker_id
+           LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
+           WHERE e.worker_id = ANY($1)
+           ORDER BY w.worker_id, e.left_at DESC NULLS FIRST, e.site_id"#,
+        &uuids(workers),
+    );
+    Ok(people.fetch_all(&mut **tx).await?)
+}
+
+/// What a sender needs of one person; the openid is sealed for its WeChat user.
+#[derive(Debug)]
+pub(crate) struct Reachable {
+    pub worker_id: Uuid,
+    pub name_sealed: Vec<u8>,
+    pub id_no_sealed: Option<Vec<u8>>,
+    pub phone_sealed: Option<Vec<u8>>,
+    pub face_id: Option<String>,
+    pub wechat_user_id: Option<Uuid>,
+    pub openid_sealed: Option<Vec<u8>>,
+}
+
+pub(crate) async fn reachable(
+    tx: &mut Tx,
+    workers: &[WorkerId],
+) -> Result<Vec<Reachable>, StoreError> {
+    let people = sqlx::query_as!(
+        Reachable,
+        r#"SELECT w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id,
+               u.wechat_user_id AS "wechat_user_id?", u.openid_sealed AS "openid_sealed?"
+           FROM directory.workers w
+           LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
+           LEFT JOIN directory.wechat_users u ON u.wechat_user_id = b.wechat_user_id
+           WHERE w.worker_id = ANY($1) ORDER BY w.worker_id"#,
+        &uuids(workers),
+    );
+    Ok(people.fetch_all(&mut **tx).await?)
+}
+
+/// Those of `workers` who are on the site's roster now, and whether they are bound. `confined_to` leaves out other
+/// contractors' people.
+pub(crate) async fn on_site(
+    tx: &mut Tx,
+    site: SiteId,
+    workers: &[WorkerId],
+    confined_to: Option<ContractorId>,
+) -> Result<Vec<(WorkerId, bool)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT e.worker_id, b.binding_id IS NOT NULL AS "bound!"
+           FROM directory.engagements e
+           LEFT JOIN directory.bindings b ON b.worker_id = e.worker_id AND b.ended_at IS NULL
+           WHERE e.site_id = $1 AND e.left_at IS NULL AND e.worker_id = ANY($2)
+             AND ($3::uuid IS NULL OR e.contractor_id = $3 OR e.contractor_id IS NULL)"#,
+        site.as_uuid(),
+        &uuids(workers),
+        confined_to.map(ContractorId::as_uuid),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.worker_id.into(), row.bound)).collect())
+}

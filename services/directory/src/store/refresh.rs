@@ -1,0 +1,95 @@
+use chrono::{DateTime, Utc};
+use service::{StoreError, Tx};
+
+use crate::domain::{Family, FamilyEnd, FamilyId, Token};
+
+use super::guarded;
+
+pub(crate) async fn start(
+    tx: &mut Tx,
+    family: &Family,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO directory.refresh_families (family_id, account_id, started_at) VALUES ($1, $2, $3)",
+        family.id.0,
+        family.account.as_uuid(),
+        at,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn add(
+    tx: &mut Tx,
+    family: FamilyId,
+    hash: &[u8],
+    expires_at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO directory.refresh_tokens (token_hash, family_id, expires_at) VALUES ($1, $2, $3)",
+        hash,
+        family.0,
+        expires_at,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The token with its family, both locked: the second of two at once sees what the first did.
+pub(crate) async fn lock(tx: &mut Tx, hash: &[u8]) -> Result<Option<Token>, StoreError> {
+    let row = sqlx::query!(
+        "SELECT f.family_id, f.account_id, f.ended_at, t.expires_at, t.used_at
+         FROM directory.refresh_tokens t JOIN directory.refresh_families f ON f.family_id = t.family_id
+         WHERE t.token_hash = $1 FOR UPDATE",
+        hash,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|row| Token {
+        family: Family {
+            id: FamilyId(row.family_id),
+            account: row.account_id.into(),
+            ended: row.ended_at,
+        },
+        expires_at: row.expires_at,
+        used_at: row.used_at,
+    }))
+}
+
+/// [`StoreError::Conflict`] when it was used already.
+pub(crate) async fn mark_used(
+    tx: &mut Tx,
+    hash: &[u8],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let result = sqlx::query!(
+        "UPDATE directory.refresh_tokens SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL",
+        hash,
+        at,
+    )
+    .execute(&mut **tx)
+    .await?;
+    guarded(&result, 1)
+}
+
+/// Ends a family and answers whose it was; `None` when it had ended or never was.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    family: FamilyId,
+    because: FamilyEnd,
+    at: DateTime<Utc>,
+) -> Result<Option<types::AccountId>, StoreError> {
+    let account = sqlx::query_scalar!(
+        "UPDATE directory.refresh_families SET ended_at = $2, ended_because = $3
+         WHERE family_id = $1 AND ended_at IS NULL RETURNING account_id",
+        family.0,
+        at,
+        because.as_str(),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(account.map(types::AccountId::from))
+}

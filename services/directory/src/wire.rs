@@ -1,0 +1,84 @@
+//! Domain to proto, in one place.
+
+use proto::directory::v1 as pb;
+use types::{ContractorId, SiteId, format_time};
+
+use crate::domain::{Account, Area, Contractor, Site, Worker};
+
+fn texts(sites: &[SiteId]) -> Vec<String> {
+    sites.iter().map(ToString::to_string).collect()
+}
+
+fn text(contractor: Option<ContractorId>) -> String {
+    contractor.map(|contractor| contractor.to_string()).unwrap_or_default()
+}
+
+pub(crate) fn site(site: &Site) -> pb::Site {
+    let settings = &site.settings;
+    pb::Site {
+        site_id: site.id.to_string(),
+        name: site.name.clone(),
+        time_zone: site.zone.name().to_owned(),
+        settings: Some(pb::SiteSettings {
+            access_start_time: settings.access.start_text(),
+            access_end_time: settings.access.end_text(),
+            training_deadline_time: format_time(settings.training_deadline),
+            max_span_days: settings.max_span_days,
+            video_rule: settings.video_rule.as_str().to_owned(),
+            check_min_seconds: settings.check_seconds.0,
+            check_max_seconds: settings.check_seconds.1,
+            check_answer_seconds: settings.check_answer_seconds,
+        }),
+        version: site.version,
+    }
+}
+
+pub(crate) fn contractor(contractor: &Contractor) -> pb::Contractor {
+    pb::Contractor {
+        contractor_id: contractor.id.to_string(),
+        name: contractor.name.clone(),
+        site_ids: texts(&contractor.sites),
+        version: contractor.version,
+    }
+}
+
+pub(crate) fn area(area: &Area) -> pb::Area {
+    pb::Area {
+        area_id: area.id.to_string(),
+        site_id: area.site.to_string(),
+        name: area.name.clone(),
+        access_group_id: area.access_group.to_string(),
+        status: area.status.as_str().to_owned(),
+        version: area.version,
+    }
+}
+
+pub(crate) fn account(account: &Account) -> pb::Account {
+    pb::Account {
+        account_id: account.id.to_string(),
+        username: account.username.clone(),
+        role: account.role.as_str().to_owned(),
+        site_ids: texts(&account.sites),
+        contractor_id: text(account.contractor),
+        disabled: account.disabled,
+        version: account.version,
+    }
+}
+
+/// No name, no numbers: this is what everybody may know.
+pub(crate) fn worker(worker: &Worker) -> pb::Worker {
+    let engagements = worker.engagements.iter().map(|engagement| pb::Engagement {
+        site_id: engagement.site.to_string(),
+        contractor_id: text(engagement.contractor),
+        trade: engagement.trade.clone(),
+        team: engagement.team.clone(),
+    });
+    pb::Worker {
+        worker_id: worker.id.to_string(),
+        face_id: worker.face.as_ref().map(ToString::to_string).unwrap_or_default(),
+        engagements: engagements.collect(),
+        bound: worker.bound,
+        status: worker.status.as_str().to_owned(),
+        version: worker.version,
+    }
+}

@@ -1,0 +1,83 @@
+use std::time::Duration;
+
+use service::config::Secret;
+use service::{Shell, Store, StoreError};
+use tokio::net::TcpListener;
+use vault::Vault;
+
+use crate::app::{App, Passwords};
+use crate::config::Config;
+use crate::realname::RealName;
+use crate::{grpc, sms};
+
+/// How long an outside firm has for one call; the caller waits for it.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// A page of the roster may be slow; a person started the reading and waits.
+const ROSTER_PATIENCE: Duration = Duration::from_secs(10);
+const FIRST_ACCOUNT_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why the directory did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the vault's secret is not usable")]
+    Vault(#[from] vault::RootTooShort),
+    #[error("the database's address is not usable")]
+    Store(#[from] StoreError),
+    #[error("no HTTP client could be made")]
+    Http(#[from] reqwest::Error),
+    #[error("the gRPC port could not be opened")]
+    Listen(#[from] std::io::Error),
+}
+
+/// Starts the directory and returns once it runs; its tasks end with the shell's. Runs while the database is away.
+pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
+    let Config {
+        database,
+        grpc_listen,
+        vault_secret,
+        wechat,
+        sms,
+        realname_url,
+        first_admin_password,
+    } = config;
+    let store = Store::connect(&database, "directory").await?;
+    let vault = Vault::from_root(vault_secret.expose())?;
+    let http = service::http::Client::new(PATIENCE)?;
+    let app = App {
+        store: store.clone(),
+        vault,
+        wechat: wechat::Client::new(wechat, http.clone(), shell.system.clone()),
+        sms: sms::Sender::new(sms, http, shell.system.clone()),
+        realname: RealName::new(&realname_url, service::http::Client::new(ROSTER_PATIENCE)?),
+        clock: shell.clock.clone(),
+        system: shell.system.clone(),
+        passwords: Passwords::new(),
+    };
+    let listener = match grpc_listen {
+        Some(address) => Some(TcpListener::bind(address).await?),
+        None => None,
+    };
+    if let Some(password) = first_admin_password {
+        make_first_account(&shell, app.clone(), password);
+    }
+    service::grpc::serve(&shell, "directory", grpc::routes(app), grpc::POLICY, listener);
+    events::relay(&shell, &store, "directory");
+    shell.health.watch_database(&shell.tasks, "directory", store);
+    Ok(())
+}
+
+/// Tries until the database answers; the process is not ready before.
+fn make_first_account(shell: &Shell, app: App, password: Secret) {
+    let component = shell.health.component("directory.first_account");
+    let stop = shell.tasks.token();
+    shell.tasks.spawn("first account", async move {
+        while let Err(err) = app.create_first_account(&password).await {
+            component.down(&err.to_string());
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(FIRST_ACCOUNT_AGAIN) => {}
+            }
+        }
+        component.up();
+    });
+}
