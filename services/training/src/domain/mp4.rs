@@ -82,7 +82,7 @@ fn has_video(movie: &[u8]) -> Result<bool, NotAVideo> {
     Ok(false)
 }
 
-fn find<'a>(body: &'a [u8], wanted: [u8; 4]) -> Result<Option<&'a [u8]>, NotAVideo> {
+fn find(body: &[u8], wanted: [u8; 4]) -> Result<Option<&[u8]>, NotAVideo> {
     for item in Boxes(body) {
         let (kind, body) = item?;
         if kind == wanted {

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a helper beside the tests")]
+
 use auth::Caller;
 use proto::training::v1::{ListRecordsRequest, Record};
 use types::{ContractorId, ErrorCode, SiteId, WorkerId};
@@ -88,10 +90,7 @@ async fn a_record_is_never_changed() {
     let mut conn = world.store.begin(service::Scope::Site(world.site)).await.unwrap();
     let refused =
         sqlx::query("UPDATE training.records SET result = 'COMPLETED'").execute(&mut *conn).await;
-    let code = refused
-        .unwrap_err()
-        .as_database_error()
-        .and_then(|err| err.code())
-        .map(|code| code.into_owned());
+    let refused = refused.unwrap_err();
+    let code = refused.as_database_error().and_then(sqlx::error::DatabaseError::code);
     assert_eq!(code.as_deref(), Some("42501"));
 }

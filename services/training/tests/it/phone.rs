@@ -11,19 +11,19 @@ use types::{DailyTicketId, VideoId};
 
 use crate::world::World;
 
-pub type Answer<T> = Result<Response<T>, Status>;
+pub(crate) type Answer<T> = Result<Response<T>, Status>;
 
 /// A worker's mini-program.
-pub struct Phone<'a> {
-    pub world: &'a World,
-    pub caller: Caller,
-    pub day: DailyTicketId,
-    pub session: StartSessionResponse,
-    pub position: u32,
+pub(crate) struct Phone<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) caller: Caller,
+    pub(crate) day: DailyTicketId,
+    pub(crate) session: StartSessionResponse,
+    pub(crate) position: u32,
 }
 
 /// Verifies the caller's face and gives the token.
-pub async fn face_token(
+pub(crate) async fn face_token(
     world: &World,
     caller: &Caller,
     day: DailyTicketId,
@@ -39,7 +39,7 @@ pub async fn face_token(
     Ok(Response::new(answer.into_inner().face_verify_token))
 }
 
-pub async fn start_with(
+pub(crate) async fn start_with(
     world: &World,
     caller: &Caller,
     day: DailyTicketId,
@@ -56,7 +56,7 @@ pub async fn start_with(
     world.client().start_session(world.request(caller, message)).await
 }
 
-pub async fn start(
+pub(crate) async fn start(
     world: &World,
     day: DailyTicketId,
     video: VideoId,
@@ -67,13 +67,13 @@ pub async fn start(
 }
 
 impl<'a> Phone<'a> {
-    pub async fn start(world: &'a World, day: DailyTicketId, video: VideoId) -> Self {
+    pub(crate) async fn start(world: &'a World, day: DailyTicketId, video: VideoId) -> Self {
         let session = start(world, day, video).await.unwrap().into_inner();
         let caller = world.harness.worker(world.worker, world.site);
         Self { world, caller, day, position: session.resume_at_sec, session }
     }
 
-    pub async fn report(
+    pub(crate) async fn report(
         &self,
         event: &str,
         current_sec: u32,
@@ -91,14 +91,14 @@ impl<'a> Phone<'a> {
     }
 
     /// Plays for ten seconds of site time and reports.
-    pub async fn play(&mut self) -> ReportProgressResponse {
+    pub(crate) async fn play(&mut self) -> ReportProgressResponse {
         self.world.wait(10);
         self.position += 10;
         self.report("PLAYING", self.position, 0).await.unwrap().into_inner()
     }
 
     /// Plays until the check is asked, and gives its id.
-    pub async fn play_to_check(&mut self) -> String {
+    pub(crate) async fn play_to_check(&mut self) -> String {
         loop {
             if let Some(check) = self.play().await.check {
                 return check.check_id;
@@ -106,7 +106,11 @@ impl<'a> Phone<'a> {
         }
     }
 
-    pub async fn answer_with(&self, check: &str, face_token: &str) -> Answer<AnswerCheckResponse> {
+    pub(crate) async fn answer_with(
+        &self,
+        check: &str,
+        face_token: &str,
+    ) -> Answer<AnswerCheckResponse> {
         let message = AnswerCheckRequest {
             session_id: self.session.session_id.clone(),
             session_token: self.session.session_token.clone(),
@@ -116,14 +120,14 @@ impl<'a> Phone<'a> {
         self.world.client().answer_check(self.world.request(&self.caller, message)).await
     }
 
-    pub async fn answer(&self, check: &str) -> Answer<AnswerCheckResponse> {
+    pub(crate) async fn answer(&self, check: &str) -> Answer<AnswerCheckResponse> {
         let token =
             face_token(self.world, &self.caller, self.day, Some(check)).await.unwrap().into_inner();
         self.answer_with(check, &token).await
     }
 
     /// Watches the demo video honestly to its end, the check included.
-    pub async fn watch(&mut self) {
+    pub(crate) async fn watch(&mut self) {
         let check = self.play_to_check().await;
         assert_eq!(self.answer(&check).await.unwrap().into_inner().status, "IN_LEARNING");
         while self.position < 40 {
@@ -131,7 +135,7 @@ impl<'a> Phone<'a> {
         }
     }
 
-    pub async fn finish(&self) -> Answer<FinishSessionResponse> {
+    pub(crate) async fn finish(&self) -> Answer<FinishSessionResponse> {
         let message = FinishSessionRequest {
             session_id: self.session.session_id.clone(),
             session_token: self.session.session_token.clone(),
