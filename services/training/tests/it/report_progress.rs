@@ -44,6 +44,21 @@ async fn reports_at_the_same_moment_lose_nothing_and_gain_nothing() {
     assert_eq!(phone.report("PLAYING", 6, 0).await.unwrap().into_inner().valid_watch_sec, 6);
 }
 
+#[tokio::test]
+async fn of_two_who_read_the_same_version_one_writes() {
+    let world = World::new().await;
+    let (_, day, video) = day(&world).await;
+    let session = Phone::start(&world, day, video).await.session.session_id.parse().unwrap();
+    let scope = || service::Scope::Site(world.site);
+    let mut tx = world.store.begin(scope()).await.unwrap();
+    let read = training::store::sessions::get(&mut tx, session).await.unwrap().unwrap().session;
+    training::store::sessions::save(&mut tx, &read).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = world.store.begin(scope()).await.unwrap();
+    let second = training::store::sessions::save(&mut tx, &read).await;
+    assert!(matches!(second, Err(training::store::Error::Conflict)));
+}
+
 /// Two reports of the same moment, sent together.
 async fn futures_of(phone: &Phone<'_>) -> [bool; 2] {
     let (one, two) = tokio::join!(phone.report("PLAYING", 6, 1), phone.report("PLAYING", 6, 2));

@@ -457,3 +457,27 @@ fn a_clock_that_is_set_back_counts_nothing() {
     assert_eq!(phone.report(Event::Playing, 500, None), Ok(Reported::Taken));
     assert_eq!(phone.counted(), 22);
 }
+
+proptest::proptest! {
+    /// Whatever a client invents, the clock and the checks bound what counts.
+    #[test]
+    fn no_sequence_of_reports_beats_the_clock_or_a_check(
+        reports in proptest::collection::vec((0_i64..40, 0_usize..4, 0_u32..700, proptest::bool::ANY), 1..80),
+    ) {
+        let mut phone = Phone::with_video(10 * MINUTE);
+        let events = [Event::Playing, Event::Paused, Event::Seeked, Event::Ended];
+        for (seconds, event, position, answers) in reports {
+            phone.wait(seconds);
+            if phone.report(events[event], position, None) != Ok(Reported::Taken) {
+                break;
+            }
+            if let (Some(check), true) = (phone.check(), answers) {
+                proptest::prop_assert!(phone.session.answer_check(check, Outcome::Passed, phone.now).is_ok());
+            }
+            let elapsed = (phone.now - morning()).num_seconds();
+            proptest::prop_assert!(i64::from(phone.counted()) <= elapsed + 2);
+            let passed = phone.session.checks.passed;
+            proptest::prop_assert!(phone.counted() <= 180 * (passed + 1) + 12);
+        }
+    }
+}
