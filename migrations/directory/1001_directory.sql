@@ -113,7 +113,7 @@ CREATE TABLE account_sites (
     site_id uuid NOT NULL REFERENCES sites,
     PRIMARY KEY (account_id, site_id)
 );
-SELECT protect_global('account_sites', 'SELECT, INSERT, DELETE');
+SELECT protect_by_site('account_sites', 'SELECT, INSERT, DELETE');
 
 -- Sign-ins that have not succeeded, by a blind index of the user name, known or not: people type passwords there.
 -- Written before the password is looked at, so that many at once are counted too. System time.

@@ -62,7 +62,7 @@ impl Default for Patience {
             delays: [1, 5, 30, 120, 600].map(Duration::from_secs).to_vec(),
             ack_wait: Duration::from_secs(20),
             heartbeat: Duration::from_secs(1),
-            idle: Duration::from_secs(2),
+            idle: Duration::from_secs(5),
         }
     }
 }

@@ -30,6 +30,46 @@ pub async fn enqueue<E: Event>(
     fact.write(tx, at).await
 }
 
+/// Writes many facts of one kind in one statement, in their order; as [`enqueue`] one after the other.
+pub async fn enqueue_all<E: Event>(
+    tx: &mut Tx,
+    events: &[E],
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (mut ids, mut sites, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
+    for event in events {
+        let id = EventId::new();
+        let site = event.site_id().unwrap_or_default();
+        let fact = Fact {
+            context: E::CONTEXT,
+            name: E::NAME,
+            subject: event.subject_id(),
+            site: site.clone(),
+            version: event.version(),
+            data: event.encode_to_vec(),
+        };
+        ids.push(id.as_uuid());
+        sites.push(if site.is_empty() { "-".to_owned() } else { site });
+        payloads.push(fact.payload(id, at)?);
+    }
+    sqlx::query(
+        "INSERT INTO outbox (event_id, context, name, site, payload, traceparent, created_at)
+         SELECT event_id, $4, $5, site, payload, $6, $7
+         FROM unnest($1::uuid[], $2::text[], $3::bytea[]) WITH ORDINALITY AS given (event_id, site, payload, place)
+         ORDER BY place",
+    )
+    .bind(ids)
+    .bind(sites)
+    .bind(payloads)
+    .bind(E::CONTEXT)
+    .bind(E::NAME)
+    .bind(telemetry::current_traceparent())
+    .bind(SystemClock::system().now())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Who did what to what, and why; before and after never hold personal data.
 #[derive(Debug, Clone)]
 pub struct AuditFact<'a> {
@@ -105,16 +145,23 @@ impl Fact<'_> {
         }
     }
 
-    async fn write(self, tx: &mut Tx, at: DateTime<Utc>) -> Result<EventId, StoreError> {
-        let id = EventId::new();
-        let (context, name) = (self.context.to_owned(), self.name.to_owned());
-        let site = if self.site.is_empty() { "-".to_owned() } else { self.site.clone() };
+    /// The envelope's bytes; refused when they are more than may be sent.
+    fn payload(self, id: EventId, at: DateTime<Utc>) -> Result<Vec<u8>, StoreError> {
+        let name = self.name.to_owned();
         let payload = self.envelope(id, at).encode_to_vec();
         if payload.len() > MAX_EVENT_BYTES {
             let problem =
                 format!("{name} is {} bytes, {MAX_EVENT_BYTES} may be sent", payload.len());
             return Err(StoreError::Database(sqlx::Error::Encode(problem.into())));
         }
+        Ok(payload)
+    }
+
+    async fn write(self, tx: &mut Tx, at: DateTime<Utc>) -> Result<EventId, StoreError> {
+        let id = EventId::new();
+        let (context, name) = (self.context.to_owned(), self.name.to_owned());
+        let site = if self.site.is_empty() { "-".to_owned() } else { self.site.clone() };
+        let payload = self.payload(id, at)?;
         sqlx::query(
             "INSERT INTO outbox (event_id, context, name, site, payload, traceparent, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -128,3 +128,52 @@ pub(crate) async fn finish(
     }
     tx.commit().await
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use service::Store;
+    use test_support::Database;
+    use types::EventId;
+
+    use super::{claim, finish, history};
+    use crate::lease::Lease;
+
+    const JOB: &str = "test.job";
+
+    fn now() -> DateTime<Utc> {
+        "2026-03-02T00:00:00Z".parse().unwrap()
+    }
+
+    async fn take(store: &Store, at: DateTime<Utc>) -> Option<Lease> {
+        let until = at + TimeDelta::seconds(10);
+        Lease::take(store, JOB, EventId::new().as_uuid(), at, until).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_one_holders_until_it_is_over() {
+        let database = Database::create().await;
+        let store = database.store("ticket").await;
+        let lease = take(&store, now()).await.unwrap();
+        assert!(take(&store, now() + TimeDelta::seconds(9)).await.is_none());
+        assert!(lease.renew(&store, now() + TimeDelta::seconds(20)).await.unwrap());
+        assert!(take(&store, now() + TimeDelta::seconds(19)).await.is_none());
+        assert!(take(&store, now() + TimeDelta::seconds(20)).await.is_some());
+        assert!(!lease.renew(&store, now() + TimeDelta::seconds(30)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_slot_is_claimed_under_the_lease_and_once_finished_never_again() {
+        let database = Database::create().await;
+        let store = database.store("ticket").await;
+        let lost = take(&store, now()).await.unwrap();
+        let lease = take(&store, now() + TimeDelta::seconds(10)).await.unwrap();
+        assert_eq!(claim(&store, &lost, now(), 0, now()).await.unwrap(), None);
+        assert_eq!(claim(&store, &lease, now(), 0, now()).await.unwrap(), Some(1));
+        assert_eq!(claim(&store, &lease, now(), 0, now()).await.unwrap(), Some(2));
+        finish(&store, &lost, now(), now(), "not mine", None).await.unwrap();
+        assert_eq!(history(&store, JOB, None).await.unwrap().unfinished.len(), 1);
+        finish(&store, &lease, now(), now(), "done", None).await.unwrap();
+        assert_eq!(claim(&store, &lease, now(), 0, now()).await.unwrap(), None);
+    }
+}

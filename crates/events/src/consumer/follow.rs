@@ -96,6 +96,17 @@ async fn listen<H: Handler>(
                 give_back(&mut messages).await;
                 return;
             }
+            _ = idle.tick() => {
+                parked::resume(&consumer.store, &consumer.handler).await;
+                let Ok(info) = pull.get_info().await else { return };
+                let lag = u32::try_from(info.num_pending).unwrap_or(u32::MAX);
+                metrics::gauge!("events_consumer_lag", "consumer" => consumer.handler.durable()).set(f64::from(lag));
+                // Something waits, nothing came since the last look and nothing is in anyone's hands: the pull is dead.
+                if quiet && info.num_pending > 0 && info.num_ack_pending == 0 {
+                    return;
+                }
+                quiet = true;
+            }
             message = messages.next() => match message {
                 Some(Ok(message)) => {
                     quiet = false;
@@ -113,17 +124,6 @@ async fn listen<H: Handler>(
                 }
                 None => return,
             },
-            _ = idle.tick() => {
-                parked::resume(&consumer.store, &consumer.handler).await;
-                let Ok(info) = pull.get_info().await else { return };
-                let lag = u32::try_from(info.num_pending).unwrap_or(u32::MAX);
-                metrics::gauge!("events_consumer_lag", "consumer" => consumer.handler.durable()).set(f64::from(lag));
-                // Something waits, nothing came since the last look and nothing is in anyone's hands: the pull is dead.
-                if quiet && info.num_pending > 0 && info.num_ack_pending == 0 {
-                    return;
-                }
-                quiet = true;
-            }
         }
     }
 }
