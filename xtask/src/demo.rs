@@ -16,7 +16,7 @@ use clap::Args;
 use crate::cargo::{OWN_KEYS, built, cargo};
 use crate::child::{run_program, run_while};
 use crate::demo::backing::Backing;
-use crate::demo::ports::Ports;
+use crate::demo::ports::{DEMO_PASSWORD, Ports};
 use crate::demo::sitepass::Sitepass;
 use crate::stop::Stop;
 
@@ -101,7 +101,7 @@ fn play(
     }
     say!("\n{ports}\n");
     say!(
-        "Accounts: admin, contractor; password Sitepass-demo-1. Logs: .sitepass/logs/sitepass.log. Ctrl-C stops everything."
+        "Accounts: admin, contractor; password {DEMO_PASSWORD}. Logs: .sitepass/logs/sitepass.log. Ctrl-C stops everything."
     );
     if options.no_play {
         say!("ready");

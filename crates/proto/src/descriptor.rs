@@ -17,7 +17,10 @@ pub fn methods(context: &str) -> Vec<String> {
         .filter(|file| file.package() == package)
         .flat_map(|file| &file.service)
         .flat_map(|service| {
-            service.method.iter().map(|method| format!("/{package}.{}/{}", service.name(), method.name()))
+            service
+                .method
+                .iter()
+                .map(|method| format!("/{package}.{}/{}", service.name(), method.name()))
         })
         .collect()
 }

@@ -1,9 +1,10 @@
 //! Commands beside `serve`.
 
-use anyhow::Context;
-use service::config::Env;
-use service::migrate::migrate as migrate_service;
+use anyhow::{Context, bail};
+use service::Store;
+use service::config::{DatabaseConfig, Env};
 use sqlx::migrate::Migrator;
+use types::EventId;
 
 use crate::Failure;
 use crate::config::Config;
@@ -31,12 +32,77 @@ pub(crate) async fn migrate() -> Result<(), Failure> {
     env.finish().map_err(Failure::Config)?;
     let (Ok(url), Ok(password)) = (url, password) else { return Err(Failure::Config(Vec::new())) };
     for (service, migrations) in MIGRATIONS {
-        migrate_service(&url, service, migrations, password.as_deref())
+        service::migrate::migrate(&url, service, migrations)
             .await
             .with_context(|| format!("migrate {service}"))?;
+        if let Some(password) = &password {
+            service::migrate::set_password(&url, service, password)
+                .await
+                .with_context(|| format!("set the password of {service}"))?;
+        }
         say(&format!("migrated {service}"));
     }
     Ok(())
+}
+
+/// Recomputes every chain of the audit log and prints a line for each; fails when one is broken.
+pub(crate) async fn verify_audit() -> Result<(), Failure> {
+    let store = store("audit").await?;
+    let reports = audit::verify_all(&store).await.context("read the audit log")?;
+    let mut broken = 0;
+    for report in &reports {
+        let verdict = match &report.broken {
+            None => format!("intact, head {}", report.head_hash),
+            Some((_, problem)) => {
+                broken += 1;
+                format!("BROKEN: {problem}")
+            }
+        };
+        say(&format!("site {}: {} entries, {verdict}", report.site, report.entries));
+    }
+    if broken > 0 {
+        return Err(anyhow::anyhow!("{broken} of {} chains are broken", reports.len()).into());
+    }
+    Ok(())
+}
+
+/// Prints a line for each event of the service that waits for a person.
+pub(crate) async fn list_parked(service: &str) -> Result<(), Failure> {
+    let store = store(service).await?;
+    for parked in events::parked::list(&store).await.context("read parked events")? {
+        let (event, consumer, attempts) = (parked.event, parked.consumer, parked.attempts);
+        say(&format!("{event} {consumer} {} after {attempts} attempts: {}", parked.subject, parked.error));
+    }
+    Ok(())
+}
+
+/// Puts one event back; the running consumer takes it within seconds.
+pub(crate) async fn resend_parked(service: &str, event: uuid::Uuid) -> Result<(), Failure> {
+    let store = store(service).await?;
+    let asked = events::parked::resend(&store, EventId::from_uuid(event)).await.context("ask for the event")?;
+    if asked == 0 {
+        return Err(anyhow::anyhow!("no event {event} is parked at {service}").into());
+    }
+    say(&format!("{event} goes back to {asked} consumers"));
+    Ok(())
+}
+
+/// The tables of one service, from the environment.
+async fn store(service: &str) -> Result<Store, Failure> {
+    let mut env = Env::from_process();
+    let config = DatabaseConfig::read(&mut env);
+    env.also_known(all_keys()?);
+    env.finish().map_err(Failure::Config)?;
+    let Ok(config) = config else { return Err(Failure::Config(Vec::new())) };
+    Ok(open(&config, service).await?)
+}
+
+async fn open(config: &DatabaseConfig, service: &str) -> anyhow::Result<Store> {
+    let schema = service::migrate::schema(service);
+    let Some((known, _)) = MIGRATIONS.iter().find(|(known, _)| *known == schema) else {
+        bail!("no service {service} has tables");
+    };
+    Store::connect(config, known).await.context("read SITEPASS_DATABASE_URL")
 }
 
 /// Prints every setting there is.

@@ -4,6 +4,9 @@ use std::fmt;
 
 use anyhow::{Result, bail};
 
+/// The password of the demo's accounts.
+pub(crate) const DEMO_PASSWORD: &str = "Sitepass-demo-1";
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports(u16);
 
@@ -47,6 +50,7 @@ impl Ports {
             listen("SANDBOX", self.sandbox()),
             listen("ADMIN", self.metrics()),
             ("SITEPASS_PUBLIC_URL".to_owned(), url(self.gateway())),
+            ("SITEPASS_FIRST_ADMIN_PASSWORD".to_owned(), DEMO_PASSWORD.to_owned()),
         ]
     }
 }
