@@ -67,7 +67,7 @@ impl TicketService for Tickets {
     ) -> Result<Response<CreateTicketResponse>, Status> {
         let caller = caller(&request)?;
         let key = Key::from_request(&request);
-        let cmd = read::create_ticket(caller, key, request.into_inner());
+        let cmd = read::create_ticket(caller, key, request.get_ref());
         let answer = self.app.create_ticket(cmd).await.map_err(status)?;
         Ok(Response::new(answer))
     }
@@ -106,7 +106,7 @@ impl TicketService for Tickets {
         request: Request<ListTicketsRequest>,
     ) -> Result<Response<ListTicketsResponse>, Status> {
         let caller = caller(&request)?;
-        let (filter, page) = read::list_tickets(request.into_inner())?;
+        let (filter, page) = read::list_tickets(request.get_ref())?;
         let (listings, total) =
             self.app.list_tickets(&caller, filter, page).await.map_err(status)?;
         let tickets = listings.into_iter().map(wire::listing).collect();

@@ -134,7 +134,7 @@ impl TrainingCounts {
         match status {
             TrainingStatus::NotStarted => self.not_started += workers,
             TrainingStatus::InLearning | TrainingStatus::WaitingVerify => {
-                self.in_progress += workers
+                self.in_progress += workers;
             }
             TrainingStatus::Completed => self.completed += workers,
             TrainingStatus::Failed => self.failed += workers,
@@ -235,7 +235,9 @@ mod tests {
     #[test]
     fn every_worker_is_counted_once() {
         let mut counts = TrainingCounts::default();
-        TrainingStatus::ALL.into_iter().for_each(|status| counts.count(status, 1));
+        for status in TrainingStatus::ALL {
+            counts.count(status, 1);
+        }
         let wanted =
             TrainingCounts { required: 5, completed: 1, in_progress: 2, failed: 1, not_started: 1 };
         assert_eq!(counts, wanted);

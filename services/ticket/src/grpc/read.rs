@@ -29,7 +29,7 @@ pub(super) fn id<T: FromStr<Err: fmt::Display>>(field: &str, text: &str) -> Resu
 pub(super) fn create_ticket(
     caller: Caller,
     key: Option<Key>,
-    message: CreateTicketRequest,
+    message: &CreateTicketRequest,
 ) -> CreateTicket {
     let mut fields = Fields::new();
     let title = fields.text("title", &message.title, LONGEST_TITLE);
@@ -77,7 +77,7 @@ pub(super) fn create_ticket(
     }
 }
 
-pub(super) fn list_tickets(message: ListTicketsRequest) -> Result<(Filter, Page), Refusal> {
+pub(super) fn list_tickets(message: &ListTicketsRequest) -> Result<(Filter, Page), Refusal> {
     let mut fields = Fields::new();
     let filter = Filter {
         site: fields.parse_optional("site_id", &message.site_id),
@@ -158,7 +158,7 @@ mod tests {
 
     use super::{create_ticket, list_tickets};
 
-    fn names(message: CreateTicketRequest) -> Vec<String> {
+    fn names(message: &CreateTicketRequest) -> Vec<String> {
         let cmd = create_ticket(Caller::anonymous(), None, message);
         let Err(refusal) = cmd.fields.finish() else { return Vec::new() };
         refusal.fields.into_iter().map(|problem| problem.field).collect()
@@ -204,24 +204,24 @@ mod tests {
             "area_ids[1]",
             "remark",
         ];
-        assert_eq!(names(message), wanted);
+        assert_eq!(names(&message), wanted);
     }
 
     #[test]
     fn a_missing_date_is_named_once() {
         let message = CreateTicketRequest { start_date: String::new(), ..message() };
-        assert_eq!(names(message), ["start_date"]);
+        assert_eq!(names(&message), ["start_date"]);
     }
 
     #[test]
     fn a_title_of_a_hundred_characters_fits() {
-        assert!(names(CreateTicketRequest { title: "字".repeat(100), ..message() }).is_empty());
+        assert!(names(&CreateTicketRequest { title: "字".repeat(100), ..message() }).is_empty());
     }
 
     #[test]
     fn a_window_may_end_at_twenty_four() {
         let message = CreateTicketRequest { access_end_time: "24:00".to_owned(), ..message() };
-        let cmd = create_ticket(Caller::anonymous(), None, message);
+        let cmd = create_ticket(Caller::anonymous(), None, &message);
         assert_eq!(cmd.access_end, Some(NaiveTime::MIN));
         assert!(cmd.publish_now && cmd.daily_reminder);
     }
@@ -236,7 +236,7 @@ mod tests {
             page: Some(PageRequest { page: 1, page_size: 201 }),
             ..ListTicketsRequest::default()
         };
-        let refusal = list_tickets(message).unwrap_err();
+        let refusal = list_tickets(&message).unwrap_err();
         let names: Vec<&str> =
             refusal.fields.iter().map(|problem| problem.field.as_str()).collect();
         assert_eq!(names, ["site_id", "status", "date_to", "page_size"]);

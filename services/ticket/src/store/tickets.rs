@@ -4,10 +4,9 @@ mod days;
 mod due;
 mod list;
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use service::{StoreError, Tx};
+use sqlx::types::Json;
 use types::{
     AccountId, AreaId, ContractorId, DailyTicketId, SiteId, SiteZone, TicketId, TimeWindow,
     VideoId, WorkerId,
@@ -15,7 +14,7 @@ use types::{
 use uuid::Uuid;
 
 use super::Versioned;
-use crate::domain::{Cancellation, DailyTicket, Deadline, Publication, State, Terms, Ticket};
+use crate::domain::{Cancellation, Deadline, Publication, State, Terms, Ticket};
 
 pub use due::{Due, Turn, due};
 pub use list::{list, newest_zone, worker_tickets};
@@ -49,6 +48,7 @@ struct Row {
     areas: Vec<Uuid>,
     workers: Vec<Uuid>,
     videos: Vec<Uuid>,
+    days: Json<Vec<days::Row>>,
 }
 
 /// The ticket, as the transaction's scope lets it be seen.
@@ -73,7 +73,8 @@ pub async fn get_by_day(
     }
 }
 
-/// Those of `ids` that can be seen, in no order.
+/// Those of `ids` that can be seen, in no order. One statement: two would see the ticket before and its days after
+/// what someone else commits in between.
 pub async fn get_many(tx: &mut Tx, ids: &[TicketId]) -> Result<Vec<Versioned<Ticket>>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
     let rows = sqlx::query_as!(
@@ -87,14 +88,15 @@ pub async fn get_many(tx: &mut Tx, ids: &[TicketId]) -> Result<Vec<Versioned<Tic
                   ARRAY(SELECT w.worker_id FROM ticket.ticket_workers w
                         WHERE w.ticket_id = t.ticket_id ORDER BY w.position) AS "workers!",
                   ARRAY(SELECT v.video_id FROM ticket.ticket_videos v
-                        WHERE v.ticket_id = t.ticket_id ORDER BY v.position) AS "videos!"
+                        WHERE v.ticket_id = t.ticket_id ORDER BY v.position) AS "videos!",
+                  (SELECT coalesce(jsonb_agg(d ORDER BY d.date), '[]') FROM ticket.daily_tickets d
+                   WHERE d.ticket_id = t.ticket_id) AS "days!: Json<Vec<days::Row>>"
            FROM ticket.work_tickets t WHERE ticket_id = ANY ($1)"#,
         &ids,
     )
     .fetch_all(&mut **tx)
     .await?;
-    let mut days = days::of(tx, &ids).await?;
-    rows.into_iter().map(|row| build(row, &mut days)).collect()
+    rows.into_iter().map(build).collect()
 }
 
 /// Writes a new ticket, with its days, at version 1.
@@ -200,10 +202,7 @@ fn publication(ticket: &Ticket) -> (Option<Uuid>, Option<DateTime<Utc>>) {
     )
 }
 
-fn build(
-    row: Row,
-    days: &mut BTreeMap<Uuid, Vec<DailyTicket>>,
-) -> Result<Versioned<Ticket>, StoreError> {
+fn build(row: Row) -> Result<Versioned<Ticket>, StoreError> {
     let published = match (row.published_by, row.published_at) {
         (None, None) => None,
         (Some(by), Some(at)) => Some(Publication { by: AccountId::from_uuid(by), at }),
@@ -242,7 +241,7 @@ fn build(
         areas: row.areas.into_iter().map(AreaId::from_uuid).collect(),
         workers: row.workers.into_iter().map(WorkerId::from_uuid).collect(),
         videos: row.videos.into_iter().map(VideoId::from_uuid).collect(),
-        days: days.remove(&row.ticket_id).unwrap_or_default(),
+        days: row.days.0.into_iter().map(days::build).collect::<Result<_, _>>()?,
         created_by: AccountId::from_uuid(row.created_by),
         created_at: row.created_at,
         state,

@@ -1,15 +1,15 @@
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::Deserialize;
 use service::{StoreError, Tx};
 use types::{DailyTicketId, InstantWindow};
 use uuid::Uuid;
 
 use crate::domain::{DailyTicket, DayState, Ticket};
 
-struct Row {
+/// A row of `daily_tickets` as it comes within its ticket's.
+#[derive(Debug, Deserialize)]
+pub(super) struct Row {
     daily_ticket_id: Uuid,
-    ticket_id: Uuid,
     date: NaiveDate,
     access_start_at: DateTime<Utc>,
     access_end_at: DateTime<Utc>,
@@ -21,27 +21,6 @@ struct Row {
     expired_at: Option<DateTime<Utc>>,
     cancelled_at: Option<DateTime<Utc>>,
     cancel_reason: Option<String>,
-}
-
-/// The days of each ticket, by date.
-pub(super) async fn of(
-    tx: &mut Tx,
-    tickets: &[Uuid],
-) -> Result<BTreeMap<Uuid, Vec<DailyTicket>>, StoreError> {
-    let rows = sqlx::query_as!(
-        Row,
-        "SELECT daily_ticket_id, ticket_id, date, access_start_at, access_end_at, deadline_at, starts_at,
-                expires_at, published_at, started_at, expired_at, cancelled_at, cancel_reason
-         FROM ticket.daily_tickets WHERE ticket_id = ANY ($1) ORDER BY ticket_id, date",
-        tickets,
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut days: BTreeMap<Uuid, Vec<DailyTicket>> = BTreeMap::new();
-    for row in rows {
-        days.entry(row.ticket_id).or_default().push(build(row)?);
-    }
-    Ok(days)
 }
 
 pub(super) async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<(), StoreError> {
@@ -143,7 +122,7 @@ impl Columns {
     }
 }
 
-fn build(row: Row) -> Result<DailyTicket, StoreError> {
+pub(super) fn build(row: Row) -> Result<DailyTicket, StoreError> {
     let cancelled = match (row.cancelled_at, row.cancel_reason) {
         (None, None) => None,
         (Some(at), Some(reason)) => Some((at, reason)),

@@ -1,0 +1,19 @@
+//! The service on a real database, with stand-ins for the two services it asks.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod cancel_ticket;
+mod create_ticket;
+mod follow_access;
+mod follow_bindings;
+mod follow_notices;
+mod follow_training;
+mod get_ticket;
+mod lifecycle;
+mod list_tickets;
+mod list_worker_tasks;
+mod peers;
+mod policy;
+mod publish_ticket;
+mod serve;
+mod versions;
+mod world;

@@ -1,0 +1,213 @@
+//! A site, its contractor and a ticket to ask for; one helper a call.
+
+use auth::Caller;
+use proto::ticket::v1::ticket_service_client::TicketServiceClient;
+use proto::ticket::v1::{
+    CancelTicketRequest, CreateTicketRequest, CreateTicketResponse, GetDailyTicketRequest,
+    GetDailyTicketResponse, GetTicketRequest, GetTicketResponse, ListTicketsRequest,
+    ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest,
+    Ticket,
+};
+use service::grpc::Transport;
+use service::{Refusal, Store};
+use test_support::Harness;
+use ticket::app::App;
+use tonic::Request;
+use types::{AreaId, ContractorId, ErrorCode, SiteId, VideoId, WorkerId};
+
+use crate::peers::{self, Peers};
+
+pub(crate) struct World {
+    pub(crate) harness: Harness,
+    pub(crate) store: Store,
+    pub(crate) app: App,
+    pub(crate) peers: Peers,
+    pub(crate) site: SiteId,
+    pub(crate) contractor: ContractorId,
+    pub(crate) area: AreaId,
+    pub(crate) workers: [WorkerId; 2],
+    pub(crate) video: VideoId,
+    /// The contractor's administrator.
+    pub(crate) admin: Caller,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let harness = Harness::new().await;
+        let store = harness.store("ticket").await;
+        let peers = peers::provide(&harness.shell);
+        let app = App::new(harness.shell.clone(), store.clone());
+        service::grpc::serve(
+            &harness.shell,
+            "ticket",
+            ticket::routes(app.clone()),
+            ticket::POLICY,
+            None,
+        );
+        let (site, contractor) = (SiteId::new(), ContractorId::new());
+        let admin = harness.contractor_admin(site, contractor);
+        Self {
+            harness,
+            store,
+            app,
+            peers,
+            site,
+            contractor,
+            area: AreaId::new(),
+            workers: [WorkerId::new(), WorkerId::new()],
+            video: VideoId::new(),
+            admin,
+        }
+    }
+
+    pub(crate) fn client(&self) -> TicketServiceClient<Transport> {
+        TicketServiceClient::new(self.harness.shell.peers.transport("ticket"))
+    }
+
+    /// Three days from today (2 March 2026, 08:00 at the site), by the site's defaults.
+    pub(crate) fn three_days(&self) -> CreateTicketRequest {
+        CreateTicketRequest {
+            title: "1#楼钢筋绑扎".to_owned(),
+            site_id: self.site.to_string(),
+            contractor_id: self.contractor.to_string(),
+            start_date: "2026-03-02".to_owned(),
+            end_date: "2026-03-04".to_owned(),
+            area_ids: vec![self.area.to_string()],
+            worker_ids: self.workers.iter().map(ToString::to_string).collect(),
+            video_ids: vec![self.video.to_string()],
+            ..CreateTicketRequest::default()
+        }
+    }
+
+    pub(crate) fn draft(&self) -> CreateTicketRequest {
+        CreateTicketRequest { draft: true, ..self.three_days() }
+    }
+
+    pub(crate) async fn create(
+        &self,
+        caller: &Caller,
+        message: CreateTicketRequest,
+    ) -> Result<CreateTicketResponse, Refusal> {
+        self.send(self.harness.request(caller, message)).await
+    }
+
+    pub(crate) async fn create_with_key(
+        &self,
+        key: &str,
+        message: CreateTicketRequest,
+    ) -> Result<CreateTicketResponse, Refusal> {
+        let mut request = self.harness.request(&self.admin, message);
+        request.metadata_mut().insert("idempotency-key", key.parse().unwrap());
+        self.send(request).await
+    }
+
+    async fn send(
+        &self,
+        request: Request<CreateTicketRequest>,
+    ) -> Result<CreateTicketResponse, Refusal> {
+        let answer = self.client().create_ticket(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
+    }
+
+    /// The identifier of a ticket just made by the contractor's administrator.
+    pub(crate) async fn created(&self, message: CreateTicketRequest) -> String {
+        self.create(&self.admin, message).await.unwrap().ticket_id
+    }
+
+    pub(crate) async fn publish(&self, caller: &Caller, ticket_id: &str) -> Result<(), Refusal> {
+        let message = PublishTicketRequest { ticket_id: ticket_id.to_owned() };
+        let answer = self.client().publish_ticket(self.harness.request(caller, message)).await;
+        answer.map(|_| ()).map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn cancel(
+        &self,
+        caller: &Caller,
+        ticket_id: &str,
+        reason: &str,
+    ) -> Result<(), Refusal> {
+        let message =
+            CancelTicketRequest { ticket_id: ticket_id.to_owned(), reason: reason.to_owned() };
+        let answer = self.client().cancel_ticket(self.harness.request(caller, message)).await;
+        answer.map(|_| ()).map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn get(
+        &self,
+        caller: &Caller,
+        ticket_id: &str,
+    ) -> Result<GetTicketResponse, Refusal> {
+        let message = GetTicketRequest { ticket_id: ticket_id.to_owned() };
+        let answer = self.client().get_ticket(self.harness.request(caller, message)).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn ticket(&self, ticket_id: &str) -> Ticket {
+        self.get(&self.admin, ticket_id).await.unwrap().ticket.unwrap()
+    }
+
+    pub(crate) async fn daily(
+        &self,
+        caller: &Caller,
+        daily_ticket_id: &str,
+    ) -> Result<GetDailyTicketResponse, Refusal> {
+        let message = GetDailyTicketRequest { daily_ticket_id: daily_ticket_id.to_owned() };
+        let answer = self.client().get_daily_ticket(self.harness.request(caller, message)).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn list(
+        &self,
+        caller: &Caller,
+        message: ListTicketsRequest,
+    ) -> Result<ListTicketsResponse, Refusal> {
+        let answer = self.client().list_tickets(self.harness.request(caller, message)).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn tasks(
+        &self,
+        caller: &Caller,
+        worker_id: &str,
+    ) -> Result<ListWorkerTasksResponse, Refusal> {
+        let message = ListWorkerTasksRequest { worker_id: worker_id.to_owned() };
+        let answer = self.client().list_worker_tasks(self.harness.request(caller, message)).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
+    }
+
+    /// The names of the facts in the outbox, in order.
+    pub(crate) async fn facts(&self) -> Vec<String> {
+        let facts = events::testing::outbox(&self.store).await;
+        facts.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// The last fact of that name.
+    pub(crate) async fn fact<M: prost::Message + Default>(&self, name: &str) -> M {
+        let facts = events::testing::outbox(&self.store).await;
+        let (_, data) = facts.into_iter().rfind(|(each, _)| each == name).unwrap();
+        M::decode(data.as_slice()).unwrap()
+    }
+
+    pub(crate) async fn count(&self, table: &'static str) -> i64 {
+        let sql = match table {
+            "work_tickets" => "SELECT count(*) FROM ticket.work_tickets",
+            "idempotency_keys" => "SELECT count(*) FROM ticket.idempotency_keys",
+            other => panic!("no count of {other}"),
+        };
+        sqlx::query_scalar(sql).fetch_one(&self.harness.database.admin()).await.unwrap()
+    }
+}
+
+/// The statuses of a ticket's days, by date.
+pub(crate) fn days(ticket: &Ticket) -> Vec<&str> {
+    ticket.daily_tickets.iter().map(|day| day.status.as_str()).collect()
+}
+
+/// The fields a refusal names.
+pub(crate) fn names(refusal: &Refusal) -> Vec<&str> {
+    refusal.fields.iter().map(|problem| problem.field.as_str()).collect()
+}
+
+pub(crate) fn code<T: std::fmt::Debug>(answer: Result<T, Refusal>) -> ErrorCode {
+    answer.unwrap_err().code
+}
