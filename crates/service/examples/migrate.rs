@@ -4,7 +4,6 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-
 #[derive(Default)]
 struct Asked {
     admin_url: String,
@@ -29,7 +28,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     names.sort();
     names.retain(|name| {
         name != "platform"
-            && asked.only.as_deref().is_none_or(|only| only.replace('_', "-") == name.replace('_', "-"))
+            && asked
+                .only
+                .as_deref()
+                .is_none_or(|only| only.replace('_', "-") == name.replace('_', "-"))
     });
     for name in names {
         let migrations = service::migrate::from_folder(&folder.join(&name)).await?;
