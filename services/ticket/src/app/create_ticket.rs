@@ -21,7 +21,7 @@ use crate::{store, wire};
 
 /// A ticket travels whole in each of its facts, and a fact has a largest size.
 const MOST_AREAS: usize = 100;
-const MOST_WORKERS: usize = 5_000;
+const MOST_WORKERS: usize = 2_000;
 const MOST_VIDEOS: usize = 50;
 
 /// What was asked for. `None`: not given where that is allowed, or not readable and recorded in `fields`.
