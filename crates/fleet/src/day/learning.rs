@@ -4,11 +4,8 @@ use serde_json::Value;
 
 use super::morning::Ticket;
 use super::{Day, cast};
-use crate::api::text;
-use crate::worker::{Training, Worker};
-
-/// Reports come every ten seconds of the video, as the mini-program sends them.
-const EVERY: u64 = 10;
+use crate::learn::{EVERY, train};
+use crate::worker::Worker;
 
 impl Day<'_> {
     /// The bound workers train; one cheats and is caught.
@@ -31,14 +28,8 @@ impl Day<'_> {
     pub(super) async fn learn(&self, index: usize) -> Result<(String, u32, bool)> {
         let worker = self.enter(index).await?;
         let task = self.task(&worker).await?;
-        worker.read(&text(&task, "daily_ticket_id")).await?;
-        let training = worker.start(&self.sandbox, &task).await?;
-        let checks = self.watch(&worker, &training).await?;
-        let data = worker.finish(&training).await?.ok().context("finish")?;
-        if data["result"] != "COMPLETED" {
-            bail!("{} finished as {}", worker.person.name, data["result"]);
-        }
-        Ok((worker.person.name, checks, data["authorized"].as_bool().unwrap_or(false)))
+        let (checks, authorized) = train(&self.sandbox, &worker, &task, super::SPEED).await?;
+        Ok((worker.person.name, checks, authorized))
     }
 
     async fn task(&self, worker: &Worker) -> Result<Value> {
@@ -48,40 +39,6 @@ impl Day<'_> {
                 Ok(tasks.into_iter().find(|task| task["training_status"] != "COMPLETED"))
             })
             .await
-    }
-
-    /// Watches to the end at the speed of the video, answering each check; how many there were.
-    async fn watch(&self, worker: &Worker, training: &Training) -> Result<u32> {
-        let (mut second, mut checks) = (0, 0);
-        worker.report(training, 0, "PLAYING").await?.ok()?;
-        for _ in 0..60 {
-            let step = EVERY.min(training.duration_sec - second);
-            self.wait(f64::from(u32::try_from(step)?)).await;
-            second += step;
-            let event = if second == training.duration_sec { "ENDED" } else { "PLAYING" };
-            let answer = worker.report(training, second, event).await?.ok().context("progress")?;
-            if let Some(check_id) = answer["check"]["check_id"].as_str() {
-                worker
-                    .answer(&self.sandbox, training, check_id, "pass")
-                    .await?
-                    .ok()
-                    .context("check")?;
-                checks += 1;
-                // What ran while the question was open did not count: go back to where it was asked.
-                second = answer["valid_watch_sec"].as_u64().unwrap_or(0);
-                worker.report(training, second, "PLAYING").await?.ok()?;
-            } else if second == training.duration_sec {
-                if answer["valid_watch_sec"].as_u64() >= answer["required_sec"].as_u64() {
-                    return Ok(checks);
-                }
-                second = answer["valid_watch_sec"]
-                    .as_u64()
-                    .unwrap_or(0)
-                    .min(second.saturating_sub(EVERY));
-                worker.report(training, second, "PLAYING").await?.ok()?;
-            }
-        }
-        bail!("{} never came to the end of the video", worker.person.name)
     }
 
     /// Jumps to the end, tries to finish, then has somebody else answer the check.

@@ -1,0 +1,6 @@
+//! A handful of journeys through the real binary.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+mod database_away;
+mod split;
+mod trace;
