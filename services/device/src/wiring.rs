@@ -1,0 +1,70 @@
+use std::net::SocketAddr;
+
+use proto::device::v1::device_service_server::DeviceServiceServer;
+use schedule::Job;
+use service::{Shell, Store, StoreError};
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use vault::{RootTooShort, Vault};
+
+use crate::app::{App, FORGET_EVERY, LOOK_EVERY};
+use crate::config::Config;
+use crate::consumers::{FollowAreas, FollowExplanations, FollowWorkers};
+use crate::grpc::{Grpc, POLICY};
+use crate::http;
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database's address is no good")]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    #[error("the secret of the vault is no good")]
+    Vault(#[from] RootTooShort),
+}
+
+/// Starts the service in this process; it runs until the shell's tasks are stopped.
+pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
+    start(config, shell).await.map(|_| ())
+}
+
+/// As [`serve`], and says where controllers reach it: of interest where the configured port is 0.
+pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
+    let store = Store::connect(&config.database, "device").await?;
+    let vault = Vault::from_root(config.vault_secret.expose())?;
+    let grpc_listener = match config.grpc_listen {
+        None => None,
+        Some(address) => Some(listen(address).await?),
+    };
+    let listener = listen(config.listen).await?;
+    let address = listener.local_addr().map_err(|err| Error::Listen(config.listen, err))?;
+
+    let app = App::new(store.clone(), vault, shell.clone());
+    let routes = Routes::new(DeviceServiceServer::new(Grpc::new(app.clone())));
+    service::grpc::serve(&shell, "device", routes, POLICY, grpc_listener);
+    service::http::listen(&shell.tasks, "device http", listener, http::router(app.clone()));
+
+    events::relay(&shell, &store, "device");
+    events::run(&shell, &store, FollowAreas);
+    events::run(&shell, &store, FollowWorkers);
+    events::run(&shell, &store, FollowExplanations);
+    let (silence, nonces) = (app.clone(), app);
+    let jobs = vec![
+        Job::every("device.silence", LOOK_EVERY, move |_| {
+            let app = silence.clone();
+            async move { app.notice_silence().await }
+        }),
+        Job::every("device.nonces", FORGET_EVERY, move |_| {
+            let app = nonces.clone();
+            async move { app.forget_nonces().await }
+        }),
+    ];
+    schedule::run(&shell, &store, jobs);
+    shell.health.watch_database(&shell.tasks, "device", store);
+    Ok(address)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))
+}
