@@ -154,10 +154,10 @@ mod tests {
         ];
         for change in changes {
             let mut worker = Worker::from_roster(WorkerId::new(), entry(site));
-            let mut changed = entry(site);
-            change(&mut changed);
-            assert_eq!(worker.follow(changed.clone()), Followed::Changed);
-            assert_eq!((worker.version, &worker.engagements), (2, &vec![changed.engagement]));
+            let mut other = entry(site);
+            change(&mut other);
+            assert_eq!(worker.follow(other.clone()), Followed::Changed);
+            assert_eq!((worker.version, &worker.engagements), (2, &vec![other.engagement]));
         }
     }
 

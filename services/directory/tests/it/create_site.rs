@@ -1,0 +1,169 @@
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+use proto::directory::v1 as pb;
+use service::Refusal;
+use service::idempotency::METADATA;
+use types::SiteId;
+
+use crate::world::{World, bad_fields, code, told};
+
+async fn create(world: &World, message: pb::CreateSiteRequest) -> Result<pb::Site, Refusal> {
+    let answer = told(world.client.clone().create_site(world.by(&world.sysadmin, message)).await);
+    answer.map(|answer| answer.site.unwrap())
+}
+
+async fn create_area(world: &World, message: pb::CreateAreaRequest) -> Result<pb::Area, Refusal> {
+    let answer = told(world.client.clone().create_area(world.by(&world.sysadmin, message)).await);
+    answer.map(|answer| answer.area.unwrap())
+}
+
+fn area(site: SiteId, name: &str, group: &str) -> pb::CreateAreaRequest {
+    pb::CreateAreaRequest {
+        site_id: site.to_string(),
+        name: name.to_owned(),
+        access_group_id: group.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_new_site_has_the_usual_settings_and_is_told_of() {
+    let world = World::new().await;
+    let site =
+        create(&world, pb::CreateSiteRequest { name: "一号工地".to_owned(), ..Default::default() });
+    let site = site.await.unwrap();
+    assert_eq!((site.time_zone.as_str(), site.version), ("Asia/Shanghai", 1));
+    let settings = site.settings.clone().unwrap();
+    assert_eq!(
+        (settings.access_start_time.as_str(), settings.access_end_time.as_str()),
+        ("06:00", "20:00")
+    );
+    assert_eq!((settings.training_deadline_time.as_str(), settings.max_span_days), ("07:30", 31));
+    assert_eq!((settings.check_min_seconds, settings.check_max_seconds), (180, 420));
+    assert_eq!((settings.video_rule.as_str(), settings.check_answer_seconds), ("ALL", 60));
+    assert_eq!(world.facts::<pb::SiteChanged>().await, [pb::SiteChanged { site: Some(site) }]);
+    assert_eq!(world.records("site.create").await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn every_bad_field_of_a_site_is_named_at_once() {
+    let world = World::new().await;
+    let settings = pb::SiteSettings {
+        access_start_time: "24:00".to_owned(),
+        access_end_time: "24:00".to_owned(),
+        training_deadline_time: "7:30".to_owned(),
+        max_span_days: 400,
+        video_rule: "SOME".to_owned(),
+        check_min_seconds: 500,
+        ..Default::default()
+    };
+    let message = pb::CreateSiteRequest {
+        name: " ".to_owned(),
+        time_zone: "Asia/Atlantis".to_owned(),
+        settings: Some(settings),
+    };
+    let named = bad_fields(create(&world, message).await);
+    let expected = [
+        "name",
+        "time_zone",
+        "settings.access_start_time",
+        "settings.check_max_seconds",
+        "settings.training_deadline_time",
+        "settings.max_span_days",
+        "settings.video_rule",
+    ];
+    assert_eq!(named, expected);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_or_door_group_that_is_taken_is_a_bad_field() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    world.contractor("示例一建", &[site]).await;
+    let again = pb::CreateSiteRequest { name: "一号工地".to_owned(), ..Default::default() };
+    assert_eq!(bad_fields(create(&world, again).await), ["name"]);
+    let again = pb::CreateContractorRequest { name: "示例一建".to_owned(), site_ids: vec![] };
+    let again = world.client.clone().create_contractor(world.by(&world.sysadmin, again)).await;
+    assert_eq!(bad_fields(told(again)), ["name"]);
+    create_area(&world, area(site, "基坑", "group-1")).await.unwrap();
+    assert_eq!(bad_fields(create_area(&world, area(site, "基坑", "group-2")).await), ["name"]);
+    let other = world.site("二号工地").await;
+    assert_eq!(
+        bad_fields(create_area(&world, area(other, "基坑", "group-1")).await),
+        ["access_group_id"]
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_key_gives_the_same_site_and_another_body_is_refused() {
+    let world = World::new().await;
+    let call = async |name: &str| {
+        let message = pb::CreateSiteRequest { name: name.to_owned(), ..Default::default() };
+        let mut request = world.by(&world.sysadmin, message);
+        request.metadata_mut().insert(METADATA, "key-1".parse().unwrap());
+        told(world.client.clone().create_site(request).await)
+    };
+    let first = call("一号工地").await.unwrap();
+    assert_eq!(call("一号工地").await.unwrap(), first);
+    assert_eq!(code(&call("二号工地").await), 40903);
+    assert_eq!(world.facts::<pb::SiteChanged>().await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_lies_outside_ones_sites_is_not_found() {
+    let world = World::new().await;
+    let (mine, other) = (world.site("一号工地").await, world.site("二号工地").await);
+    let contractor = world.contractor("示例一建", &[mine]).await;
+    world.contractor("示例二建", &[mine, other]).await;
+    create_area(&world, area(mine, "基坑", "group-1")).await.unwrap();
+    create_area(&world, area(other, "基坑", "group-2")).await.unwrap();
+    let caller = world.harness.contractor_admin(mine, contractor);
+
+    let sites =
+        told(world.client.clone().list_sites(world.by(&caller, pb::ListSitesRequest {})).await);
+    let names: Vec<String> = sites.unwrap().sites.into_iter().map(|site| site.name).collect();
+    assert_eq!(names, ["一号工地"]);
+    let message = pb::ListAreasRequest { site_id: String::new() };
+    let areas =
+        told(world.client.clone().list_areas(world.by(&caller, message)).await).unwrap().areas;
+    assert_eq!(
+        areas.iter().map(|area| area.access_group_id.as_str()).collect::<Vec<_>>(),
+        ["group-1"]
+    );
+    let message = pb::ListContractorsRequest { site_id: mine.to_string() };
+    let contractors = told(world.client.clone().list_contractors(world.by(&caller, message)).await);
+    let ids: Vec<String> =
+        contractors.unwrap().contractors.into_iter().map(|one| one.contractor_id).collect();
+    assert_eq!(ids, [contractor.to_string()], "only their own");
+
+    let message = pb::ListAreasRequest { site_id: other.to_string() };
+    assert_eq!(
+        code(&told(world.client.clone().list_areas(world.by(&caller, message)).await)),
+        40400
+    );
+    let message = pb::ListContractorsRequest { site_id: other.to_string() };
+    assert_eq!(
+        code(&told(world.client.clone().list_contractors(world.by(&caller, message)).await)),
+        40400
+    );
+    assert_eq!(code(&create_area(&world, area(SiteId::new(), "基坑", "group-3")).await), 40400);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_manages_no_sites_makes_none() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    let contractor = world.contractor("示例一建", &[site]).await;
+    let caller = world.harness.contractor_admin(site, contractor);
+    let message = pb::CreateSiteRequest { name: "二号工地".to_owned(), ..Default::default() };
+    assert_eq!(
+        code(&told(world.client.clone().create_site(world.by(&caller, message.clone())).await)),
+        40301
+    );
+    assert_eq!(code(&told(world.client.clone().create_site(world.public(message)).await)), 40101);
+    world.stop().await;
+}

@@ -1,0 +1,17 @@
+//! The directory as others call it: through its contract, on a real database, with the outside firms played.
+
+mod bind_worker;
+mod check_references;
+mod create_account;
+mod create_site;
+mod enter_mini_program;
+mod outside;
+mod policy;
+mod privacy;
+mod resolve_workers;
+mod search_workers;
+mod send_sms_code;
+mod sign_in;
+mod sync_workers;
+mod unbind_worker;
+mod world;

@@ -1,0 +1,164 @@
+//! WeChat, the SMS firm and the real-name system, played on one port.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Outside {
+    pub(crate) url: String,
+    roster: Arc<Mutex<Vec<Value>>>,
+    texts: Arc<Mutex<Vec<Value>>>,
+    sms_answer: Arc<Mutex<&'static str>>,
+    realname_away: Arc<Mutex<bool>>,
+    /// Readings of the roster pass here; a test may hold them.
+    gate: Arc<Semaphore>,
+}
+
+impl Outside {
+    pub(crate) async fn start(tasks: &service::Tasks) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let outside = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            roster: Arc::default(),
+            texts: Arc::default(),
+            sms_answer: Arc::new(Mutex::new("Ok")),
+            realname_away: Arc::default(),
+            gate: Arc::new(Semaphore::new(1000)),
+        };
+        let router = Router::new()
+            .route("/sns/jscode2session", get(code_to_session))
+            .route("/cgi-bin/stable_token", post(token))
+            .route("/wxa/business/getuserphonenumber", post(phone_number))
+            .route("/sms", post(text))
+            .route("/integration/realname/workers", get(roster))
+            .with_state(outside.clone());
+        service::http::listen(tasks, "outside", listener, router);
+        outside
+    }
+
+    pub(crate) fn set_roster(&self, people: &[Value]) {
+        *self.roster.lock().unwrap() = people.to_vec();
+    }
+
+    pub(crate) fn realname_goes_away(&self, away: bool) {
+        *self.realname_away.lock().unwrap() = away;
+    }
+
+    /// The code that every further text is answered with; `drop` answers nothing of use.
+    pub(crate) fn answer_texts_with(&self, code: &'static str) {
+        *self.sms_answer.lock().unwrap() = code;
+    }
+
+    /// What phones received: the whole bodies.
+    pub(crate) fn texts(&self) -> Vec<Value> {
+        self.texts.lock().unwrap().clone()
+    }
+
+    /// The code in the last text.
+    pub(crate) fn last_code(&self) -> String {
+        let texts = self.texts();
+        texts.last().unwrap()["TemplateParamSet"][0].as_str().unwrap().to_owned()
+    }
+
+    /// Holds every reading of the roster until the permit is dropped.
+    pub(crate) async fn hold_roster(&self) -> tokio::sync::OwnedSemaphorePermit {
+        Arc::clone(&self.gate).acquire_many_owned(1000).await.unwrap()
+    }
+}
+
+/// `demo-x` is the openid `openid-of-x`; everything else is no code.
+async fn code_to_session(Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+    match query["js_code"].strip_prefix("demo-") {
+        Some(who) => Json(json!({
+            "openid": format!("openid-of-{who}"),
+            "unionid": format!("unionid-of-{who}"),
+            "session_key": "k",
+        })),
+        None if query["js_code"] == "busy" => {
+            Json(json!({ "errcode": -1, "errmsg": "system busy" }))
+        }
+        None => Json(json!({ "errcode": 40029, "errmsg": "invalid code" })),
+    }
+}
+
+async fn token() -> Json<Value> {
+    Json(json!({ "access_token": "t", "expires_in": 7200 }))
+}
+
+/// `phone-<digits>` is that phone.
+async fn phone_number(Json(body): Json<Value>) -> Json<Value> {
+    let Some(number) = body["code"].as_str().unwrap().strip_prefix("phone-") else {
+        return Json(json!({ "errcode": 40029, "errmsg": "invalid code" }));
+    };
+    let info = json!({ "phoneNumber": number, "purePhoneNumber": number, "countryCode": "86" });
+    Json(json!({ "errcode": 0, "errmsg": "ok", "phone_info": info }))
+}
+
+async fn text(State(outside): State<Outside>, Json(body): Json<Value>) -> Response {
+    let code = *outside.sms_answer.lock().unwrap();
+    match code {
+        "drop" => return StatusCode::BAD_GATEWAY.into_response(),
+        "Ok" => outside.texts.lock().unwrap().push(body),
+        _ => {}
+    }
+    Json(json!({ "Response": { "SendStatusSet": [{ "Code": code }], "RequestId": "r" } }))
+        .into_response()
+}
+
+async fn roster(
+    State(outside): State<Outside>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let people = outside.roster.lock().unwrap().clone();
+    let _permit = outside.gate.acquire().await.unwrap();
+    if *outside.realname_away.lock().unwrap() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let page: usize = query["page"].parse().unwrap();
+    let size: usize = query["page_size"].parse().unwrap();
+    let items: Vec<&Value> = people.iter().skip((page - 1) * size).take(size).collect();
+    let data = json!({ "items": items, "total": people.len(), "page": page, "page_size": size });
+    Json(json!({ "code": 0, "message": "ok", "data": data })).into_response()
+}
+
+/// An invented person of the roster; the county of the identity number is not assigned.
+pub(crate) fn person(number: u32) -> Value {
+    json!({
+        "id_no": id_no(number),
+        "name": name(number),
+        "phone": phone(number),
+        "contractor_name": "示例一建",
+        "trade": "木工",
+        "team": "木工班",
+        "face_id": format!("face_{number:04}"),
+        "status": "ACTIVE",
+    })
+}
+
+pub(crate) fn name(number: u32) -> String {
+    format!("测试工人{number:02}")
+}
+
+pub(crate) fn phone(number: u32) -> String {
+    format!("1990000{number:04}")
+}
+
+pub(crate) fn id_no(number: u32) -> String {
+    let body = format!("65999919900101{:03}", number % 1000);
+    // The year counts the thousands, so that there are enough of them.
+    let body = body.replacen("1990", &(1980 + number / 1000).to_string(), 1);
+    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+    let sum: u32 =
+        body.bytes().zip(weights).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+    let check = char::from(b"10X98765432"[(sum % 11) as usize]);
+    format!("{body}{check}")
+}

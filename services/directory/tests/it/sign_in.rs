@@ -1,0 +1,186 @@
+use chrono::TimeDelta;
+use proto::directory::v1 as pb;
+use service::Refusal;
+use test_support::eventually;
+use types::Role;
+
+use crate::world::{PASSWORD, World, code, told};
+
+async fn sign_in(
+    world: &World,
+    username: &str,
+    password: &str,
+) -> Result<pb::SignInResponse, Refusal> {
+    let message =
+        pb::SignInRequest { username: username.to_owned(), password: password.to_owned() };
+    told(world.client.clone().sign_in(world.public(message)).await)
+}
+
+async fn refresh(world: &World, token: &str) -> Result<pb::RefreshSignInResponse, Refusal> {
+    let message = pb::RefreshSignInRequest { refresh_token: token.to_owned() };
+    told(world.client.clone().refresh_sign_in(world.public(message)).await)
+}
+
+async fn with_account() -> (World, pb::Account) {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    let contractor = world.contractor("示例一建", &[site]).await;
+    let account = world.account("foreman", site, contractor).await;
+    (world, account)
+}
+
+#[tokio::test]
+async fn the_right_password_signs_in_with_the_accounts_sites() {
+    let (world, account) = with_account().await;
+    let signed_in = sign_in(&world, " Foreman ", PASSWORD).await.unwrap();
+    assert_eq!(signed_in.account.unwrap(), account);
+    let left = proto::instant(signed_in.refresh_expires_at.as_ref()).unwrap()
+        - world.harness.shell.system.now();
+    assert_eq!(left, TimeDelta::days(7));
+    assert_eq!(world.records("account.sign_in").await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_user_a_wrong_password_and_a_disabled_account_answer_alike() {
+    let (world, _) = with_account().await;
+    let wrong = sign_in(&world, "foreman", "another password").await.unwrap_err();
+    let unknown = sign_in(&world, "nobody", PASSWORD).await.unwrap_err();
+    sqlx::query("UPDATE directory.accounts SET disabled_at = now()")
+        .execute(&world.admin)
+        .await
+        .unwrap();
+    let disabled = sign_in(&world, "foreman", PASSWORD).await.unwrap_err();
+    assert_eq!(wrong.code.number(), 40103);
+    assert_eq!((&wrong, &wrong), (&unknown, &disabled));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn ten_failures_close_a_user_name_for_a_quarter_of_an_hour_known_or_not() {
+    let (world, _) = with_account().await;
+    for username in ["foreman", "nobody"] {
+        // All at once: none of them may count as an earlier one.
+        let mut attempts = Vec::new();
+        for _ in 0..16 {
+            attempts.push(sign_in(&world, username, "another password"));
+        }
+        let mut codes = Vec::new();
+        for answer in futures::future::join_all(attempts).await {
+            codes.push(code(&answer));
+        }
+        codes.sort_unstable();
+        assert_eq!(codes, [vec![40103; 10], vec![42901; 6]].concat(), "{username}");
+    }
+    let refused = sign_in(&world, "foreman", PASSWORD).await.unwrap_err();
+    assert_eq!(refused.code.number(), 42901);
+    assert_eq!(refused.data["retry_after_sec"], 900);
+
+    world.harness.shell.system.advance(TimeDelta::minutes(15));
+    assert!(sign_in(&world, "foreman", PASSWORD).await.is_ok());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn signing_in_forgets_the_failures_before() {
+    let (world, _) = with_account().await;
+    for _ in 0..3 {
+        for _ in 0..4 {
+            assert_eq!(code(&sign_in(&world, "foreman", "another password").await), 40103);
+        }
+        assert!(sign_in(&world, "foreman", PASSWORD).await.is_ok());
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_exchanged_for_the_next() {
+    let (world, account) = with_account().await;
+    let first = sign_in(&world, "foreman", PASSWORD).await.unwrap();
+    let second = refresh(&world, &first.refresh_token).await.unwrap();
+    assert_eq!(second.account.unwrap(), account);
+    assert_eq!(second.family_id, first.family_id);
+    assert_ne!(second.refresh_token, first.refresh_token);
+    assert!(refresh(&world, &second.refresh_token).await.is_ok());
+    assert_eq!(code(&refresh(&world, "no token of ours").await), 40101);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_used_refresh_token_ends_the_family() {
+    let (world, _) = with_account().await;
+    let first = sign_in(&world, "foreman", PASSWORD).await.unwrap();
+    let second = refresh(&world, &first.refresh_token).await.unwrap();
+    assert_eq!(code(&refresh(&world, &first.refresh_token).await), 40101);
+    assert_eq!(
+        code(&refresh(&world, &second.refresh_token).await),
+        40101,
+        "the thief's chain ends too"
+    );
+    assert_eq!(world.records("account.end_sign_in").await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn two_refreshes_at_once_with_one_token_end_the_family() {
+    let (world, _) = with_account().await;
+    let first = sign_in(&world, "foreman", PASSWORD).await.unwrap();
+    let (one, two) =
+        tokio::join!(refresh(&world, &first.refresh_token), refresh(&world, &first.refresh_token));
+    let (winner, loser) = if one.is_ok() { (one, two) } else { (two, one) };
+    assert_eq!(code(&loser), 40101);
+    assert_eq!(code(&refresh(&world, &winner.unwrap().refresh_token).await), 40101);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_refresh_token_ends_after_seven_days() {
+    let (world, _) = with_account().await;
+    let first = sign_in(&world, "foreman", PASSWORD).await.unwrap();
+    world.harness.shell.system.advance(TimeDelta::days(7));
+    assert_eq!(code(&refresh(&world, &first.refresh_token).await), 40102);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_disabled_account_gets_no_new_token() {
+    let (world, _) = with_account().await;
+    let first = sign_in(&world, "foreman", PASSWORD).await.unwrap();
+    sqlx::query("UPDATE directory.accounts SET disabled_at = now()")
+        .execute(&world.admin)
+        .await
+        .unwrap();
+    assert_eq!(code(&refresh(&world, &first.refresh_token).await), 40101);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_family_and_doing_it_twice_is_fine() {
+    let (world, _) = with_account().await;
+    let first = sign_in(&world, "foreman", PASSWORD).await.unwrap();
+    for _ in 0..2 {
+        let message = pb::SignOutRequest { family_id: first.family_id.clone() };
+        told(world.client.clone().sign_out(world.public(message)).await).unwrap();
+    }
+    assert_eq!(code(&refresh(&world, &first.refresh_token).await), 40101);
+    assert_eq!(world.records("account.sign_out").await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn the_first_start_makes_admin_once_with_every_site() {
+    let world = World::with(Some(PASSWORD)).await;
+    let signed_in =
+        eventually("the first account", async || sign_in(&world, "admin", PASSWORD).await.ok())
+            .await;
+    let account = signed_in.account.unwrap();
+    assert_eq!((account.role.as_str(), account.site_ids.len()), (Role::SysAdmin.as_str(), 0));
+    let site = world.site("一号工地").await;
+    let again = refresh(&world, &signed_in.refresh_token).await.unwrap().account.unwrap();
+    assert_eq!(
+        again.site_ids,
+        [site.to_string()],
+        "a new site is one of theirs at the next refresh"
+    );
+    world.stop().await;
+}

@@ -1,0 +1,197 @@
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+use auth::Caller;
+use directory::{Config, SmsConfig};
+use prost::Message;
+use proto::directory::v1 as pb;
+use proto::directory::v1::directory_service_client::DirectoryServiceClient;
+use service::Refusal;
+use service::config::Secret;
+use service::grpc::Transport;
+use sqlx::PgPool;
+use test_support::Harness;
+use tonic::{Request, Response, Status};
+use types::{ContractorId, SiteId};
+
+use crate::outside::{Outside, id_no, person, phone};
+
+pub(crate) const PASSWORD: &str = "a password of some length";
+
+pub(crate) struct World {
+    pub(crate) harness: Harness,
+    pub(crate) outside: Outside,
+    pub(crate) client: DirectoryServiceClient<Transport>,
+    pub(crate) admin: PgPool,
+    /// Of no site yet; whoever manages sites reaches each.
+    pub(crate) sysadmin: Caller,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    pub(crate) async fn with(first_admin_password: Option<&str>) -> Self {
+        let harness = Harness::new().await;
+        let outside = Outside::start(&harness.shell.tasks).await;
+        let config = Config {
+            database: harness.database.config(),
+            grpc_listen: None,
+            vault_secret: Secret::new(&[7; 32]),
+            wechat: wechat::Config {
+                url: outside.url.clone(),
+                appid: "wx-test".to_owned(),
+                secret: Secret::new(b"secret"),
+            },
+            sms: SmsConfig {
+                url: format!("{}/sms", outside.url).parse().unwrap(),
+                app_id: "1400000000".to_owned(),
+                secret_id: "AKIDtest".to_owned(),
+                secret_key: Secret::new(b"key"),
+                region: "ap-guangzhou".to_owned(),
+                sign_name: "作业票通".to_owned(),
+                code_template: "1000001".to_owned(),
+            },
+            realname_url: outside.url.clone(),
+            first_admin_password: first_admin_password.map(|text| Secret::new(text.as_bytes())),
+        };
+        directory::serve(config, harness.shell.clone()).await.unwrap();
+        let client = DirectoryServiceClient::new(harness.shell.peers.transport("directory"));
+        let admin = harness.database.admin();
+        let sysadmin = harness.sysadmin(&[]);
+        Self { harness, outside, client, admin, sysadmin }
+    }
+
+    pub(crate) fn by<M>(&self, caller: &Caller, message: M) -> Request<M> {
+        self.harness.request(caller, message)
+    }
+
+    /// A request of nobody who has signed in.
+    pub(crate) fn public<M>(&self, message: M) -> Request<M> {
+        self.by(&Caller::anonymous(), message)
+    }
+
+    pub(crate) async fn site(&self, name: &str) -> SiteId {
+        let message = pb::CreateSiteRequest { name: name.to_owned(), ..Default::default() };
+        let answer =
+            self.client.clone().create_site(self.by(&self.sysadmin, message)).await.unwrap();
+        answer.into_inner().site.unwrap().site_id.parse().unwrap()
+    }
+
+    pub(crate) async fn contractor(&self, name: &str, sites: &[SiteId]) -> ContractorId {
+        let site_ids = sites.iter().map(ToString::to_string).collect();
+        let message = pb::CreateContractorRequest { name: name.to_owned(), site_ids };
+        let answer =
+            self.client.clone().create_contractor(self.by(&self.sysadmin, message)).await.unwrap();
+        answer.into_inner().contractor.unwrap().contractor_id.parse().unwrap()
+    }
+
+    pub(crate) async fn account(
+        &self,
+        username: &str,
+        site: SiteId,
+        contractor: ContractorId,
+    ) -> pb::Account {
+        let message = pb::CreateAccountRequest {
+            username: username.to_owned(),
+            password: PASSWORD.to_owned(),
+            role: "ContractorAdmin".to_owned(),
+            site_ids: vec![site.to_string()],
+            contractor_id: contractor.to_string(),
+        };
+        let answer =
+            self.client.clone().create_account(self.by(&self.sysadmin, message)).await.unwrap();
+        answer.into_inner().account.unwrap()
+    }
+
+    pub(crate) async fn sync(&self, site: SiteId) -> Result<pb::SyncWorkersResponse, Refusal> {
+        let message = pb::SyncWorkersRequest { site_id: site.to_string() };
+        told(self.client.clone().sync_workers(self.by(&self.sysadmin, message)).await)
+    }
+
+    /// A site with the people of these numbers, in order.
+    pub(crate) async fn staffed(
+        &self,
+        numbers: std::ops::RangeInclusive<u32>,
+    ) -> (SiteId, Vec<String>) {
+        let site = self.site("一号工地").await;
+        self.contractor("示例一建", &[site]).await;
+        self.outside.set_roster(&numbers.clone().map(person).collect::<Vec<_>>());
+        self.sync(site).await.unwrap();
+        let mut workers = Vec::new();
+        for number in numbers {
+            workers.push(self.find(site, &phone(number)).await.workers[0].worker_id.clone());
+        }
+        (site, workers)
+    }
+
+    pub(crate) async fn find(&self, site: SiteId, keyword: &str) -> pb::SearchWorkersResponse {
+        let message = pb::SearchWorkersRequest {
+            site_id: site.to_string(),
+            keyword: keyword.to_owned(),
+            ..Default::default()
+        };
+        told(self.client.clone().search_workers(self.by(&self.sysadmin, message)).await).unwrap()
+    }
+
+    /// Binds the WeChat user `demo-<who>` to the person of this number, phone proved by WeChat.
+    pub(crate) async fn bind(
+        &self,
+        who: &str,
+        number: u32,
+    ) -> Result<pb::BindWorkerResponse, Refusal> {
+        let message = pb::BindWorkerRequest {
+            mp_code: format!("demo-{who}"),
+            phone_code: format!("phone-{}", phone(number)),
+            id_no: id_no(number),
+            ..Default::default()
+        };
+        told(self.client.clone().bind_worker(self.public(message)).await)
+    }
+
+    pub(crate) async fn events(&self) -> Vec<(String, Vec<u8>)> {
+        let store = self.harness.store("directory").await;
+        events::testing::outbox(&store).await
+    }
+
+    /// The facts of one kind, in order.
+    pub(crate) async fn facts<E: proto::Event>(&self) -> Vec<E> {
+        let events = self.events().await;
+        let ours = events.iter().filter(|(name, _)| name == E::NAME);
+        ours.map(|(_, data)| E::decode(data.as_slice()).unwrap()).collect()
+    }
+
+    /// The records of commands with this action.
+    pub(crate) async fn records(&self, action: &str) -> Vec<proto::common::v1::CommandAudited> {
+        let events = self.events().await;
+        let records = events.iter().filter(|(name, _)| name == "CommandAudited");
+        let records = records.map(|(_, data)| Message::decode(data.as_slice()).unwrap());
+        records
+            .filter(|record: &proto::common::v1::CommandAudited| record.action == action)
+            .collect()
+    }
+
+    pub(crate) async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&self.admin).await.unwrap()
+    }
+
+    pub(crate) async fn stop(self) {
+        self.admin.close().await;
+        self.harness.stop().await;
+    }
+}
+
+/// The answer, or the refusal that travelled.
+pub(crate) fn told<T>(answer: Result<Response<T>, Status>) -> Result<T, Refusal> {
+    answer.map(Response::into_inner).map_err(|status| Refusal::from_status(&status))
+}
+
+/// The number of the refusal's code; 0 for an answer.
+pub(crate) fn code<T>(answer: &Result<T, Refusal>) -> u32 {
+    answer.as_ref().err().map_or(0, |refusal| refusal.code.number())
+}
+
+/// The names of the bad fields.
+pub(crate) fn bad_fields<T: std::fmt::Debug>(answer: Result<T, Refusal>) -> Vec<String> {
+    answer.unwrap_err().fields.into_iter().map(|problem| problem.field).collect()
+}
