@@ -1,0 +1,207 @@
+//! Who may call what: one line a route. A route without a line is refused to everyone.
+
+use auth::{Audience, Caller, Claims, Subject, TokenError};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, header};
+use service::Refusal;
+use std::net::SocketAddr;
+use types::{ErrorCode, Permission};
+
+use crate::call::{Admitted, RequestId, Shared};
+use crate::failure::Failure;
+
+/// What a caller must bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing.
+    Public,
+    /// A signature that the handler verifies: a vendor's webhook, a signed address.
+    Signature,
+    /// The access token of any account.
+    Account,
+    /// The access token of an account whose role has the permission.
+    Permission(Permission),
+    /// A mini-program session, bound to a worker or not yet.
+    Session,
+    /// A mini-program session bound to a worker.
+    Worker,
+}
+
+/// Method, path and what it takes.
+pub type Route = (&'static str, &'static str, Access);
+
+use Access::{Account, Public, Session, Signature, Worker};
+
+const fn may(permission: Permission) -> Access {
+    Access::Permission(permission)
+}
+
+pub const TABLE: &[Route] = &[
+    ("POST", "/api/admin/auth/login", Public),
+    // The refresh token, in the cookie or the body, speaks for itself.
+    ("POST", "/api/admin/auth/refresh", Public),
+    ("POST", "/api/admin/auth/logout", Account),
+    ("GET", "/api/admin/auth/me", Account),
+    ("GET", "/api/admin/sites", may(Permission::SiteRead)),
+    ("POST", "/api/admin/sites", may(Permission::SiteManage)),
+    ("GET", "/api/admin/contractors", may(Permission::ContractorRead)),
+    ("POST", "/api/admin/contractors", may(Permission::ContractorManage)),
+    ("GET", "/api/admin/areas", may(Permission::AreaRead)),
+    ("POST", "/api/admin/areas", may(Permission::AreaManage)),
+    ("GET", "/api/admin/workers", may(Permission::WorkerRead)),
+    ("POST", "/api/admin/workers/search", may(Permission::WorkerRead)),
+    ("POST", "/api/admin/workers/sync", may(Permission::WorkerSync)),
+    ("DELETE", "/api/admin/workers/{worker_id}/binding", may(Permission::WorkerUnbind)),
+    ("POST", "/api/admin/accounts", may(Permission::AccountManage)),
+    ("GET", "/api/admin/work-tickets", may(Permission::TicketRead)),
+    ("POST", "/api/admin/work-tickets", may(Permission::TicketCreate)),
+    ("GET", "/api/admin/work-tickets/{ticket_id}", may(Permission::TicketRead)),
+    ("POST", "/api/admin/work-tickets/{ticket_id}/publish", may(Permission::TicketPublish)),
+    ("POST", "/api/admin/work-tickets/{ticket_id}/cancel", may(Permission::TicketCancel)),
+    ("GET", "/api/admin/daily-tickets/{daily_ticket_id}", may(Permission::TicketRead)),
+    (
+        "POST",
+        "/api/admin/daily-tickets/{daily_ticket_id}/workers/{worker_id}/release",
+        may(Permission::GrantRelease),
+    ),
+    ("GET", "/api/admin/videos", may(Permission::VideoRead)),
+    ("POST", "/api/admin/videos", may(Permission::VideoManage)),
+    ("GET", "/api/admin/videos/{video_id}/play-url", may(Permission::VideoRead)),
+    ("GET", "/api/admin/notifications", may(Permission::NotificationRead)),
+    (
+        "POST",
+        "/api/admin/notifications/{notification_id}/retry",
+        may(Permission::NotificationRetry),
+    ),
+    ("GET", "/api/admin/access-grants", may(Permission::GrantRead)),
+    ("POST", "/api/admin/access-grants/{grant_id}/resync", may(Permission::GrantResync)),
+    ("GET", "/api/admin/devices", may(Permission::DeviceRead)),
+    ("POST", "/api/admin/devices", may(Permission::DeviceManage)),
+    ("GET", "/api/admin/passages", may(Permission::PassageRead)),
+    ("GET", "/api/admin/explain", may(Permission::ExplainRead)),
+    ("GET", "/api/admin/dashboard", may(Permission::ReportRead)),
+    ("GET", "/api/admin/outlook", may(Permission::ReportRead)),
+    ("GET", "/api/admin/audit-logs", may(Permission::AuditRead)),
+    ("GET", "/api/admin/audit-logs/verify", may(Permission::AuditVerify)),
+    ("POST", "/api/mp/login", Public),
+    // The WeChat code in the body says who it is.
+    ("POST", "/api/mp/bind", Public),
+    ("POST", "/api/mp/sms-codes", Session),
+    ("POST", "/api/mp/subscriptions", Worker),
+    ("GET", "/api/mp/tasks/today", Worker),
+    ("POST", "/api/mp/tasks/{daily_ticket_id}/read", Worker),
+    ("POST", "/api/mp/face-verifications", Worker),
+    ("POST", "/api/mp/training-sessions", Worker),
+    ("POST", "/api/mp/training-sessions/{session_id}/progress", Worker),
+    ("POST", "/api/mp/training-sessions/{session_id}/checks/{check_id}", Worker),
+    ("POST", "/api/mp/training-sessions/{session_id}/finish", Worker),
+    ("GET", "/api/mp/records", Worker),
+    ("GET", "/api/mp/pass", Worker),
+    ("POST", "/api/integration/access-control/events", Signature),
+    ("GET", "/api/media/videos/{video_id}", Signature),
+    ("GET", "/openapi.json", Public),
+    ("GET", "/docs", Public),
+    ("GET", "/docs/", Public),
+    ("GET", "/docs/{*rest}", Public),
+    ("GET", "/", Public),
+];
+
+/// Lets a request through to its handler with its caller, or says why not.
+pub(crate) async fn admit(
+    State(gateway): State<Shared>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(matched) = request.extensions().get::<MatchedPath>().cloned() else {
+        // No route: the fallback says so.
+        return next.run(request).await;
+    };
+    let method = match request.method().as_str() {
+        "HEAD" => "GET",
+        method => method,
+    };
+    let lines = TABLE.iter().filter(|(_, path, _)| *path == matched.as_str());
+    let Some((_, _, access)) = lines.clone().find(|(listed, _, _)| *listed == method) else {
+        return unlisted(lines.map(|(listed, _, _)| *listed).collect());
+    };
+    match admitted(&gateway, *access, &request) {
+        Ok(admitted) => {
+            request.extensions_mut().insert(admitted);
+            next.run(request).await
+        }
+        Err(refusal) => Failure(refusal).into_response(),
+    }
+}
+
+/// Of a path that is listed the other methods are named; one that is not listed is closed.
+fn unlisted(allowed: Vec<&str>) -> Response {
+    if allowed.is_empty() {
+        return Failure::new(ErrorCode::PermissionDenied).into_response();
+    }
+    let mut response = Failure::new(ErrorCode::MethodNotAllowed).into_response();
+    if let Ok(allowed) = HeaderValue::try_from(allowed.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}
+
+fn admitted(gateway: &Shared, access: Access, request: &Request) -> Result<Admitted, Refusal> {
+    let claims = match access {
+        Public | Signature => None,
+        Account | Access::Permission(_) => {
+            Some(claims(gateway, Audience::Admin, request.headers())?)
+        }
+        Session | Worker => Some(claims(gateway, Audience::MiniProgram, request.headers())?),
+    };
+    let mut caller = claims.as_ref().map_or_else(|| Ok(Caller::anonymous()), caller)?;
+    check(access, &caller)?;
+    caller.on_behalf_request =
+        request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
+    // The peer's own address. What it claims in forwarding headers is not believed.
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    caller.address = peer.map(|ConnectInfo(address)| address.ip().to_string());
+    Ok(Admitted { caller, claims })
+}
+
+fn claims(gateway: &Shared, audience: Audience, headers: &HeaderMap) -> Result<Claims, Refusal> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    let token = token.ok_or_else(|| Refusal::new(ErrorCode::NotSignedIn))?;
+    gateway.tokens.verify(token, audience, gateway.shell.system.now()).map_err(|err| {
+        Refusal::new(match err {
+            TokenError::Expired => ErrorCode::TokenExpired,
+            TokenError::Invalid => ErrorCode::NotSignedIn,
+        })
+    })
+}
+
+fn caller(claims: &Claims) -> Result<Caller, Refusal> {
+    match (&claims.subject, claims.role) {
+        (Subject::Account(account), Some(role)) => {
+            Ok(Caller::account(*account, role, claims.sites.clone(), claims.contractor))
+        }
+        (Subject::Worker(worker), None) => Ok(Caller::worker(*worker, claims.sites.clone())),
+        (Subject::Anonymous, None) => Ok(Caller::anonymous()),
+        _ => Err(Refusal::new(ErrorCode::NotSignedIn)),
+    }
+}
+
+fn check(access: Access, caller: &Caller) -> Result<(), Refusal> {
+    let denied = Refusal::new(ErrorCode::PermissionDenied);
+    match access {
+        Public | Signature | Session => Ok(()),
+        Account if caller.account_id().is_some() => Ok(()),
+        Worker if caller.worker_id().is_some() => Ok(()),
+        // Signed in by WeChat, and not known as a worker yet.
+        Worker => Err(denied.data("bound", false)),
+        Account => Err(denied),
+        Access::Permission(permission) => {
+            caller.require(permission).map_err(|_| denied.data("permission", permission.as_str()))
+        }
+    }
+}

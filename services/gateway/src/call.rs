@@ -1,0 +1,195 @@
+//! One call of a client: who makes it, and how it goes on to the services.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use auth::{AccessTokens, Caller, Claims};
+use axum::extract::FromRequestParts;
+use blobs::{Blobs, UrlSigner};
+use http::request::Parts;
+use proto::access_grant::v1::access_grant_service_client::AccessGrantServiceClient;
+use proto::audit::v1::audit_service_client::AuditServiceClient;
+use proto::device::v1::device_service_client::DeviceServiceClient;
+use proto::directory::v1::directory_service_client::DirectoryServiceClient;
+use proto::directory::v1::{NameWorkersRequest, WorkerRow};
+use proto::notification::v1::notification_service_client::NotificationServiceClient;
+use proto::report::v1::report_service_client::ReportServiceClient;
+use proto::ticket::v1::ticket_service_client::TicketServiceClient;
+use proto::training::v1::training_service_client::TrainingServiceClient;
+use service::grpc::Transport;
+use service::{Shell, idempotency};
+use tokio::sync::Semaphore;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Code, Request, Response, Status};
+use types::{ErrorCode, Language, WorkerId};
+
+use crate::Config;
+use crate::failure::Failure;
+
+/// What every handler shares. Nothing in it outlives the process: the gateway keeps no data.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) config: Config,
+    pub(crate) shell: Shell,
+    pub(crate) tokens: AccessTokens,
+    pub(crate) signer: UrlSigner,
+    pub(crate) blobs: Blobs,
+    /// Requests in hand; more than this many are told to come back.
+    pub(crate) room: Semaphore,
+    /// Uploads in hand: each is held in memory.
+    pub(crate) upload_room: Semaphore,
+}
+
+pub(crate) type Shared = Arc<Gateway>;
+
+/// Who is calling, as the access layer found out; it puts this into the request.
+#[derive(Debug, Clone)]
+pub(crate) struct Admitted {
+    pub(crate) caller: Caller,
+    /// What the bearer's token says; none on public routes.
+    pub(crate) claims: Option<Claims>,
+}
+
+/// The `x-request-id` in force; the edge puts it into the request.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) gateway: Shared,
+    pub(crate) caller: Caller,
+    pub(crate) claims: Option<Claims>,
+    pub(crate) language: Language,
+    idempotency_key: Option<MetadataValue<Ascii>>,
+}
+
+macro_rules! clients {
+    ($($service:ident $name:literal $client:ident;)+) => {$(
+        pub(crate) fn $service(&self) -> $client<Transport> {
+            $client::new(self.gateway.shell.peers.transport($name))
+        }
+    )+};
+}
+
+impl Call {
+    clients! {
+        access_grant "access-grant" AccessGrantServiceClient;
+        audit "audit" AuditServiceClient;
+        device "device" DeviceServiceClient;
+        directory "directory" DirectoryServiceClient;
+        notification "notification" NotificationServiceClient;
+        report "report" ReportServiceClient;
+        ticket "ticket" TicketServiceClient;
+        training "training" TrainingServiceClient;
+    }
+
+    /// A question, in the caller's name.
+    pub(crate) fn ask<M>(&self, message: M) -> Request<M> {
+        self.gateway.shell.signed("gateway", &self.caller, message)
+    }
+
+    /// A command, in the caller's name and with the client's idempotency key.
+    pub(crate) fn command<M>(&self, message: M) -> Request<M> {
+        let mut request = self.ask(message);
+        if let Some(key) = &self.idempotency_key {
+            request.metadata_mut().insert(idempotency::METADATA, key.clone());
+        }
+        request
+    }
+
+    /// A question or command of the gateway itself, for this call.
+    pub(crate) fn as_gateway<M>(&self, message: M) -> Request<M> {
+        let caller = Caller {
+            on_behalf_request: self.caller.on_behalf_request.clone(),
+            address: self.caller.address.clone(),
+            ..Caller::service("gateway")
+        };
+        self.gateway.shell.signed("gateway", &caller, message)
+    }
+
+    /// The calling worker; the access table lets nobody else this far.
+    pub(crate) fn worker(&self) -> Result<WorkerId, Failure> {
+        self.caller.worker_id().ok_or_else(|| Failure::new(ErrorCode::PermissionDenied))
+    }
+
+    /// Masked rows of workers by id. Empty while `directory` is away: a list without names is better than none.
+    pub(crate) async fn names(
+        &self,
+        ids: impl IntoIterator<Item = String>,
+    ) -> HashMap<String, WorkerRow> {
+        let mut worker_ids: Vec<String> = ids.into_iter().filter(|id| !id.is_empty()).collect();
+        worker_ids.sort_unstable();
+        worker_ids.dedup();
+        if worker_ids.is_empty() {
+            return HashMap::new();
+        }
+        let asked = self.ask(NameWorkersRequest { worker_ids });
+        match self.directory().name_workers(asked).await {
+            Ok(named) => {
+                let rows = named.into_inner().workers.into_iter();
+                rows.map(|row| (row.worker_id.clone(), row)).collect()
+            }
+            Err(status) => {
+                tracing::warn!(code = ?status.code(), "workers are shown without names");
+                HashMap::new()
+            }
+        }
+    }
+}
+
+/// A question to one of the services: `ask!(call.directory.list_sites(message)).await?`.
+macro_rules! ask {
+    ($call:ident . $service:ident . $method:ident ( $message:expr )) => {{
+        let (call, message) = (&$call, $message);
+        $crate::call::asked(move || {
+            let (mut client, request) = (call.$service(), call.ask(message.clone()));
+            async move { client.$method(request).await }
+        })
+    }};
+}
+pub(crate) use ask;
+
+/// The answer to a question, which is asked once more when its service was away. Never for commands.
+pub(crate) async fn asked<R, F: Future<Output = Result<Response<R>, Status>>>(
+    question: impl Fn() -> F,
+) -> Result<R, Failure> {
+    let answer = match question().await {
+        Err(status) if status.code() == Code::Unavailable => question().await,
+        answer => answer,
+    };
+    Ok(answer?.into_inner())
+}
+
+impl FromRequestParts<Shared> for Call {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Shared) -> Result<Self, Failure> {
+        // Absent only if the access layer was bypassed.
+        let admitted = parts.extensions.get::<Admitted>().cloned();
+        let Admitted { caller, claims } =
+            admitted.ok_or_else(|| Failure::new(ErrorCode::NotSignedIn))?;
+        Ok(Self {
+            gateway: Arc::clone(gateway),
+            caller,
+            claims,
+            language: language(&parts.headers),
+            idempotency_key: idempotency_key(parts)?,
+        })
+    }
+}
+
+pub(crate) fn language(headers: &http::HeaderMap) -> Language {
+    let header = headers.get(http::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    header.map_or_else(Language::default, Language::from_accept_language)
+}
+
+fn idempotency_key(parts: &Parts) -> Result<Option<MetadataValue<Ascii>>, Failure> {
+    const HEADER: &str = "idempotency-key";
+    let Some(value) = parts.headers.get(HEADER) else { return Ok(None) };
+    let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+    if !visible || !(1..=128).contains(&value.len()) {
+        return Err(Failure::field("Idempotency-Key", "is not 1 to 128 visible ASCII characters"));
+    }
+    let key = value.to_str().ok().and_then(|text| MetadataValue::try_from(text).ok());
+    Ok(key)
+}

@@ -1,0 +1,180 @@
+use std::collections::HashMap;
+
+use futures::{StreamExt, stream};
+use proto::access_grant::v1::{ExplainRequest, ReleaseLateGrantRequest};
+use proto::directory::v1::WorkerRow;
+use proto::ticket::v1::{GetDailyTicketRequest, WorkerProgress};
+use serde::{Deserialize, Serialize};
+use types::ErrorCode;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::work_tickets::shown::{DailyTicket, Ticket};
+use crate::answer::{Answer, Enveloped, answer};
+use crate::call::{Call, Shared, ask};
+use crate::failure::Failure;
+use crate::request::{Command, Id, Ids};
+use crate::routes::shown::{Explanation, Grant};
+
+/// Above this many the page would wait for the explanations; ask for each at `/explain` then.
+const MOST_EXPLAINED: usize = 50;
+const AT_ONCE: usize = 8;
+
+pub(super) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(get_daily_ticket)).routes(routes!(release_late_grant))
+}
+
+#[derive(Serialize, ToSchema)]
+struct DailyTicketDetail {
+    #[serde(flatten)]
+    day: DailyTicket,
+    ticket: Ticket,
+    workers: Vec<WorkerOfDay>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct WorkerOfDay {
+    worker_id: String,
+    /// Null where it cannot be told now.
+    name: Option<String>,
+    id_no: Option<String>,
+    phone: Option<String>,
+    bound: bool,
+    /// A notice was taken by WeChat.
+    notified: bool,
+    /// The worker opened the task.
+    read: bool,
+    /// NOT_STARTED, IN_LEARNING, WAITING_VERIFY, COMPLETED or FAILED.
+    training_status: String,
+    /// Every area's grant is proved.
+    authorized: bool,
+    grants: Vec<GrantOfDay>,
+    /// Why the first area's door would refuse now; only while the day runs, and for up to 50 workers.
+    why_not: Option<Explanation>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct GrantOfDay {
+    grant_id: String,
+    area_id: String,
+    /// PENDING_SYNC, SYNCED, SYNC_FAILED or REVOKED.
+    status: String,
+}
+
+impl WorkerOfDay {
+    fn new(
+        progress: WorkerProgress,
+        names: &mut HashMap<String, WorkerRow>,
+        why_not: Option<Explanation>,
+    ) -> Self {
+        let (name, id_no, phone) = match names.remove(&progress.worker_id) {
+            Some(row) => (Some(row.name), Some(row.id_no_masked), Some(row.phone_masked)),
+            None => (None, None, None),
+        };
+        let grants = progress.grants.into_iter().map(|grant| GrantOfDay {
+            grant_id: grant.grant_id,
+            area_id: grant.area_id,
+            status: grant.status,
+        });
+        Self {
+            worker_id: progress.worker_id,
+            name,
+            id_no,
+            phone,
+            bound: progress.bound,
+            notified: progress.notified,
+            read: progress.read,
+            training_status: progress.training_status,
+            authorized: progress.authorized,
+            grants: grants.collect(),
+            why_not,
+        }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    #[schema(min_length = 1)]
+    reason: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Released {
+    grants: Vec<Grant>,
+}
+
+/// One day of a ticket: every worker on it, and how far each is.
+#[utoipa::path(
+    get,
+    path = "/api/admin/daily-tickets/{daily_ticket_id}",
+    tag = "work tickets",
+    params(("daily_ticket_id" = Uuid, Path)),
+    responses((status = 200, body = Enveloped<DailyTicketDetail>))
+)]
+async fn get_daily_ticket(call: Call, Id(daily_ticket_id): Id) -> Answer<DailyTicketDetail> {
+    let found =
+        ask!(call.ticket.get_daily_ticket(GetDailyTicketRequest { daily_ticket_id })).await?;
+    let internal = || Failure::new(ErrorCode::Internal);
+    let ticket = found.ticket.ok_or_else(internal)?;
+    let day = found.daily_ticket.ok_or_else(internal)?;
+    let ids = found.workers.iter().map(|worker| worker.worker_id.clone());
+    let runs = day.status == "IN_PROGRESS" && found.workers.len() <= MOST_EXPLAINED;
+    let area = ticket.area_ids.first().filter(|_| runs);
+    let (mut names, mut reasons) =
+        tokio::join!(call.names(ids), reasons(&call, &ticket.site_id, area, &found.workers));
+    let workers = found.workers.into_iter().map(|worker| {
+        let why_not = reasons.remove(&worker.worker_id);
+        WorkerOfDay::new(worker, &mut names, why_not)
+    });
+    let workers = workers.collect();
+    answer(DailyTicketDetail { day: day.into(), ticket: ticket.into(), workers })
+}
+
+/// What keeps each worker who is not authorized out. Missing for whom it cannot be told now.
+async fn reasons(
+    call: &Call,
+    site_id: &str,
+    area_id: Option<&String>,
+    workers: &[WorkerProgress],
+) -> HashMap<String, Explanation> {
+    let Some(area_id) = area_id else { return HashMap::new() };
+    let at = Some(proto::timestamp(call.gateway.shell.clock.now()));
+    let waiting: Vec<ExplainRequest> = workers
+        .iter()
+        .filter(|worker| !worker.authorized)
+        .map(|worker| ExplainRequest {
+            site_id: site_id.to_owned(),
+            worker_id: worker.worker_id.clone(),
+            area_id: area_id.clone(),
+            at,
+        })
+        .collect();
+    let explained = stream::iter(waiting).map(async |message| {
+        let worker_id = message.worker_id.clone();
+        let explained = call.access_grant().explain(call.ask(message)).await.ok()?;
+        Some((worker_id, Explanation::new(explained.into_inner(), call.language)))
+    });
+    explained.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await
+}
+
+/// Lets one in who finished after the deadline. Releasing twice changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/admin/daily-tickets/{daily_ticket_id}/workers/{worker_id}/release",
+    tag = "work tickets",
+    params(("daily_ticket_id" = Uuid, Path), ("worker_id" = Uuid, Path)),
+    request_body = Release,
+    responses((status = 200, body = Enveloped<Released>))
+)]
+async fn release_late_grant(
+    call: Call,
+    Ids(daily_ticket_id, worker_id): Ids,
+    Command(release): Command<Release>,
+) -> Answer<Released> {
+    let message = ReleaseLateGrantRequest { daily_ticket_id, worker_id, reason: release.reason };
+    let released =
+        call.access_grant().release_late_grant(call.command(message)).await?.into_inner();
+    answer(Released { grants: Grant::named(released.grants, &call).await.collect() })
+}

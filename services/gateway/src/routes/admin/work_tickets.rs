@@ -1,0 +1,291 @@
+pub(super) mod shown;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use proto::ticket::v1::{
+    self as ticket, CancelTicketRequest, CreateTicketRequest, GetTicketRequest, ListTicketsRequest,
+    PublishTicketRequest,
+};
+use serde::{Deserialize, Serialize};
+use types::ErrorCode;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use self::shown::TicketDetail;
+use crate::answer::{Answer, Enveloped, Items, answer, instant};
+use crate::call::{Call, Shared, ask};
+use crate::failure::Failure;
+use crate::request::{Command, Id, Listed, Query, TimeOfDay, id, ids, wire};
+
+pub(super) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(list_work_tickets, create_work_ticket))
+        .routes(routes!(get_work_ticket))
+        .routes(routes!(publish_work_ticket))
+        .routes(routes!(cancel_work_ticket))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewTicket {
+    #[schema(min_length = 1)]
+    title: String,
+    site_id: Uuid,
+    contractor_id: Uuid,
+    start_date: NaiveDate,
+    end_date: NaiveDate,
+    /// The site's own when absent.
+    access_time_window: Option<Window>,
+    /// The site's own when absent.
+    training_deadline: Option<TimeOfDay>,
+    #[schema(min_items = 1)]
+    area_ids: Vec<Uuid>,
+    #[schema(min_items = 1)]
+    worker_ids: Vec<Uuid>,
+    #[schema(min_items = 1)]
+    video_ids: Vec<Uuid>,
+    #[serde(default)]
+    #[schema(required = false)]
+    notify_policy: NotifyPolicy,
+    remark: Option<String>,
+    /// Stays a draft until it is published.
+    #[serde(default)]
+    draft: bool,
+    video_rule: Option<VideoRule>,
+}
+
+/// An end at or before the start is on the next day.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Window {
+    start: TimeOfDay,
+    end: TimeOfDay,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NotifyPolicy {
+    /// Workers are told at once; yes when absent.
+    publish_now: Option<bool>,
+    /// Workers are reminded each morning; yes when absent.
+    daily_reminder: Option<bool>,
+}
+
+/// Whether a day asks for every video or for any one of them.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum VideoRule {
+    All,
+    Any,
+}
+
+impl From<NewTicket> for CreateTicketRequest {
+    fn from(new: NewTicket) -> Self {
+        let (start, end) = match new.access_time_window {
+            Some(Window { start: TimeOfDay(start), end: TimeOfDay(end) }) => (start, end),
+            None => (String::new(), String::new()),
+        };
+        Self {
+            title: new.title,
+            site_id: new.site_id.to_string(),
+            contractor_id: new.contractor_id.to_string(),
+            start_date: new.start_date.to_string(),
+            end_date: new.end_date.to_string(),
+            access_start_time: start,
+            access_end_time: end,
+            training_deadline_time: new
+                .training_deadline
+                .map(|TimeOfDay(text)| text)
+                .unwrap_or_default(),
+            area_ids: ids(&new.area_ids),
+            worker_ids: ids(&new.worker_ids),
+            video_ids: ids(&new.video_ids),
+            publish_now: new.notify_policy.publish_now,
+            daily_reminder: new.notify_policy.daily_reminder,
+            remark: new.remark.unwrap_or_default(),
+            draft: new.draft,
+            video_rule: match new.video_rule {
+                None => String::new(),
+                Some(VideoRule::All) => "ALL".to_owned(),
+                Some(VideoRule::Any) => "ANY".to_owned(),
+            },
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct CreatedTicket {
+    ticket_id: String,
+    /// On the ticket, and not yet reachable by WeChat.
+    unbound_worker_ids: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct TicketId {
+    ticket_id: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct PublishedTicket {
+    ticket_id: String,
+    published_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Cancel {
+    #[schema(min_length = 1)]
+    reason: String,
+}
+
+#[derive(Deserialize, IntoParams)]
+struct Filter {
+    site_id: Option<Uuid>,
+    contractor_id: Option<Uuid>,
+    area_id: Option<Uuid>,
+    worker_id: Option<Uuid>,
+    date_from: Option<NaiveDate>,
+    date_to: Option<NaiveDate>,
+    /// DRAFT, ACTIVE or CANCELLED.
+    status: Option<String>,
+    /// A part of the title.
+    keyword: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct TicketRow {
+    ticket_id: String,
+    site_id: String,
+    contractor_id: String,
+    title: String,
+    start_date: String,
+    end_date: String,
+    status: String,
+    worker_count: u32,
+}
+
+impl From<ticket::TicketRow> for TicketRow {
+    fn from(row: ticket::TicketRow) -> Self {
+        Self {
+            ticket_id: row.ticket_id,
+            site_id: row.site_id,
+            contractor_id: row.contractor_id,
+            title: row.title,
+            start_date: row.start_date,
+            end_date: row.end_date,
+            status: row.status,
+            worker_count: row.worker_count,
+        }
+    }
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/admin/work-tickets",
+    tag = "work tickets",
+    params(Listed<Filter>),
+    responses((status = 200, body = Enveloped<Items<TicketRow>>))
+)]
+async fn list_work_tickets(
+    call: Call,
+    Query(listed): Query<Listed<Filter>>,
+) -> Answer<Items<TicketRow>> {
+    let (filter, page) = (listed.filter, listed.paging.page()?);
+    let date = |date: Option<NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
+    let message = ListTicketsRequest {
+        site_id: id(filter.site_id),
+        contractor_id: id(filter.contractor_id),
+        area_id: id(filter.area_id),
+        date_from: date(filter.date_from),
+        date_to: date(filter.date_to),
+        status: filter.status.unwrap_or_default(),
+        keyword: filter.keyword.unwrap_or_default(),
+        worker_id: id(filter.worker_id),
+        page: Some(wire(page)),
+    };
+    let found = ask!(call.ticket.list_tickets(message)).await?;
+    answer(Items::new(found.tickets, found.total, page))
+}
+
+/// Makes a ticket and its days, and publishes it unless it is a draft.
+#[utoipa::path(
+    post,
+    path = "/api/admin/work-tickets",
+    tag = "work tickets",
+    request_body = NewTicket,
+    responses((status = 200, body = Enveloped<CreatedTicket>))
+)]
+async fn create_work_ticket(call: Call, Command(new): Command<NewTicket>) -> Answer<CreatedTicket> {
+    let message = CreateTicketRequest::from(new);
+    let created = call.ticket().create_ticket(call.command(message)).await.map_err(in_our_words)?;
+    let ticket::CreateTicketResponse { ticket_id, unbound_worker_ids } = created.into_inner();
+    answer(CreatedTicket { ticket_id, unbound_worker_ids })
+}
+
+/// The service names its fields as the contract does; clients know them by other names.
+fn in_our_words(status: tonic::Status) -> Failure {
+    let mut failure = Failure::from(status);
+    for problem in &mut failure.0.fields {
+        let ours = match problem.field.as_str() {
+            "access_start_time" => "access_time_window.start",
+            "access_end_time" => "access_time_window.end",
+            "training_deadline_time" => "training_deadline",
+            "publish_now" => "notify_policy.publish_now",
+            "daily_reminder" => "notify_policy.daily_reminder",
+            _ => continue,
+        };
+        ours.clone_into(&mut problem.field);
+    }
+    failure
+}
+
+/// The ticket, and for each day how far training and access are.
+#[utoipa::path(
+    get,
+    path = "/api/admin/work-tickets/{ticket_id}",
+    tag = "work tickets",
+    params(("ticket_id" = Uuid, Path)),
+    responses((status = 200, body = Enveloped<TicketDetail>))
+)]
+async fn get_work_ticket(call: Call, Id(ticket_id): Id) -> Answer<TicketDetail> {
+    let found = ask!(call.ticket.get_ticket(GetTicketRequest { ticket_id })).await?;
+    let ticket = found.ticket.ok_or_else(|| Failure::new(ErrorCode::Internal))?;
+    answer(TicketDetail::new(ticket, found.days))
+}
+
+/// Makes a draft visible. Publishing twice changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/admin/work-tickets/{ticket_id}/publish",
+    tag = "work tickets",
+    params(("ticket_id" = Uuid, Path)),
+    responses((status = 200, body = Enveloped<PublishedTicket>))
+)]
+async fn publish_work_ticket(call: Call, Id(ticket_id): Id) -> Answer<PublishedTicket> {
+    let request = call.command(PublishTicketRequest { ticket_id });
+    let published = call.ticket().publish_ticket(request).await?.into_inner();
+    answer(PublishedTicket {
+        ticket_id: published.ticket_id,
+        published_at: instant(published.published_at),
+    })
+}
+
+/// Ends the ticket and every day of it that is not over. Cancelling twice changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/admin/work-tickets/{ticket_id}/cancel",
+    tag = "work tickets",
+    params(("ticket_id" = Uuid, Path)),
+    request_body = Cancel,
+    responses((status = 200, body = Enveloped<TicketId>))
+)]
+async fn cancel_work_ticket(
+    call: Call,
+    Id(ticket_id): Id,
+    Command(cancel): Command<Cancel>,
+) -> Answer<TicketId> {
+    let request = call.command(CancelTicketRequest { ticket_id, reason: cancel.reason });
+    let cancelled = call.ticket().cancel_ticket(request).await?.into_inner();
+    answer(TicketId { ticket_id: cancelled.ticket_id })
+}

@@ -1,0 +1,198 @@
+use chrono::{DateTime, Utc};
+use proto::directory::v1::{
+    SearchWorkersRequest, SyncWorkersRequest, UnbindWorkerRequest, WorkerRow,
+};
+use serde::{Deserialize, Serialize};
+use types::Page;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::answer::{Answer, Done, Enveloped, answer, instant, some};
+use crate::call::{Call, Shared, ask};
+use crate::request::{Command, Id, Listed, Query, id, page, wire};
+
+pub(super) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(list_workers))
+        .routes(routes!(search_workers))
+        .routes(routes!(sync_workers))
+        .routes(routes!(unbind_worker))
+}
+
+#[derive(Deserialize, IntoParams)]
+struct Filter {
+    site_id: Option<Uuid>,
+    contractor_id: Option<Uuid>,
+    /// Whether the worker is bound to a WeChat identity; both when absent.
+    bound: Option<bool>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Search {
+    site_id: Option<Uuid>,
+    contractor_id: Option<Uuid>,
+    /// A name, or a whole phone or identity number.
+    keyword: Option<String>,
+    bound: Option<bool>,
+    #[schema(minimum = 1)]
+    page: Option<u32>,
+    #[schema(minimum = 1, maximum = 200)]
+    page_size: Option<u32>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Sync {
+    site_id: Uuid,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Unbind {
+    #[schema(min_length = 1)]
+    reason: String,
+}
+
+/// Numbers are masked.
+#[derive(Serialize, ToSchema)]
+struct Worker {
+    worker_id: String,
+    name: String,
+    id_no: String,
+    phone: String,
+    contractor_id: Option<String>,
+    trade: String,
+    team: String,
+    bound: bool,
+    face_id: Option<String>,
+}
+
+impl From<WorkerRow> for Worker {
+    fn from(row: WorkerRow) -> Self {
+        Self {
+            worker_id: row.worker_id,
+            name: row.name,
+            id_no: row.id_no_masked,
+            phone: row.phone_masked,
+            contractor_id: some(row.contractor_id),
+            trade: row.trade,
+            team: row.team,
+            bound: row.bound,
+            face_id: some(row.face_id),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct Workers {
+    items: Vec<Worker>,
+    total: u32,
+    page: u32,
+    page_size: u32,
+    /// When the roster was last read from the real-name system.
+    roster_synced_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Synced {
+    added: u32,
+    changed: u32,
+    unchanged: u32,
+    gone: u32,
+    synced_at: Option<DateTime<Utc>>,
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/admin/workers",
+    tag = "workers",
+    params(Listed<Filter>),
+    responses((status = 200, body = Enveloped<Workers>))
+)]
+async fn list_workers(call: Call, Query(listed): Query<Listed<Filter>>) -> Answer<Workers> {
+    let Filter { site_id, contractor_id, bound } = listed.filter;
+    found(&call, site_id, contractor_id, String::new(), bound, listed.paging.page()?).await
+}
+
+/// The same with a keyword, which is personal and therefore stands in the body.
+#[utoipa::path(
+    post,
+    path = "/api/admin/workers/search",
+    tag = "workers",
+    request_body = Search,
+    responses((status = 200, body = Enveloped<Workers>))
+)]
+async fn search_workers(call: Call, Command(search): Command<Search>) -> Answer<Workers> {
+    let page = page(search.page, search.page_size)?;
+    let keyword = search.keyword.unwrap_or_default();
+    found(&call, search.site_id, search.contractor_id, keyword, search.bound, page).await
+}
+
+async fn found(
+    call: &Call,
+    site_id: Option<Uuid>,
+    contractor_id: Option<Uuid>,
+    keyword: String,
+    bound: Option<bool>,
+    page: Page,
+) -> Answer<Workers> {
+    let message = SearchWorkersRequest {
+        site_id: id(site_id),
+        contractor_id: id(contractor_id),
+        keyword,
+        bound: bound.map(|bound| bound.to_string()).unwrap_or_default(),
+        page: Some(wire(page)),
+    };
+    let found = ask!(call.directory.search_workers(message)).await?;
+    answer(Workers {
+        items: found.workers.into_iter().map(Into::into).collect(),
+        total: found.total,
+        page: page.page,
+        page_size: page.page_size,
+        roster_synced_at: instant(found.roster_synced_at),
+    })
+}
+
+/// Reads the site's roster from the real-name system.
+#[utoipa::path(
+    post,
+    path = "/api/admin/workers/sync",
+    tag = "workers",
+    request_body = Sync,
+    responses((status = 200, body = Enveloped<Synced>))
+)]
+async fn sync_workers(call: Call, Command(sync): Command<Sync>) -> Answer<Synced> {
+    let message = SyncWorkersRequest { site_id: sync.site_id.to_string() };
+    let mut request = call.command(message);
+    request.set_timeout(std::time::Duration::from_secs(14));
+    let synced = call.directory().sync_workers(request).await?.into_inner();
+    answer(Synced {
+        added: synced.added,
+        changed: synced.changed,
+        unchanged: synced.unchanged,
+        gone: synced.gone,
+        synced_at: instant(synced.synced_at),
+    })
+}
+
+/// Ends the worker's binding. Ending none changes nothing.
+#[utoipa::path(
+    delete,
+    path = "/api/admin/workers/{worker_id}/binding",
+    tag = "workers",
+    params(("worker_id" = Uuid, Path)),
+    request_body = Unbind,
+    responses((status = 200, body = Enveloped<Done>))
+)]
+async fn unbind_worker(
+    call: Call,
+    Id(worker_id): Id,
+    Command(unbind): Command<Unbind>,
+) -> Answer<Done> {
+    let message = UnbindWorkerRequest { worker_id, reason: unbind.reason };
+    call.directory().unbind_worker(call.command(message)).await?;
+    answer(Done {})
+}
