@@ -55,7 +55,15 @@ pub fn serve(
             layered.map_request(|request: http::Request<axum::body::Body>| request.map(Body::new));
         // The standard health service answers SERVING for as long as the listener lives; readiness is the admin port's.
         let (_, health) = tonic_health::server::health_reporter();
-        let routes = Routes::from(Routes::new(health).into_axum_router().fallback_service(ours));
+        let mut standard = Routes::new(health);
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .build_v1();
+        match reflection {
+            Ok(reflection) => standard = standard.add_service(reflection),
+            Err(err) => tracing::error!(error = %err, "no reflection"),
+        }
+        let routes = Routes::from(standard.into_axum_router().fallback_service(ours));
         let stop = shell.tasks.cancelled();
         shell.tasks.spawn("grpc", async move {
             let served = tonic::transport::Server::builder()
