@@ -81,9 +81,9 @@ impl App {
         }
     }
 
-    /// A signed address of a video, good until `for_` from now; relative to the public address.
-    pub(crate) fn play_url(&self, video: VideoId, for_: TimeDelta) -> (String, DateTime<Utc>) {
-        let (path, expires_at) = (Video::play_path(video), self.system.now() + for_);
+    /// A signed address of a video, good for so long from now; relative to the public address.
+    pub(crate) fn play_url(&self, video: VideoId, good_for: TimeDelta) -> (String, DateTime<Utc>) {
+        let (path, expires_at) = (Video::play_path(video), self.system.now() + good_for);
         (format!("{path}{}", self.signer.sign(&path, expires_at)), expires_at)
     }
 
