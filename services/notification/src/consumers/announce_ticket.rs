@@ -1,0 +1,81 @@
+use events::{Delivery, Failure, Handler};
+use proto::Event;
+use proto::ticket::v1::{DailyTicket, Ticket, TicketPublished};
+use service::{Tx, telemetry};
+use types::{NotificationId, SiteZone, WorkerId};
+
+use super::{missing, read, read_all};
+use crate::domain::{Content, Kind, Notice, Skip, State};
+use crate::record;
+use crate::store::workers;
+
+/// Queues one notice per worker of a published ticket, unless its publisher wants none. Who is known not to be bound is
+/// skipped at once; of whom nothing is known yet, directory is asked when it is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct AnnounceTicket;
+
+#[events::async_trait]
+impl Handler for AnnounceTicket {
+    fn durable(&self) -> &'static str {
+        "notification--announce-ticket"
+    }
+
+    fn context(&self) -> &'static str {
+        TicketPublished::CONTEXT
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        &[TicketPublished::NAME]
+    }
+
+    async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        let fact: TicketPublished = delivery.decode()?;
+        let ticket = fact.ticket.ok_or_else(|| missing(delivery, "ticket"))?;
+        let Some(day) = first_open(&ticket).filter(|_| ticket.publish_now) else { return Ok(()) };
+        let template = notice(delivery, &ticket, day)?;
+        let named: Vec<WorkerId> = read_all(delivery, "worker_ids", &ticket.worker_ids)?;
+        let bound = workers::bound(tx, &named).await?;
+        for worker in named {
+            let mut notice = Notice { id: NotificationId::new(), worker, ..template.clone() };
+            if bound.get(&worker) == Some(&false) {
+                notice.state = State::Skipped { at: delivery.at, why: Skip::NotBound };
+            }
+            record::insert(tx, notice, delivery.at).await?;
+        }
+        Ok(())
+    }
+}
+
+fn first_open(ticket: &Ticket) -> Option<&DailyTicket> {
+    let open = |day: &&DailyTicket| matches!(day.status.as_str(), "PUBLISHED" | "IN_PROGRESS");
+    // "YYYY-MM-DD" sorts as it should.
+    ticket.daily_tickets.iter().filter(open).min_by_key(|day| &day.date)
+}
+
+/// What all workers' notices have in common.
+fn notice(delivery: &Delivery, ticket: &Ticket, day: &DailyTicket) -> Result<Notice, Failure> {
+    let zone: SiteZone = read(delivery, "time_zone", &ticket.time_zone)?;
+    let deadline_at = proto::instant(day.deadline_at.as_ref());
+    Ok(Notice {
+        id: NotificationId::new(),
+        site: read(delivery, "site_id", &ticket.site_id)?,
+        contractor: read(delivery, "contractor_id", &ticket.contractor_id)?,
+        worker: WorkerId::new(),
+        ticket: read(delivery, "ticket_id", &ticket.ticket_id)?,
+        day: read(delivery, "daily_ticket_id", &day.daily_ticket_id)?,
+        kind: Kind::TicketPublished,
+        zone,
+        content: Content {
+            title: ticket.title.clone(),
+            date: read(delivery, "date", &day.date)?,
+            deadline_at: deadline_at.ok_or_else(|| missing(delivery, "deadline"))?,
+            areas: read_all(delivery, "area_ids", &ticket.area_ids)?,
+            video_count: u32::try_from(ticket.video_ids.len()).unwrap_or(u32::MAX),
+        },
+        state: State::Queued { due_at: delivery.at },
+        attempts: 0,
+        by_hand: None,
+        created_at: delivery.at,
+        traceparent: telemetry::current_traceparent(),
+    })
+}

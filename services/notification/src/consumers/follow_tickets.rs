@@ -1,0 +1,44 @@
+use events::{Delivery, Failure, Handler};
+use proto::Event;
+use proto::ticket::v1::{TicketAmended, TicketPublished};
+use service::Tx;
+
+use super::{missing, read, read_all, unexpected, version};
+use crate::store::tickets::{self, Ticket};
+
+/// Keeps who is named on which days: whose task it is to open.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowTickets;
+
+#[events::async_trait]
+impl Handler for FollowTickets {
+    fn durable(&self) -> &'static str {
+        "notification--follow-tickets"
+    }
+
+    fn context(&self) -> &'static str {
+        TicketPublished::CONTEXT
+    }
+
+    fn events(&self) -> &'static [&'static str] {
+        &[TicketPublished::NAME, TicketAmended::NAME]
+    }
+
+    async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        let ticket = match delivery.name.as_str() {
+            TicketPublished::NAME => delivery.decode::<TicketPublished>()?.ticket,
+            TicketAmended::NAME => delivery.decode::<TicketAmended>()?.ticket,
+            _ => return Err(unexpected(delivery)),
+        };
+        let ticket = ticket.ok_or_else(|| missing(delivery, "ticket"))?;
+        let days = ticket.daily_tickets.iter().map(|day| day.daily_ticket_id.clone());
+        let ticket = Ticket {
+            id: read(delivery, "ticket_id", &ticket.ticket_id)?,
+            site: read(delivery, "site_id", &ticket.site_id)?,
+            workers: read_all(delivery, "worker_ids", &ticket.worker_ids)?,
+            days: read_all(delivery, "daily_ticket_id", &days.collect::<Vec<_>>())?,
+            version: version(delivery)?,
+        };
+        Ok(tickets::keep(tx, &ticket).await?)
+    }
+}

@@ -1,0 +1,454 @@
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use types::{
+    AreaId, ContractorId, DailyTicketId, NotificationId, SiteId, SiteZone, TicketId, WorkerId,
+};
+
+/// Waits before the second to the fifth attempt; then it has failed.
+const DELAYS: [TimeDelta; 4] =
+    [TimeDelta::minutes(1), TimeDelta::minutes(5), TimeDelta::minutes(30), TimeDelta::hours(2)];
+/// Before it is tried again to learn whom to send to; no attempt is counted.
+const POSTPONED: TimeDelta = TimeDelta::minutes(1);
+const BY_HAND_A_DAY: u32 = 3;
+
+/// What a notice is about. Each worker gets one of a kind and ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    TicketPublished,
+}
+
+impl Kind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TicketPublished => "TICKET_PUBLISHED",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == Self::TicketPublished.as_str() {
+            Ok(Self::TicketPublished)
+        } else {
+            Err("is no kind of notice")
+        }
+    }
+}
+
+/// The facts the message is made of when it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    pub title: String,
+    /// The day it is filed under.
+    pub date: NaiveDate,
+    pub deadline_at: DateTime<Utc>,
+    pub areas: Vec<AreaId>,
+    pub video_count: u32,
+}
+
+/// Why nobody was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    NotBound,
+    /// No consent is left.
+    NoBalance,
+}
+
+/// Why it failed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The provider said no, with its code.
+    Refused { errcode: i64 },
+    /// The last attempt failed as those before.
+    ProviderError,
+}
+
+/// Where a notice is. Times are the site's, but for the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Queued {
+        due_at: DateTime<Utc>,
+    },
+    /// Someone may be calling the provider; the lease is system time.
+    Sending {
+        lease_until: DateTime<Utc>,
+    },
+    Sent {
+        at: DateTime<Utc>,
+        msgid: u64,
+    },
+    Failed {
+        at: DateTime<Utc>,
+        why: Refusal,
+    },
+    Skipped {
+        at: DateTime<Utc>,
+        why: Skip,
+    },
+    /// The provider was called, or may have been, and nobody can tell whether it took the message.
+    Unknown {
+        at: DateTime<Utc>,
+    },
+}
+
+/// What others see of a state: a notice being sent is still queued to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Queued,
+    Sent,
+    Failed,
+    Skipped,
+    Unknown,
+}
+
+impl Status {
+    const ALL: [Self; 5] = [Self::Queued, Self::Sent, Self::Failed, Self::Skipped, Self::Unknown];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "QUEUED",
+            Self::Sent => "SENT",
+            Self::Failed => "FAILED",
+            Self::Skipped => "SKIPPED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Status {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        found.ok_or("is none of QUEUED, SENT, FAILED, SKIPPED, UNKNOWN")
+    }
+}
+
+/// What came of trying to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Taken {
+        msgid: u64,
+    },
+    /// The provider counts no consent, whatever we counted.
+    NoBalance,
+    Refused {
+        errcode: i64,
+    },
+    /// Certainly not taken; may be later.
+    Later,
+    /// Sent, and no answer that tells whether it was taken.
+    Lost,
+    /// The worker is bound to nobody; the provider was not called.
+    NotBound,
+    /// It could not be learnt whom to send to; the provider was not called.
+    Postponed,
+}
+
+/// What becomes of the consent that was spent with the claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Consent {
+    Spent,
+    GivenBack,
+    /// None is left at all.
+    Gone,
+}
+
+/// Retries by hand of one of the site's days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByHand {
+    pub on: NaiveDate,
+    pub count: u32,
+}
+
+/// The rule that refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAllowed {
+    #[error("there is no way from {from} to {to}")]
+    State { from: Status, to: Status },
+    #[error("was retried by hand three times today")]
+    TooOften,
+}
+
+/// One message to one worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub id: NotificationId,
+    pub site: SiteId,
+    pub contractor: ContractorId,
+    pub worker: WorkerId,
+    pub ticket: TicketId,
+    pub day: DailyTicketId,
+    pub kind: Kind,
+    pub zone: SiteZone,
+    pub content: Content,
+    pub state: State,
+    /// Calls of the provider since it was queued, or queued again by hand.
+    pub attempts: u32,
+    pub by_hand: Option<ByHand>,
+    pub created_at: DateTime<Utc>,
+    /// Of the fact or the command that queued it.
+    pub traceparent: Option<String>,
+}
+
+impl Notice {
+    pub fn status(&self) -> Status {
+        match self.state {
+            State::Queued { .. } | State::Sending { .. } => Status::Queued,
+            State::Sent { .. } => Status::Sent,
+            State::Failed { .. } => Status::Failed,
+            State::Skipped { .. } => Status::Skipped,
+            State::Unknown { .. } => Status::Unknown,
+        }
+    }
+
+    /// Takes it for one attempt; the caller spends a consent in the same breath.
+    pub fn claim(&mut self, lease_until: DateTime<Utc>) -> Result<(), NotAllowed> {
+        let State::Queued { .. } = self.state else { return Err(self.refuse(Status::Queued)) };
+        self.attempts += 1;
+        self.state = State::Sending { lease_until };
+        Ok(())
+    }
+
+    /// Sends nothing. Only what waits can be skipped.
+    pub fn skip(&mut self, why: Skip, at: DateTime<Utc>) -> Result<(), NotAllowed> {
+        let State::Queued { .. } = self.state else { return Err(self.refuse(Status::Skipped)) };
+        self.state = State::Skipped { at, why };
+        Ok(())
+    }
+
+    /// Takes in what came of the attempt at hand and says what becomes of its consent.
+    pub fn settle(&mut self, answer: Answer, at: DateTime<Utc>) -> Result<Consent, NotAllowed> {
+        let State::Sending { .. } = self.state else { return Err(self.refuse(Status::Sent)) };
+        let (state, consent) = match answer {
+            Answer::Taken { msgid } => (State::Sent { at, msgid }, Consent::Spent),
+            Answer::Lost => (State::Unknown { at }, Consent::Spent),
+            Answer::NoBalance => (State::Skipped { at, why: Skip::NoBalance }, Consent::Gone),
+            Answer::NotBound => {
+                self.attempts = self.attempts.saturating_sub(1);
+                (State::Skipped { at, why: Skip::NotBound }, Consent::GivenBack)
+            }
+            Answer::Postponed => {
+                self.attempts = self.attempts.saturating_sub(1);
+                (State::Queued { due_at: at + POSTPONED }, Consent::GivenBack)
+            }
+            Answer::Refused { errcode } => {
+                (State::Failed { at, why: Refusal::Refused { errcode } }, Consent::GivenBack)
+            }
+            Answer::Later => (self.after_failure(at), Consent::GivenBack),
+        };
+        self.state = state;
+        Ok(consent)
+    }
+
+    /// Whoever was sending is gone: at most once, so it is never sent again by itself.
+    pub fn give_up(&mut self, at: DateTime<Utc>) -> Result<(), NotAllowed> {
+        let State::Sending { .. } = self.state else { return Err(self.refuse(Status::Unknown)) };
+        self.state = State::Unknown { at };
+        Ok(())
+    }
+
+    /// Queues it anew because a person says so, at most three times on each of the site's days.
+    pub fn retry(&mut self, at: DateTime<Utc>) -> Result<(), NotAllowed> {
+        match self.state {
+            State::Failed { .. } | State::Skipped { .. } | State::Unknown { .. } => {}
+            State::Queued { .. } | State::Sending { .. } | State::Sent { .. } => {
+                return Err(self.refuse(Status::Queued));
+            }
+        }
+        let today = self.zone.date_at(at);
+        let before = self.by_hand.filter(|by_hand| by_hand.on == today);
+        let count = before.map_or(0, |by_hand| by_hand.count);
+        if count >= BY_HAND_A_DAY {
+            return Err(NotAllowed::TooOften);
+        }
+        self.by_hand = Some(ByHand { on: today, count: count + 1 });
+        self.attempts = 0;
+        self.state = State::Queued { due_at: at };
+        Ok(())
+    }
+
+    fn after_failure(&self, at: DateTime<Utc>) -> State {
+        let index = self.attempts.saturating_sub(1) as usize;
+        match DELAYS.get(index) {
+            Some(delay) => State::Queued { due_at: at + *delay },
+            None => State::Failed { at, why: Refusal::ProviderError },
+        }
+    }
+
+    fn refuse(&self, to: Status) -> NotAllowed {
+        NotAllowed::State { from: self.status(), to }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+    use types::{
+        AreaId, ContractorId, DailyTicketId, NotificationId, SiteId, SiteZone, TicketId, WorkerId,
+    };
+
+    use super::{Answer, Consent, Content, Kind, NotAllowed, Notice, Refusal, Skip, State, Status};
+
+    fn morning() -> DateTime<Utc> {
+        "2026-03-02T00:00:00Z".parse().unwrap()
+    }
+
+    pub(in crate::domain) fn queued() -> Notice {
+        Notice {
+            id: NotificationId::new(),
+            site: SiteId::new(),
+            contractor: ContractorId::new(),
+            worker: WorkerId::new(),
+            ticket: TicketId::new(),
+            day: DailyTicketId::new(),
+            kind: Kind::TicketPublished,
+            zone: SiteZone::default(),
+            content: Content {
+                title: "三层模板安装".to_owned(),
+                date: NaiveDate::from_ymd_opt(2026, 3, 2).unwrap(),
+                deadline_at: "2026-03-01T23:30:00Z".parse().unwrap(),
+                areas: vec![AreaId::new()],
+                video_count: 2,
+            },
+            state: State::Queued { due_at: morning() },
+            attempts: 0,
+            by_hand: None,
+            created_at: morning(),
+            traceparent: None,
+        }
+    }
+
+    fn sending() -> Notice {
+        let mut notice = queued();
+        notice.claim(morning() + TimeDelta::minutes(1)).unwrap();
+        notice
+    }
+
+    fn settled(answer: Answer) -> (Notice, Consent) {
+        let mut notice = sending();
+        let consent = notice.settle(answer, morning()).unwrap();
+        (notice, consent)
+    }
+
+    #[test]
+    fn a_taken_message_is_sent_and_its_consent_spent() {
+        let (notice, consent) = settled(Answer::Taken { msgid: 7 });
+        assert_eq!(notice.state, State::Sent { at: morning(), msgid: 7 });
+        assert_eq!((consent, notice.attempts), (Consent::Spent, 1));
+    }
+
+    #[test]
+    fn a_lost_answer_is_unknown_and_its_consent_stays_spent() {
+        let (notice, consent) = settled(Answer::Lost);
+        assert_eq!((notice.state, consent), (State::Unknown { at: morning() }, Consent::Spent));
+    }
+
+    #[test]
+    fn without_balance_at_the_provider_it_is_skipped_and_no_consent_is_left() {
+        let (notice, consent) = settled(Answer::NoBalance);
+        let skipped = State::Skipped { at: morning(), why: Skip::NoBalance };
+        assert_eq!((notice.state, consent), (skipped, Consent::Gone));
+    }
+
+    #[test]
+    fn a_refused_message_has_failed_and_gives_its_consent_back() {
+        let (notice, consent) = settled(Answer::Refused { errcode: 47003 });
+        let failed = State::Failed { at: morning(), why: Refusal::Refused { errcode: 47003 } };
+        assert_eq!((notice.state, consent), (failed, Consent::GivenBack));
+    }
+
+    #[test]
+    fn what_never_reached_the_provider_counts_no_attempt() {
+        let (notice, consent) = settled(Answer::NotBound);
+        assert_eq!(
+            (notice.status(), consent, notice.attempts),
+            (Status::Skipped, Consent::GivenBack, 0)
+        );
+        let (notice, consent) = settled(Answer::Postponed);
+        let again = State::Queued { due_at: morning() + TimeDelta::minutes(1) };
+        assert_eq!((notice.state, consent, notice.attempts), (again, Consent::GivenBack, 0));
+    }
+
+    #[test]
+    fn it_is_tried_five_times_with_growing_waits() {
+        let mut notice = queued();
+        let mut waits = Vec::new();
+        let mut now = morning();
+        while let State::Queued { due_at } = notice.state {
+            waits.push((due_at - now).num_minutes());
+            now = due_at;
+            notice.claim(now).unwrap();
+            assert_eq!(notice.settle(Answer::Later, now), Ok(Consent::GivenBack));
+        }
+        assert_eq!(waits, [0, 1, 5, 30, 120]);
+        assert_eq!(notice.state, State::Failed { at: now, why: Refusal::ProviderError });
+        assert_eq!(notice.attempts, 5);
+    }
+
+    #[test]
+    fn only_what_waits_is_claimed_or_skipped_and_only_what_is_being_sent_is_settled() {
+        let (mut sent, _) = settled(Answer::Taken { msgid: 7 });
+        let refused = |to| NotAllowed::State { from: Status::Sent, to };
+        assert_eq!(sent.claim(morning()), Err(refused(Status::Queued)));
+        assert_eq!(sent.skip(Skip::NotBound, morning()), Err(refused(Status::Skipped)));
+        assert_eq!(sent.settle(Answer::Later, morning()), Err(refused(Status::Sent)));
+        assert_eq!(sent.give_up(morning()), Err(refused(Status::Unknown)));
+        assert!(sending().claim(morning()).is_err());
+    }
+
+    #[test]
+    fn an_abandoned_attempt_is_unknown() {
+        let mut notice = sending();
+        notice.give_up(morning()).unwrap();
+        assert_eq!(notice.status(), Status::Unknown);
+    }
+
+    #[test]
+    fn what_ended_badly_is_queued_again_by_hand_and_what_did_not_is_not() {
+        for answer in [Answer::Lost, Answer::NoBalance, Answer::Refused { errcode: 1 }] {
+            let (mut notice, _) = settled(answer);
+            notice.retry(morning()).unwrap();
+            assert_eq!((notice.state, notice.attempts), (State::Queued { due_at: morning() }, 0));
+        }
+        let (mut sent, _) = settled(Answer::Taken { msgid: 7 });
+        for notice in [&mut sent, &mut queued(), &mut sending()] {
+            assert!(matches!(notice.retry(morning()), Err(NotAllowed::State { .. })));
+        }
+    }
+
+    #[test]
+    fn by_hand_it_is_retried_three_times_on_a_day_of_the_site() {
+        let mut notice = queued();
+        let late = "2026-03-02T15:59:59Z".parse().unwrap();
+        notice.skip(Skip::NotBound, morning()).unwrap();
+        for _ in 0..3 {
+            notice.retry(late).unwrap();
+            notice.skip(Skip::NotBound, late).unwrap();
+        }
+        assert_eq!(notice.retry(late), Err(NotAllowed::TooOften));
+        // Midnight in Asia/Shanghai.
+        notice.retry(late + TimeDelta::seconds(1)).unwrap();
+        assert_eq!(notice.by_hand.map(|by_hand| by_hand.count), Some(1));
+    }
+
+    #[test]
+    fn words_for_kinds_and_statuses_are_read_back() {
+        for status in Status::ALL {
+            assert_eq!(status.to_string().parse(), Ok(status));
+        }
+        assert_eq!("TICKET_PUBLISHED".parse(), Ok(Kind::TicketPublished));
+        assert!("SENDING".parse::<Status>().is_err() && "X".parse::<Kind>().is_err());
+    }
+}

@@ -1,0 +1,47 @@
+use std::net::SocketAddr;
+
+use service::{Shell, Store, StoreError};
+use tokio::net::TcpListener;
+
+use crate::app::{App, Templates};
+use crate::config::Config;
+use crate::consumers::{AnnounceTicket, FollowAreas, FollowTickets, FollowWorkers};
+use crate::grpc::{POLICY, routes};
+use crate::sender;
+
+const SERVICE: &str = "notification";
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database's address is no good")]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    #[error("cannot make an HTTP client")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Starts the service in this process; it runs until the shell's tasks are stopped.
+pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
+    let store = Store::connect(&config.database, SERVICE).await?;
+    let listener = match config.grpc_listen {
+        None => None,
+        Some(address) => {
+            Some(TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))?)
+        }
+    };
+    let http = service::http::Client::new(config.wechat_timeout)?;
+    let wechat = wechat::Client::new(config.wechat, http, shell.system.clone());
+    let templates = Templates { ticket_published: config.ticket_published_template };
+    let app = App::new(shell.clone(), store.clone(), wechat, templates);
+    service::grpc::serve(&shell, SERVICE, routes(app.clone()), POLICY, listener);
+    events::relay(&shell, &store, SERVICE);
+    events::run(&shell, &store, AnnounceTicket);
+    events::run(&shell, &store, FollowTickets);
+    events::run(&shell, &store, FollowWorkers);
+    events::run(&shell, &store, FollowAreas);
+    shell.tasks.spawn("notification sender", sender::run(app, store.clone(), shell.tasks.token()));
+    shell.health.watch_database(&shell.tasks, SERVICE, store);
+    Ok(())
+}
