@@ -4,12 +4,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 #[derive(Debug, Clone)]
@@ -103,8 +106,10 @@ async fn phone_number(Json(body): Json<Value>) -> Json<Value> {
     Json(json!({ "errcode": 0, "errmsg": "ok", "phone_info": info }))
 }
 
-async fn text(State(outside): State<Outside>, Json(body): Json<Value>) -> Response {
+async fn text(State(outside): State<Outside>, headers: HeaderMap, bytes: Bytes) -> Response {
     let code = *outside.sms_answer.lock().unwrap();
+    let code = if is_signed(&headers, &bytes) { code } else { "AuthFailure.SignatureFailure" };
+    let body: Value = serde_json::from_slice(&bytes).unwrap();
     match code {
         "drop" => return StatusCode::BAD_GATEWAY.into_response(),
         "Ok" => outside.texts.lock().unwrap().push(body),
@@ -112,6 +117,34 @@ async fn text(State(outside): State<Outside>, Json(body): Json<Value>) -> Respon
     }
     Json(json!({ "Response": { "SendStatusSet": [{ "Code": code }], "RequestId": "r" } }))
         .into_response()
+}
+
+/// TC3-HMAC-SHA256, read from what arrived alone.
+fn is_signed(headers: &HeaderMap, body: &[u8]) -> bool {
+    let text = |name: &str| headers[name].to_str().unwrap();
+    let at: i64 = text("x-tc-timestamp").parse().unwrap();
+    let date = chrono::DateTime::from_timestamp(at, 0).unwrap().format("%Y-%m-%d").to_string();
+    let signed = "content-type;host;x-tc-action";
+    let lines: Vec<String> =
+        signed.split(';').map(|name| format!("{name}:{}\n", text(name).to_lowercase())).collect();
+    let body = hex::encode(Sha256::digest(body));
+    let canonical = format!("POST\n/\n\n{}\n{signed}\n{body}", lines.concat());
+    let digest = hex::encode(Sha256::digest(canonical));
+    let to_sign = format!("TC3-HMAC-SHA256\n{at}\n{date}/sms/tc3_request\n{digest}");
+    let mac = |key: &[u8], text: &str| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes()
+    };
+    let key = mac(&mac(&mac(b"TC3key", &date), "sms"), "tc3_request");
+    let signature = hex::encode(mac(&key, &to_sign));
+    let credential = format!("AKIDtest/{date}/sms/tc3_request");
+    let expected = format!(
+        "TC3-HMAC-SHA256 Credential={credential}, SignedHeaders={signed}, Signature={signature}"
+    );
+    text("authorization") == expected
+        && text("x-tc-action") == "SendSms"
+        && text("x-tc-version") == "2021-01-11"
 }
 
 async fn roster(
