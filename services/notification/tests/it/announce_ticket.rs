@@ -78,7 +78,7 @@ async fn who_is_known_to_be_unbound_is_skipped_at_once() {
 async fn the_newest_word_on_a_binding_counts_whatever_came_last() {
     let world = World::new().await;
     let worker = WorkerId::new();
-    for (is_bound, version) in [(true, 3), (false, 2), (false, 1), (true, 3)] {
+    for (is_bound, version) in [(false, 1), (true, 3), (true, 3), (false, 2)] {
         world.tell(&FollowWorkers, &bound(worker, is_bound, version)).await;
     }
     world.publish(&[worker]).await;

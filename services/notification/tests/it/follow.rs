@@ -10,7 +10,7 @@ async fn the_newest_name_of_an_area_is_the_one_in_the_message() {
     let world = World::new().await;
     let worker = world.consenting(1).await;
     world.publish(&[worker]).await;
-    for (name, version) in [("南区", 2), ("北区", 1), ("南区", 2)] {
+    for (name, version) in [("南区", 2), ("南区", 2), ("北区", 1)] {
         world.name_area(name, version).await;
     }
     world.send().await;

@@ -1,7 +1,9 @@
 use chrono::TimeDelta;
 use notification::domain::Status;
 use proto::notification::v1::{NotificationFailed, NotificationSent, NotificationSkipped};
+use service::telemetry::{self, Telemetry};
 use tokio::net::TcpListener;
+use tracing::Instrument;
 
 use crate::wechat_fake::{Mood, Wechat};
 use crate::world::{TEMPLATE, World, app, fate};
@@ -228,4 +230,21 @@ async fn while_directory_is_away_notices_wait_and_no_attempt_counts() {
     world.wait(TimeDelta::minutes(1));
     world.send().await;
     assert_eq!(world.fate().await, fate(Status::Sent, "", 1));
+}
+
+#[tokio::test]
+async fn a_message_is_sent_in_the_trace_of_its_ticket() {
+    Telemetry::install(None, "info").unwrap();
+    let world = World::new().await;
+    let worker = world.consenting(1).await;
+    let publishing = tracing::info_span!("publishing");
+    let trace = async {
+        world.publish(&[worker]).await;
+        telemetry::current_trace_id().unwrap()
+    };
+    let trace = trace.instrument(publishing).await;
+    world.send().await;
+    let traceparents = world.wechat.traceparents.lock().unwrap().clone();
+    assert_eq!(traceparents.len(), 1);
+    assert_eq!(traceparents[0].split('-').nth(1), Some(trace.as_str()));
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ pub(crate) struct Wechat {
     pub(crate) mood: Arc<Mutex<Mood>>,
     pub(crate) delivered: Arc<Mutex<Vec<Value>>>,
     pub(crate) calls: Arc<Mutex<u32>>,
+    /// Of the calls that told one.
+    pub(crate) traceparents: Arc<Mutex<Vec<String>>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -44,6 +47,7 @@ impl Wechat {
             mood: Arc::new(Mutex::new(Mood::Ok)),
             delivered: Arc::default(),
             calls: Arc::default(),
+            traceparents: Arc::default(),
             address: listener.local_addr().unwrap(),
         };
         let token = || async { Json(json!({ "access_token": "token", "expires_in": 7200 })) };
@@ -68,8 +72,15 @@ impl Wechat {
     }
 }
 
-async fn send(State(wechat): State<Wechat>, Json(message): Json<Value>) -> Json<Value> {
+async fn send(
+    State(wechat): State<Wechat>,
+    headers: HeaderMap,
+    Json(message): Json<Value>,
+) -> Json<Value> {
     *wechat.calls.lock().unwrap() += 1;
+    if let Some(traceparent) = headers.get("traceparent") {
+        wechat.traceparents.lock().unwrap().push(traceparent.to_str().unwrap().to_owned());
+    }
     let mood = *wechat.mood.lock().unwrap();
     if let Mood::Refuse(errcode) = mood {
         return Json(json!({ "errcode": errcode, "errmsg": "no" }));
