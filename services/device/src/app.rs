@@ -39,11 +39,6 @@ impl App {
     pub(crate) fn new(store: Store, vault: Vault, shell: Shell) -> Self {
         Self { store, vault, shell }
     }
-
-    /// Site time now.
-    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.shell.clock.now()
-    }
 }
 
 /// The sites a reading caller may see: the one they name, or all of theirs.

@@ -2,8 +2,9 @@ use auth::{Caller, Subject};
 use chrono::{DateTime, Utc};
 use proto::device::v1::device_service_server::DeviceService;
 use proto::device::v1::{
-    ListDevicesRequest, ListDevicesResponse, ListPassagesRequest, ListPassagesResponse, RecordVendorEventsRequest,
-    RecordVendorEventsResponse, RegisterDeviceRequest, RegisterDeviceResponse, ReportedEvent,
+    ListDevicesRequest, ListDevicesResponse, ListPassagesRequest, ListPassagesResponse,
+    RecordVendorEventsRequest, RecordVendorEventsResponse, RegisterDeviceRequest,
+    RegisterDeviceResponse, ReportedEvent,
 };
 use service::grpc::{Access, Policy, caller};
 use service::idempotency::Key as IdempotencyKey;
@@ -17,7 +18,10 @@ use crate::store::passages::{Filter, Place};
 use crate::wire;
 
 pub(crate) const POLICY: Policy = &[
-    ("/sitepass.device.v1.DeviceService/RegisterDevice", Access::Permission(Permission::DeviceManage)),
+    (
+        "/sitepass.device.v1.DeviceService/RegisterDevice",
+        Access::Permission(Permission::DeviceManage),
+    ),
     ("/sitepass.device.v1.DeviceService/ListDevices", Access::Permission(Permission::DeviceRead)),
     // A vendor's webhook has no account: the gateway has verified its signature over the body and calls as nobody.
     // Whoever is somebody has no business here; see `may_report`.
@@ -61,7 +65,8 @@ impl DeviceService for Grpc {
         fields.check(areas.len() <= MOST_AREAS, "area_ids", "is longer than 20");
         let senses = fields.parse("direction", &message.direction);
         fields.finish()?;
-        let (Some(device), Some(site), Some(name), Some(senses)) = (device, site, name, senses) else {
+        let (Some(device), Some(site), Some(name), Some(senses)) = (device, site, name, senses)
+        else {
             return Err(Refusal::new(ErrorCode::ValidationFailed).into());
         };
         let mut seen = std::collections::BTreeSet::new();
@@ -79,7 +84,9 @@ impl DeviceService for Grpc {
         let site = fields.parse_optional("site_id", &request.get_ref().site_id);
         fields.finish()?;
         let devices = self.app.list_devices(&caller, site).await.map_err(status)?;
-        Ok(Response::new(ListDevicesResponse { devices: devices.iter().map(wire::device).collect() }))
+        Ok(Response::new(ListDevicesResponse {
+            devices: devices.iter().map(wire::device).collect(),
+        }))
     }
 
     async fn record_vendor_events(
@@ -93,14 +100,20 @@ impl DeviceService for Grpc {
         let mut fields = Fields::new();
         let device: Option<DeviceId> = fields.parse("device_id", &message.device_id);
         fields.check(message.events.len() <= MOST_EVENTS, "events", "is longer than 500");
-        fields.check(numbered || !delivery.is_empty(), "delivery_id", "is required where an event has no seq");
-        let fits = delivery.len() <= LONGEST_DELIVERY && delivery.bytes().all(|byte| byte.is_ascii_graphic());
+        fields.check(
+            numbered || !delivery.is_empty(),
+            "delivery_id",
+            "is required where an event has no seq",
+        );
+        let fits = delivery.len() <= LONGEST_DELIVERY
+            && delivery.bytes().all(|byte| byte.is_ascii_graphic());
         fields.check(fits, "delivery_id", "is not up to 128 visible ASCII characters");
         fields.finish()?;
         let Some(device) = device else { return Err(status(Error::NotFound)) };
         let seqs: Vec<u64> = message.events.iter().map(|event| event.seq).collect();
         let events = message.events.into_iter().enumerate();
-        let batch = events.map(|(place, event)| entry(&message.delivery_id, place, event)).collect();
+        let batch =
+            events.map(|(place, event)| entry(&message.delivery_id, place, event)).collect();
         let recorded = self.app.record_events(&device, batch).await.map_err(status)?;
         let outcomes = seqs.into_iter().zip(&recorded.outcomes);
         Ok(Response::new(RecordVendorEventsResponse {
@@ -127,7 +140,11 @@ impl DeviceService for Grpc {
             contractor: None,
         };
         // Answering all passages, or none, would say something that is not so.
-        fields.check(message.daily_ticket_id.is_empty(), "daily_ticket_id", "passages do not know their ticket yet");
+        fields.check(
+            message.daily_ticket_id.is_empty(),
+            "daily_ticket_id",
+            "passages do not know their ticket yet",
+        );
         fields.check(message.limit <= MAX_LIMIT, "limit", "is above 200");
         let after = fields.parse_optional("cursor", &message.cursor);
         fields.finish()?;
@@ -163,7 +180,11 @@ fn entry(delivery: &str, place: usize, event: ReportedEvent) -> Entry {
     Entry { key, report }
 }
 
-fn instant(fields: &mut Fields, field: &str, given: Option<prost_types::Timestamp>) -> Option<DateTime<Utc>> {
+fn instant(
+    fields: &mut Fields,
+    field: &str,
+    given: Option<prost_types::Timestamp>,
+) -> Option<DateTime<Utc>> {
     let read = proto::instant(given.as_ref());
     fields.check(given.is_none() || read.is_some(), field, "is no instant");
     read

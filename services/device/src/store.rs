@@ -16,7 +16,11 @@ pub(crate) fn signed(number: u64) -> i64 {
 }
 
 /// A number of ours read back: never negative.
-fn unsigned(number: i64, table: &'static str, id: impl std::fmt::Display) -> Result<u64, StoreError> {
+fn unsigned(
+    number: i64,
+    table: &'static str,
+    id: impl std::fmt::Display,
+) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| StoreError::corrupt(table, id))
 }
 

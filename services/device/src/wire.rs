@@ -1,6 +1,8 @@
 //! Between the domain and the contract, in one place.
 
-use proto::device::v1::{self, DeviceChanged, DeviceOffline, DeviceOnline, EventOutcome, PassageRecorded};
+use proto::device::v1::{
+    self, DeviceChanged, DeviceOffline, DeviceOnline, EventOutcome, PassageRecorded,
+};
 use proto::directory::v1 as directory;
 use types::{AccessGroupId, ContractorId, FaceId, SiteId};
 
@@ -38,7 +40,10 @@ pub(crate) fn device_online(online: &Device) -> DeviceOnline {
 
 /// Silent since it was last heard of.
 pub(crate) fn device_offline(offline: &Device) -> DeviceOffline {
-    DeviceOffline { device: Some(device(offline)), since: offline.last_seen_at.map(proto::timestamp) }
+    DeviceOffline {
+        device: Some(device(offline)),
+        since: offline.last_seen_at.map(proto::timestamp),
+    }
 }
 
 /// A device as an audit entry shows it.
@@ -67,7 +72,10 @@ pub(crate) fn passage(passage: &Passage) -> v1::Passage {
         result: passage.report.verdict.as_str().to_owned(),
         reported_reason_code: passage.report.reason.clone(),
         reason_code: passage.reason.map(|(code, _)| code.to_string()).unwrap_or_default(),
-        reason_source: passage.reason.map(|(_, source)| source.as_str().to_owned()).unwrap_or_default(),
+        reason_source: passage
+            .reason
+            .map(|(_, source)| source.as_str().to_owned())
+            .unwrap_or_default(),
         detail: passage.detail.clone(),
         daily_ticket_id: String::new(),
         version: passage.version(),
@@ -101,7 +109,10 @@ pub(crate) fn area(area: &directory::Area) -> Result<Area, Unreadable> {
     Ok(Area {
         id: area.area_id.parse().map_err(|_| Unreadable("area_id"))?,
         site: area.site_id.parse().map_err(|_| Unreadable("site_id"))?,
-        access_group: group.map(AccessGroupId::parse).transpose().map_err(|_| Unreadable("access_group_id"))?,
+        access_group: group
+            .map(AccessGroupId::parse)
+            .transpose()
+            .map_err(|_| Unreadable("access_group_id"))?,
         active: area.status == "ACTIVE",
         version: area.version,
     })
@@ -110,11 +121,15 @@ pub(crate) fn area(area: &directory::Area) -> Result<Area, Unreadable> {
 /// Reads directory's worker. Engagements without a contractor are left out: nobody's passages are shown by them.
 pub(crate) fn worker(worker: &directory::Worker) -> Result<Worker, Unreadable> {
     let face = Some(worker.face_id.as_str()).filter(|face| !face.is_empty());
-    let assigned = worker.engagements.iter().filter(|engagement| !engagement.contractor_id.is_empty());
+    let assigned =
+        worker.engagements.iter().filter(|engagement| !engagement.contractor_id.is_empty());
     let engagements = assigned.map(|engagement| {
-        let site: SiteId = engagement.site_id.parse().map_err(|_| Unreadable("engagements.site_id"))?;
-        let contractor: ContractorId =
-            engagement.contractor_id.parse().map_err(|_| Unreadable("engagements.contractor_id"))?;
+        let site: SiteId =
+            engagement.site_id.parse().map_err(|_| Unreadable("engagements.site_id"))?;
+        let contractor: ContractorId = engagement
+            .contractor_id
+            .parse()
+            .map_err(|_| Unreadable("engagements.contractor_id"))?;
         Ok((site, contractor))
     });
     Ok(Worker {

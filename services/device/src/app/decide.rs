@@ -30,7 +30,7 @@ pub(crate) struct Decision {
     pub(crate) failing: Vec<Failing>,
     pub(crate) until: Option<DateTime<Utc>>,
     /// Empty when access-grant did not decide.
-    pub(crate) decision_id: String,
+    pub(crate) id: String,
 }
 
 impl App {
@@ -50,7 +50,8 @@ impl App {
         };
         let mut request = self.shell.as_service("device", message);
         request.set_timeout(PATIENCE);
-        let mut access_grant = AccessGrantServiceClient::new(self.shell.peers.transport("access-grant"));
+        let mut access_grant =
+            AccessGrantServiceClient::new(self.shell.peers.transport("access-grant"));
         match access_grant.decide(request).await {
             Ok(answer) => decided(answer.into_inner()),
             Err(status) => {
@@ -69,7 +70,7 @@ fn decided(answer: DecideResponse) -> Decision {
         detail: answer.detail,
         failing: answer.failing,
         until: proto::instant(answer.until.as_ref()),
-        decision_id: answer.decision_id,
+        id: answer.decision_id,
     }
 }
 
@@ -90,7 +91,7 @@ fn on_our_own(device: &Device, direction: Direction) -> Decision {
         detail: detail.to_owned(),
         failing: if opens { Vec::new() } else { vec![failing] },
         until: None,
-        decision_id: String::new(),
+        id: String::new(),
     }
 }
 

@@ -39,7 +39,9 @@ impl From<Error> for Refusal {
         match err {
             Error::NotFound => Self::new(ErrorCode::NotFound),
             Error::NotAuthentic => Self::new(ErrorCode::SignatureInvalid),
-            Error::Taken => Self::new(ErrorCode::StateConflict).field("device_id", "is registered already"),
+            Error::Taken => {
+                Self::new(ErrorCode::StateConflict).field("device_id", "is registered already")
+            }
             Error::Invalid(refusal) | Error::Peer(refusal) => refusal,
             Error::Key(ClaimError::Store(err)) | Error::Store(err) => store(&err),
             Error::Key(err @ ClaimError::Reused) => (&err).into(),

@@ -67,12 +67,14 @@ impl App {
         };
         let mut request = self.shell.as_service("device", message);
         request.set_timeout(query.wait + MARGIN);
-        let mut access_grant = AccessGrantServiceClient::new(self.shell.peers.transport("access-grant"));
+        let mut access_grant =
+            AccessGrantServiceClient::new(self.shell.peers.transport("access-grant"));
         let answer = tokio::select! {
             answer = access_grant.list_door_changes(request) => answer,
             () = stop => return Ok(nothing),
         };
-        let answer = answer.map_err(|status| Error::Peer(Refusal::from_status(&status)))?.into_inner();
+        let answer =
+            answer.map_err(|status| Error::Peer(Refusal::from_status(&status)))?.into_inner();
         Ok(Permissions {
             changes: answer.changes,
             cursor: format!("{log}.{}", answer.cursor),

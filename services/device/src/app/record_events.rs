@@ -21,11 +21,16 @@ impl App {
     /// Keeps what a controller reported. Each event is judged by itself; the same one again, in whatever batch and
     /// however late, is the same passage.
     #[tracing::instrument(name = "device.record_events", skip_all, fields(device.id = %device, events = batch.len()))]
-    pub(crate) async fn record_events(&self, device: &DeviceId, batch: Vec<Entry>) -> Result<Recorded, Error> {
+    pub(crate) async fn record_events(
+        &self,
+        device: &DeviceId,
+        batch: Vec<Entry>,
+    ) -> Result<Recorded, Error> {
         let received_at = self.shell.clock.now();
         let mut tx = self.store.begin(Scope::System("passages of one device")).await?;
         let device = store::devices::lock(&mut tx, device).await?;
-        let mut device = device.filter(|device| device.status == Status::Active).ok_or(Error::NotFound)?;
+        let mut device =
+            device.filter(|device| device.status == Status::Active).ok_or(Error::NotFound)?;
         let keys: Vec<Key> = batch.iter().filter_map(|entry| entry.key.clone().ok()).collect();
         let held = store::passages::held(&mut tx, &device.id, &keys).await?;
         let (outcomes, new) = settle(batch, held);
@@ -51,8 +56,11 @@ async fn placed(
     received_at: DateTime<Utc>,
 ) -> Result<Vec<Passage>, Error> {
     let area = device.area().ok_or_else(|| StoreError::corrupt("devices", &device.id))?;
-    let faces: Vec<String> =
-        new.iter().filter_map(|(_, _, report)| report.face.as_ref()).map(ToString::to_string).collect();
+    let faces: Vec<String> = new
+        .iter()
+        .filter_map(|(_, _, report)| report.face.as_ref())
+        .map(ToString::to_string)
+        .collect();
     let workers = store::workers::of_faces(tx, &faces).await?;
     let passages = new.into_iter().map(|(id, key, report)| Passage {
         id,
@@ -72,6 +80,7 @@ async fn placed(
 
 fn count(outcomes: &[Outcome]) {
     for outcome in outcomes {
-        metrics::counter!("sitepass_device_events_total", "outcome" => wire::outcome_name(outcome)).increment(1);
+        metrics::counter!("sitepass_device_events_total", "outcome" => wire::outcome_name(outcome))
+            .increment(1);
     }
 }

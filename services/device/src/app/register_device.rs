@@ -34,7 +34,10 @@ impl App {
     /// Registers a controller and shows its secret, this once: we keep it sealed. The same key again answers the
     /// controller *without* its secret; without a key a second registration is refused.
     #[tracing::instrument(name = "device.register", skip_all, fields(device.id = %cmd.device))]
-    pub(crate) async fn register_device(&self, cmd: RegisterDevice) -> Result<RegisterDeviceResponse, Error> {
+    pub(crate) async fn register_device(
+        &self,
+        cmd: RegisterDevice,
+    ) -> Result<RegisterDeviceResponse, Error> {
         if !cmd.caller.may_touch(cmd.site) {
             return Err(Error::NotFound);
         }
@@ -60,7 +63,8 @@ impl App {
         };
         let secret = draw_secret();
         let secret_id = EventId::new().as_uuid();
-        let sealed = Sealed { id: secret_id, secret: self.vault.seal(SECRET, secret_id, secret.as_bytes()) };
+        let sealed =
+            Sealed { id: secret_id, secret: self.vault.seal(SECRET, secret_id, secret.as_bytes()) };
 
         let mut tx = self.store.begin(Scope::Site(device.site)).await?;
         match idempotency::claim(&mut tx, cmd.key.as_ref(), self.shell.system.now()).await? {
@@ -70,9 +74,11 @@ impl App {
         for area in &told {
             areas::keep(&mut tx, area).await?;
         }
-        store::devices::insert(&mut tx, &device, &sealed, now).await.map_err(|err| match err.constraint() {
-            Some("devices_pkey") => Error::Taken,
-            _ => Error::Store(err),
+        store::devices::insert(&mut tx, &device, &sealed, now).await.map_err(|err| {
+            match err.constraint() {
+                Some("devices_pkey") => Error::Taken,
+                _ => Error::Store(err),
+            }
         })?;
         events::enqueue(&mut tx, &wire::device_changed(&device), now).await?;
         let record = AuditFact {
@@ -88,7 +94,8 @@ impl App {
             at: now,
         };
         events::audit(&mut tx, record).await?;
-        let mut answer = RegisterDeviceResponse { device: Some(wire::device(&device)), secret: String::new() };
+        let mut answer =
+            RegisterDeviceResponse { device: Some(wire::device(&device)), secret: String::new() };
         idempotency::answer(&mut tx, cmd.key.as_ref(), &answer).await?;
         tx.commit().await?;
         answer.secret = secret;
@@ -96,7 +103,10 @@ impl App {
     }
 
     /// What this key was answered before; looked up first, so that a repeated call is not judged by what has changed.
-    async fn answer_given(&self, cmd: &RegisterDevice) -> Result<Option<RegisterDeviceResponse>, Error> {
+    async fn answer_given(
+        &self,
+        cmd: &RegisterDevice,
+    ) -> Result<Option<RegisterDeviceResponse>, Error> {
         let Some(key) = &cmd.key else { return Ok(None) };
         let mut tx = self.store.begin(Scope::Site(cmd.site)).await?;
         // Not committed: a key that is new here is claimed again in the transaction of its effect.
@@ -117,19 +127,29 @@ impl App {
         if unknown.is_empty() {
             return Ok(Vec::new());
         }
-        let ask =
-            CheckReferencesRequest { site_id: cmd.site.to_string(), area_ids: unknown, ..Default::default() };
+        let ask = CheckReferencesRequest {
+            site_id: cmd.site.to_string(),
+            area_ids: unknown,
+            ..Default::default()
+        };
         let mut directory = DirectoryServiceClient::new(self.shell.peers.transport("directory"));
         let answer = directory.check_references(self.shell.on_behalf(&cmd.caller, ask)).await;
         let answer = answer.map_err(|status| match Refusal::from_status(&status) {
             refusal if refusal.code == ErrorCode::NotFound => Error::NotFound,
             refusal => Error::Peer(refusal),
         })?;
-        let told: Vec<Area> = answer.into_inner().areas.iter().filter_map(|area| wire::area(area).ok()).collect();
-        known.extend(told.iter().filter(|area| area.active && area.site == cmd.site).map(|area| area.id));
+        let told: Vec<Area> =
+            answer.into_inner().areas.iter().filter_map(|area| wire::area(area).ok()).collect();
+        known.extend(
+            told.iter().filter(|area| area.active && area.site == cmd.site).map(|area| area.id),
+        );
         let mut fields = Fields::new();
         for (place, area) in cmd.areas.iter().enumerate() {
-            fields.check(known.contains(area), &format!("area_ids[{place}]"), "is no live area of the site");
+            fields.check(
+                known.contains(area),
+                &format!("area_ids[{place}]"),
+                "is no live area of the site",
+            );
         }
         fields.finish()?;
         Ok(told)

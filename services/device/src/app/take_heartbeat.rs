@@ -11,7 +11,11 @@ const TOLERANCE_SECONDS: f64 = 2.0;
 impl App {
     /// Takes in a controller's sign of life and answers site time. Bringing it back online is told once.
     #[tracing::instrument(name = "device.take_heartbeat", skip_all, fields(device.id = %device.id))]
-    pub(crate) async fn take_heartbeat(&self, device: &Device, beat: Heartbeat) -> Result<DateTime<Utc>, Error> {
+    pub(crate) async fn take_heartbeat(
+        &self,
+        device: &Device,
+        beat: Heartbeat,
+    ) -> Result<DateTime<Utc>, Error> {
         let now = self.shell.clock.now();
         let tolerance = self.tolerance();
         let mut tx = self.store.begin(Scope::Site(device.site)).await?;
@@ -33,7 +37,9 @@ impl App {
 
     /// Site time runs away from a message on its way when it is sped up.
     fn tolerance(&self) -> TimeDelta {
-        let real = std::time::Duration::from_secs_f64(TOLERANCE_SECONDS * self.shell.clock.speed().max(1.0));
+        let real = std::time::Duration::from_secs_f64(
+            TOLERANCE_SECONDS * self.shell.clock.speed().max(1.0),
+        );
         TimeDelta::from_std(real).unwrap_or(TimeDelta::MAX)
     }
 }

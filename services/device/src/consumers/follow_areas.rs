@@ -24,7 +24,8 @@ impl Handler for FollowAreas {
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: AreaChanged = delivery.decode()?;
-        let area = wire::area(&fact.area.unwrap_or_default()).map_err(|err| Failure::Park(err.to_string()))?;
+        let area = wire::area(&fact.area.unwrap_or_default())
+            .map_err(|err| Failure::Park(err.to_string()))?;
         Ok(store::areas::keep(tx, &area).await?)
     }
 }

@@ -25,7 +25,8 @@ impl Handler for FollowExplanations {
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: PassageExplained = delivery.decode()?;
-        let explanation = read(fact).map_err(|field| Failure::Park(format!("{field} cannot be read")))?;
+        let explanation =
+            read(fact).map_err(|field| Failure::Park(format!("{field} cannot be read")))?;
         Ok(store::explanations::keep(tx, &explanation).await?)
     }
 }

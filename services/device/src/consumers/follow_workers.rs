@@ -24,7 +24,8 @@ impl Handler for FollowWorkers {
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: WorkerChanged = delivery.decode()?;
-        let worker = wire::worker(&fact.worker.unwrap_or_default()).map_err(|err| Failure::Park(err.to_string()))?;
+        let worker = wire::worker(&fact.worker.unwrap_or_default())
+            .map_err(|err| Failure::Park(err.to_string()))?;
         Ok(store::workers::keep(tx, &worker).await?)
     }
 }

@@ -22,7 +22,12 @@ impl ClockError {
 
     /// Takes in what the controller's clock showed as ours showed `now`. An error below `tolerance` is the time the
     /// message took and counts as none; small changes are smoothed.
-    pub(crate) fn observe(self, theirs: DateTime<Utc>, now: DateTime<Utc>, tolerance: TimeDelta) -> Self {
+    pub(crate) fn observe(
+        self,
+        theirs: DateTime<Utc>,
+        now: DateTime<Utc>,
+        tolerance: TimeDelta,
+    ) -> Self {
         let sample = theirs - now;
         if sample.abs() <= tolerance {
             return Self::none();

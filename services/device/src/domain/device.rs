@@ -75,7 +75,12 @@ impl Device {
     }
 
     /// Takes in a heartbeat. `tolerance` is how far clocks may differ without meaning anything.
-    pub(crate) fn heard(&mut self, beat: Heartbeat, now: DateTime<Utc>, tolerance: TimeDelta) -> Heard {
+    pub(crate) fn heard(
+        &mut self,
+        beat: Heartbeat,
+        now: DateTime<Utc>,
+        tolerance: TimeDelta,
+    ) -> Heard {
         let firmware = beat.firmware.unwrap_or_else(|| self.firmware.clone());
         let renewed = firmware != self.firmware;
         self.firmware = firmware;

@@ -217,7 +217,10 @@ mod tests {
     #[test]
     fn an_event_keeps_no_more_of_a_second_than_the_database() {
         let report = Report::read(&reported()).unwrap();
-        assert_eq!(report.event_time, "2026-03-02T08:01:02.123456Z".parse::<DateTime<Utc>>().unwrap());
+        assert_eq!(
+            report.event_time,
+            "2026-03-02T08:01:02.123456Z".parse::<DateTime<Utc>>().unwrap()
+        );
     }
 
     #[test]

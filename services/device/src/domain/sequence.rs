@@ -37,7 +37,8 @@ impl Sequence {
     }
 
     fn fill(&mut self, number: u64) {
-        let Some(at) = self.gaps.iter().position(|gap| (gap.from..=gap.to).contains(&number)) else {
+        let Some(at) = self.gaps.iter().position(|gap| (gap.from..=gap.to).contains(&number))
+        else {
             return;
         };
         let gap = self.gaps.remove(at);

@@ -44,17 +44,18 @@ impl IntoResponse for Refused {
         let mut members: Map<String, Value> = data;
         members.insert("detail".to_owned(), code.sentence(self.language).into());
         if !fields.is_empty() {
-            let fields = fields.iter().map(|bad| json!({"field": bad.field, "problem": bad.problem}));
+            let fields =
+                fields.iter().map(|bad| json!({"field": bad.field, "problem": bad.problem}));
             members.insert("fields".to_owned(), fields.collect());
         }
         let body = json!({"code": code.number(), "message": code.name(), "data": members});
-        let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, Json(body)).into_response()
     }
 }
 
 /// The answer of a handler that panicked.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over by value")]
 pub(super) fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
     Refused::of(ErrorCode::Internal).into_response()

@@ -46,7 +46,10 @@ struct Settings {
     area_ids: Vec<String>,
 }
 
-pub(super) async fn heartbeat(State(app): State<App>, sender: Sender) -> Result<Answer<BeatAnswer>, Refused> {
+pub(super) async fn heartbeat(
+    State(app): State<App>,
+    sender: Sender,
+) -> Result<Answer<BeatAnswer>, Refused> {
     let beat: Beat = sender.json()?;
     let mut fields = Fields::new();
     let firmware = beat.firmware.as_deref().filter(|text| !text.trim().is_empty());
@@ -116,7 +119,8 @@ pub(super) async fn permissions(
     fields.finish().map_err(|refusal| sender.refused(refusal))?;
     let wait = Duration::from_secs(u64::from(wait.unwrap_or_default().min(LONGEST_WAIT_SECONDS)));
     let query = ListPermissions { cursor, limit, wait };
-    let found = app.list_permissions(&sender.device, query).await.map_err(|err| sender.refused(err))?;
+    let found =
+        app.list_permissions(&sender.device, query).await.map_err(|err| sender.refused(err))?;
     Ok(Answer(PermissionsAnswer {
         changes: found.changes.into_iter().map(change).collect(),
         cursor: found.cursor,
@@ -172,7 +176,10 @@ impl From<Failing> for FailingAnswer {
     }
 }
 
-pub(super) async fn decisions(State(app): State<App>, sender: Sender) -> Result<Answer<DecisionAnswer>, Refused> {
+pub(super) async fn decisions(
+    State(app): State<App>,
+    sender: Sender,
+) -> Result<Answer<DecisionAnswer>, Refused> {
     let body: AskBody = sender.json()?;
     let mut fields = Fields::new();
     let face = fields.parse("face_id", &body.face_id);
@@ -189,7 +196,7 @@ pub(super) async fn decisions(State(app): State<App>, sender: Sender) -> Result<
         detail: decision.detail,
         failing: decision.failing.into_iter().map(Into::into).collect(),
         until: decision.until.map(text),
-        decision_id: decision.decision_id,
+        decision_id: decision.id,
     }))
 }
 
@@ -238,19 +245,32 @@ struct Missing {
     to: u64,
 }
 
-pub(super) async fn events(State(app): State<App>, sender: Sender) -> Result<Answer<EventsAnswer>, Refused> {
+pub(super) async fn events(
+    State(app): State<App>,
+    sender: Sender,
+) -> Result<Answer<EventsAnswer>, Refused> {
     let body: EventsBody = sender.json()?;
     let mut fields = Fields::new();
     fields.check(body.events.len() <= MOST_EVENTS, "events", "is longer than 500");
     fields.finish().map_err(|refusal| sender.refused(refusal))?;
-    let seqs: Vec<u64> =
-        body.events.iter().map(|event| event.get("seq").and_then(Value::as_u64).unwrap_or_default()).collect();
+    let seqs: Vec<u64> = body
+        .events
+        .iter()
+        .map(|event| event.get("seq").and_then(Value::as_u64).unwrap_or_default())
+        .collect();
     let batch = seqs.iter().zip(body.events);
-    let batch = batch.map(|(seq, event)| Entry { key: Key::seq(*seq), report: report(event) }).collect();
-    let recorded = app.record_events(&sender.device.id, batch).await.map_err(|err| sender.refused(err))?;
+    let batch =
+        batch.map(|(seq, event)| Entry { key: Key::seq(*seq), report: report(event) }).collect();
+    let recorded =
+        app.record_events(&sender.device.id, batch).await.map_err(|err| sender.refused(err))?;
     let outcomes = seqs.into_iter().zip(&recorded.outcomes).map(|(seq, outcome)| {
         let outcome = wire::outcome(seq, outcome);
-        OutcomeAnswer { seq, outcome: outcome.outcome, why: outcome.why, passage_id: outcome.passage_id }
+        OutcomeAnswer {
+            seq,
+            outcome: outcome.outcome,
+            why: outcome.why,
+            passage_id: outcome.passage_id,
+        }
     });
     let missing = recorded.missing.into_iter().map(|Gap { from, to }| Missing { from, to });
     Ok(Answer(EventsAnswer { outcomes: outcomes.collect(), missing: missing.collect() }))

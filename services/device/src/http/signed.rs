@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use service::Refusal;
 use types::ErrorCode;
 
@@ -28,13 +29,13 @@ pub(super) struct Sender {
 impl Sender {
     /// The body as JSON; fields we do not know are ignored.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Refused> {
-        serde_json::from_slice(&self.body).map_err(|err| {
-            let code = if err.is_data() { ErrorCode::ValidationFailed } else { ErrorCode::MalformedJson };
-            let mut refusal = Refusal::new(code);
-            if err.is_data() {
-                refusal = refusal.field("", format!("does not fit at line {} column {}", err.line(), err.column()));
-            }
-            self.refused(refusal)
+        let whole: Value = serde_json::from_slice(&self.body)
+            .map_err(|_| self.refused(Refusal::new(ErrorCode::MalformedJson)))?;
+        // Serde would read a list as the members of a struct, in their order.
+        let read = if whole.is_object() { serde_json::from_value(whole).ok() } else { None };
+        read.ok_or_else(|| {
+            let refusal = Refusal::new(ErrorCode::ValidationFailed);
+            self.refused(refusal.field("body", "is no object of this call"))
         })
     }
 
@@ -48,8 +49,11 @@ impl FromRequest<App> for Sender {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refused> {
         let (parts, body) = request.into_parts();
-        let body = read(body).await.map_err(|code| Refused::new(Refusal::new(code), &parts.headers))?;
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let body =
+            read(body).await.map_err(|code| Refused::new(Refusal::new(code), &parts.headers))?;
+        let header = |name: &str| {
+            parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        };
         let path_and_query = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let signed = Signed {
             device: header("x-device-id"),
@@ -68,7 +72,8 @@ impl FromRequest<App> for Sender {
 }
 
 async fn read(body: Body) -> Result<Bytes, ErrorCode> {
-    let collected = tokio::time::timeout(BODY_WITHIN, Limited::new(body, LARGEST_BODY).collect()).await;
+    let collected =
+        tokio::time::timeout(BODY_WITHIN, Limited::new(body, LARGEST_BODY).collect()).await;
     match collected {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(err)) if err.is::<LengthLimitError>() => Err(ErrorCode::TooLarge),

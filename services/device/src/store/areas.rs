@@ -35,7 +35,11 @@ pub(crate) async fn keep(tx: &mut Tx, area: &Area) -> Result<(), StoreError> {
 }
 
 /// Those of `areas` that are known as live areas of the site.
-pub(crate) async fn active(tx: &mut Tx, site: SiteId, areas: &[AreaId]) -> Result<BTreeSet<AreaId>, StoreError> {
+pub(crate) async fn active(
+    tx: &mut Tx,
+    site: SiteId,
+    areas: &[AreaId],
+) -> Result<BTreeSet<AreaId>, StoreError> {
     let ids = sqlx::query_scalar!(
         "SELECT area_id FROM device.areas WHERE site_id = $1 AND area_id = ANY($2) AND active",
         site.as_uuid(),
@@ -47,7 +51,11 @@ pub(crate) async fn active(tx: &mut Tx, site: SiteId, areas: &[AreaId]) -> Resul
 }
 
 /// The access groups of live areas, sorted; areas without one add nothing.
-pub(crate) async fn groups(tx: &mut Tx, site: SiteId, areas: &[AreaId]) -> Result<Vec<String>, StoreError> {
+pub(crate) async fn groups(
+    tx: &mut Tx,
+    site: SiteId,
+    areas: &[AreaId],
+) -> Result<Vec<String>, StoreError> {
     Ok(sqlx::query_scalar!(
         r#"SELECT DISTINCT access_group_id AS "group!" FROM device.areas
            WHERE site_id = $1 AND area_id = ANY($2) AND active AND access_group_id IS NOT NULL

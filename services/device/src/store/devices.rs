@@ -109,7 +109,10 @@ pub(crate) async fn lock(tx: &mut Tx, id: &DeviceId) -> Result<Option<Device>, S
 }
 
 /// A controller and its sealed secret.
-pub(crate) async fn with_secret(tx: &mut Tx, id: &DeviceId) -> Result<Option<(Device, Sealed)>, StoreError> {
+pub(crate) async fn with_secret(
+    tx: &mut Tx,
+    id: &DeviceId,
+) -> Result<Option<(Device, Sealed)>, StoreError> {
     let row = sqlx::query!(
         "SELECT device_id, site_id, secret_id, secret, name, area_ids, direction, status, firmware, spool,
              last_seen_at, online_since, clock_error_ms, highest_seq, gap_from, gap_to, version
@@ -180,7 +183,10 @@ pub(crate) async fn list(tx: &mut Tx, site: Option<SiteId>) -> Result<Vec<Device
 }
 
 /// Takes the controllers offline that were online and last heard of before `before`, and says which.
-pub(crate) async fn take_offline(tx: &mut Tx, before: DateTime<Utc>) -> Result<Vec<Device>, StoreError> {
+pub(crate) async fn take_offline(
+    tx: &mut Tx,
+    before: DateTime<Utc>,
+) -> Result<Vec<Device>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         "UPDATE device.devices SET online_since = NULL, version = version + 1

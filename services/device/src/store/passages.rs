@@ -65,7 +65,9 @@ impl TryFrom<Row> for Passage {
         };
         let reason = match (&row.reason_code, &row.computed_reason) {
             (Some(code), _) => Some((reason(code)?, Source::Reported)),
-            (None, Some(code)) if report.verdict == Verdict::Deny => Some((reason(code)?, Source::Computed)),
+            (None, Some(code)) if report.verdict == Verdict::Deny => {
+                Some((reason(code)?, Source::Computed))
+            }
             (None, _) => None,
         };
         let detail = match reason {
@@ -77,7 +79,10 @@ impl TryFrom<Row> for Passage {
             site: row.site_id.into(),
             device: DeviceId::parse(&row.device_id).map_err(|_| corrupt())?,
             area: row.area_id.into(),
-            key: Key { seq: unsigned(row.seq, "passages", row.passage_id)?, delivery: row.delivery },
+            key: Key {
+                seq: unsigned(row.seq, "passages", row.passage_id)?,
+                delivery: row.delivery,
+            },
             report,
             corrected_time: row.corrected_time,
             received_at: row.received_at,
@@ -89,7 +94,11 @@ impl TryFrom<Row> for Passage {
 }
 
 /// Which of these events of a controller are kept already.
-pub(crate) async fn held(tx: &mut Tx, device: &DeviceId, keys: &[Key]) -> Result<HashMap<Key, Held>, StoreError> {
+pub(crate) async fn held(
+    tx: &mut Tx,
+    device: &DeviceId,
+    keys: &[Key],
+) -> Result<HashMap<Key, Held>, StoreError> {
     let (seqs, deliveries): (Vec<i64>, Vec<String>) =
         keys.iter().map(|key| (signed(key.seq), key.delivery.clone())).unzip();
     let rows = sqlx::query_as!(
@@ -119,11 +128,16 @@ pub(crate) async fn insert(tx: &mut Tx, passages: &[Passage]) -> Result<(), Stor
     let ids: Vec<PassageId> = passages.iter().map(|passage| passage.id).collect();
     let column = |read: fn(&Passage) -> String| passages.iter().map(read).collect::<Vec<String>>();
     let seqs: Vec<i64> = passages.iter().map(|passage| signed(passage.key.seq)).collect();
-    let event_times: Vec<DateTime<Utc>> = passages.iter().map(|passage| passage.report.event_time).collect();
-    let corrected: Vec<DateTime<Utc>> = passages.iter().map(|passage| passage.corrected_time).collect();
-    let faces: Vec<Option<String>> =
-        passages.iter().map(|passage| passage.report.face.as_ref().map(ToString::to_string)).collect();
-    let workers: Vec<Option<Uuid>> = passages.iter().map(|passage| passage.worker.map(WorkerId::as_uuid)).collect();
+    let event_times: Vec<DateTime<Utc>> =
+        passages.iter().map(|passage| passage.report.event_time).collect();
+    let corrected: Vec<DateTime<Utc>> =
+        passages.iter().map(|passage| passage.corrected_time).collect();
+    let faces: Vec<Option<String>> = passages
+        .iter()
+        .map(|passage| passage.report.face.as_ref().map(ToString::to_string))
+        .collect();
+    let workers: Vec<Option<Uuid>> =
+        passages.iter().map(|passage| passage.worker.map(WorkerId::as_uuid)).collect();
     let reasons: Vec<Option<String>> =
         passages.iter().map(|passage| passage.reason.map(|(code, _)| code.to_string())).collect();
     sqlx::query!(

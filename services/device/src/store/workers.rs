@@ -17,8 +17,11 @@ pub(crate) struct Worker {
 
 /// Keeps the newest version of a worker; older ones and repeats change nothing.
 pub(crate) async fn keep(tx: &mut Tx, worker: &Worker) -> Result<(), StoreError> {
-    let (sites, contractors): (Vec<Uuid>, Vec<Uuid>) =
-        worker.engagements.iter().map(|(site, contractor)| (site.as_uuid(), contractor.as_uuid())).unzip();
+    let (sites, contractors): (Vec<Uuid>, Vec<Uuid>) = worker
+        .engagements
+        .iter()
+        .map(|(site, contractor)| (site.as_uuid(), contractor.as_uuid()))
+        .unzip();
     sqlx::query!(
         "INSERT INTO device.workers AS held (worker_id, face_id, site_ids, contractor_ids, version)
          VALUES ($1, $2, $3, $4, $5)
@@ -38,7 +41,10 @@ pub(crate) async fn keep(tx: &mut Tx, worker: &Worker) -> Result<(), StoreError>
 }
 
 /// Whose faces these are. A face that is passing from one worker to another is the one's who was changed last.
-pub(crate) async fn of_faces(tx: &mut Tx, faces: &[String]) -> Result<HashMap<String, WorkerId>, StoreError> {
+pub(crate) async fn of_faces(
+    tx: &mut Tx,
+    faces: &[String],
+) -> Result<HashMap<String, WorkerId>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT DISTINCT ON (face_id) face_id AS "face_id!", worker_id FROM device.workers
            WHERE face_id = ANY($1) ORDER BY face_id, version DESC, worker_id DESC"#,

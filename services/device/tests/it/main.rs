@@ -1,0 +1,13 @@
+//! The service on a real database and a real listener.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+mod bed;
+mod decisions;
+mod events;
+mod heartbeats;
+mod passages;
+mod peers;
+mod permissions;
+mod registration;
+mod signatures;
+mod vendor_events;
