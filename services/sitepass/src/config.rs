@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use service::config::{Env, Invalid, Secret};
 
-use crate::targets::{SANDBOX, SERVICES, Targets};
+use crate::targets::{SERVICES, Targets};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -62,7 +62,13 @@ pub(crate) fn use_sandbox(env: &mut Env) {
     ] {
         env.fallback(key, format!("http://{listen}{path}"));
     }
-    env.fallback("SITEPASS_WECHAT_APPID", sandbox::WECHAT_APPID);
-    env.fallback("SITEPASS_WECHAT_SECRET", sandbox::WECHAT_SECRET);
-    tracing::debug!(target = SANDBOX, "outside firms are stand-ins");
+    for (key, value) in [
+        ("SITEPASS_WECHAT_APPID", sandbox::WECHAT_APPID),
+        ("SITEPASS_WECHAT_SECRET", sandbox::WECHAT_SECRET),
+        ("SITEPASS_SMS_APP_ID", sandbox::SMS_APP_ID),
+        ("SITEPASS_SMS_SECRET_ID", sandbox::SMS_SECRET_ID),
+        ("SITEPASS_SMS_SECRET_KEY", sandbox::SMS_SECRET_KEY),
+    ] {
+        env.fallback(key, value);
+    }
 }

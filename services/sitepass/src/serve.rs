@@ -63,6 +63,8 @@ fn read(targets: &Targets, sandbox: bool) -> Result<(Config, Configs), Failure> 
     }
     let config = Config::read(&mut env, targets);
     let configs = Configs::read(&mut env, targets);
+    // For `migrate`; one environment serves both commands.
+    env.also_known(["SITEPASS_MIGRATE_DATABASE_URL".to_owned()]);
     env.finish().map_err(Failure::Config)?;
     match (config, configs) {
         (Ok(config), Ok(configs)) => Ok((config, configs)),
