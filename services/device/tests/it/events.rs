@@ -54,12 +54,15 @@ async fn the_same_event_twice_is_one_passage_and_another_under_its_number_is_ref
 async fn the_same_batch_many_times_at_once_is_kept_once() {
     let bed = Bed::new().await;
     let door = bed.door("dev_01").await;
-    let batch: Vec<Value> = (1..=50).map(|seq| event(seq, "face_1", "PASS")).collect();
-    let answers = futures::future::join_all((0..4).map(|_| door.report(&batch))).await;
-    let accepted =
-        answers.iter().flat_map(outcomes).filter(|(_, outcome, _)| outcome == "accepted").count();
-    assert_eq!(accepted, 50);
-    assert_eq!(bed.facts::<PassageRecorded>().await.len(), 50);
+    for round in 0..10 {
+        let batch: Vec<Value> =
+            (1..=50).map(|seq| event(round * 50 + seq, "face_1", "PASS")).collect();
+        let answers = futures::future::join_all((0..4).map(|_| door.report(&batch))).await;
+        let outcomes = answers.iter().flat_map(outcomes);
+        let accepted = outcomes.filter(|(_, outcome, _)| outcome == "accepted").count();
+        assert_eq!(accepted, 50);
+    }
+    assert_eq!(bed.facts::<PassageRecorded>().await.len(), 500);
     bed.harness.stop().await;
 }
 
