@@ -1,10 +1,12 @@
-use access_grant::{Api, POLICY};
+use access_grant::{Api, Config, POLICY};
 use auth::Caller;
 use proto::access_grant::v1 as pb;
 use proto::access_grant::v1::access_grant_service_client::AccessGrantServiceClient;
 use proto::access_grant::v1::access_grant_service_server::AccessGrantServiceServer;
 use service::Refusal;
+use service::config::Env;
 use service::grpc::Transport;
+use test_support::eventually;
 use tonic::service::Routes;
 use types::{AreaId, ContractorId, DeviceId, ErrorCode, SiteId, WorkerId};
 
@@ -216,4 +218,27 @@ async fn an_explanation_is_for_ones_own_workers() {
         code(client.explain(world.harness.request(&rival, message)).await),
         Some(ErrorCode::NotFound)
     );
+}
+
+#[tokio::test]
+async fn the_service_starts_answers_and_stops() {
+    let world = World::new().await;
+    let pairs = [
+        ("SITEPASS_DATABASE_URL", world.harness.database.url()),
+        ("SITEPASS_DOOR_URL", "http://127.0.0.1:1".to_owned()),
+    ];
+    let mut env = Env::from_pairs(pairs.map(|(key, value)| (key.to_owned(), value)));
+    let config = Config::read(&mut env).unwrap();
+    env.finish().unwrap();
+    access_grant::serve(config, world.harness.shell.clone()).await.unwrap();
+    let transport = world.harness.shell.peers.transport("access-grant");
+    let admin = world.harness.sysadmin(&[world.site]);
+    let request = world.harness.request(&admin, pb::ListGrantsRequest::default());
+    let listed = AccessGrantServiceClient::new(transport).list_grants(request).await.unwrap();
+    assert_eq!(listed.into_inner().total, 0);
+    eventually("the database to be seen", async || {
+        world.harness.shell.health.missing().is_empty().then_some(())
+    })
+    .await;
+    world.harness.stop().await;
 }

@@ -45,7 +45,7 @@ async fn vendor(status: StatusCode, answer: Value) -> (VendorDoor, Seen) {
 
 async fn push(door: &VendorDoor, grant: GrantId) -> Result<(), Fault> {
     let person =
-        Person { id_no: "659999199001010019".to_owned(), name: "测试工人01".to_owned() };
+        Person { id_no: "659999199001010018".to_owned(), name: "测试工人01".to_owned() };
     let window = TimeWindow::parse("22:00", "06:00").unwrap();
     let order = Order {
         grant,
@@ -66,7 +66,7 @@ async fn the_body_is_the_one_of_the_requirements() {
     push(&door, grant).await.unwrap();
     let body = json!({
         "grant_id": grant,
-        "worker": {"id_no": "659999199001010019", "name": "测试工人01", "face_id": "face_123"},
+        "worker": {"id_no": "659999199001010018", "name": "测试工人01", "face_id": "face_123"},
         "area": {"access_group_id": "acg_01"},
         "access_start_at": "2026-01-10T22:00:00+08:00",
         "access_end_at": "2026-01-11T06:00:00+08:00",

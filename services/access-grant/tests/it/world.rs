@@ -344,7 +344,7 @@ fn stand_in_for_directory(shell: &Shell) {
                 message.worker_ids.into_iter().map(|worker_id| directory::ResolvedWorker {
                     worker_id,
                     name: "测试工人01".to_owned(),
-                    id_no: "659999199001010019".to_owned(),
+                    id_no: "659999199001010018".to_owned(),
                     ..directory::ResolvedWorker::default()
                 });
             let answer = directory::ResolveWorkersResponse { workers: workers.collect() };
