@@ -124,7 +124,8 @@ pub(crate) async fn admit(
     };
     let lines = TABLE.iter().filter(|(_, path, _)| *path == matched.as_str());
     let Some((_, _, access)) = lines.clone().find(|(listed, _, _)| *listed == method) else {
-        return unlisted(lines.map(|(listed, _, _)| *listed).collect());
+        let allowed: Vec<&str> = lines.map(|(listed, _, _)| *listed).collect();
+        return unlisted(&allowed);
     };
     match admitted(&gateway, *access, &request) {
         Ok(admitted) => {
@@ -136,7 +137,7 @@ pub(crate) async fn admit(
 }
 
 /// Of a path that is listed the other methods are named; one that is not listed is closed.
-fn unlisted(allowed: Vec<&str>) -> Response {
+fn unlisted(allowed: &[&str]) -> Response {
     if allowed.is_empty() {
         return Failure::new(ErrorCode::PermissionDenied).into_response();
     }

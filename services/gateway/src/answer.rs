@@ -35,6 +35,7 @@ impl<T: Serialize> IntoResponse for Enveloped<T> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "ends handlers, which answer a Result")]
 pub(crate) fn answer<T>(data: T) -> Answer<T> {
     Ok(Enveloped::new(data))
 }
@@ -45,6 +46,7 @@ pub(crate) struct Done {}
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the API's word")]
 pub(crate) struct Items<T> {
     pub(crate) items: Vec<T>,
     /// Of all pages.

@@ -26,6 +26,9 @@ use types::{ErrorCode, Language, WorkerId};
 use crate::Config;
 use crate::failure::Failure;
 
+/// As many names as `directory` tells at once.
+const MOST_NAMES: usize = 2_000;
+
 /// What every handler shares. Nothing in it outlives the process: the gateway keeps no data.
 #[derive(Debug)]
 pub(crate) struct Gateway {
@@ -120,20 +123,21 @@ impl Call {
         let mut worker_ids: Vec<String> = ids.into_iter().filter(|id| !id.is_empty()).collect();
         worker_ids.sort_unstable();
         worker_ids.dedup();
-        if worker_ids.is_empty() {
-            return HashMap::new();
-        }
-        let asked = self.ask(NameWorkersRequest { worker_ids });
-        match self.directory().name_workers(asked).await {
-            Ok(named) => {
-                let rows = named.into_inner().workers.into_iter();
-                rows.map(|row| (row.worker_id.clone(), row)).collect()
+        let mut names = HashMap::new();
+        for worker_ids in worker_ids.chunks(MOST_NAMES) {
+            let asked = self.ask(NameWorkersRequest { worker_ids: worker_ids.to_vec() });
+            match self.directory().name_workers(asked).await {
+                Ok(answer) => {
+                    let rows = answer.into_inner().workers.into_iter();
+                    names.extend(rows.map(|row| (row.worker_id.clone(), row)));
+                }
+                Err(status) => {
+                    tracing::warn!(code = ?status.code(), "workers are shown without names");
+                    break;
+                }
             }
-            Err(status) => {
-                tracing::warn!(code = ?status.code(), "workers are shown without names");
-                HashMap::new()
-            }
         }
+        names
     }
 }
 

@@ -19,6 +19,17 @@ impl Failure {
         Self(Refusal::new(ErrorCode::ValidationFailed).field(field, problem))
     }
 
+    /// A service's refusal, its fields renamed from the contract's words to the API's.
+    pub(crate) fn renamed(status: &Status, words: &[(&str, &str)]) -> Self {
+        let mut refusal = Refusal::from_status(status);
+        for problem in &mut refusal.fields {
+            if let Some((_, ours)) = words.iter().find(|(theirs, _)| *theirs == problem.field) {
+                (*ours).clone_into(&mut problem.field);
+            }
+        }
+        Self(refusal)
+    }
+
     pub(crate) fn fields(fields: Vec<FieldProblem>) -> Self {
         Self(Refusal { fields, ..Refusal::new(ErrorCode::ValidationFailed) })
     }

@@ -1,6 +1,6 @@
 //! The document of the API, OpenAPI 3.1, made from the handlers; what it says of access is the access table.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::access::{Access, TABLE};
 
@@ -34,6 +34,11 @@ pub(crate) fn complete(document: &utoipa::openapi::OpenApi) -> Value {
 fn describe(operation: &mut Value, access: Access) {
     let content = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}});
     operation["responses"]["default"] = json!({"description": "Refused", "content": content});
+    for response in operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if !response["description"].is_string() {
+            response["description"] = json!("Done");
+        }
+    }
     operation["security"] = match access {
         Access::Public | Access::Signature => json!([]),
         Access::Account | Access::Permission(_) => json!([{"access_token": []}]),

@@ -10,7 +10,7 @@ use service::Shell;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::call::Gateway;
+use crate::call::{Gateway, Shared};
 use crate::{Config, access, edge, routes};
 
 const MAX_JSON_BYTES: usize = 1 << 20;
@@ -42,7 +42,11 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), StartError> {
 
 /// The whole API, to be served with its clients' addresses.
 pub fn router(config: Config, shell: Shell) -> Result<Router, StartError> {
-    let gateway = Arc::new(Gateway {
+    Ok(dressed(routes::router(), gateway(config, shell)?))
+}
+
+fn gateway(config: Config, shell: Shell) -> Result<Shared, StartError> {
+    Ok(Arc::new(Gateway {
         tokens: AccessTokens::from_root(config.token_secret.expose())?,
         signer: UrlSigner::new(config.blob_secret.expose())?,
         blobs: Blobs::local(&config.blob_dir)?,
@@ -50,11 +54,18 @@ pub fn router(config: Config, shell: Shell) -> Result<Router, StartError> {
         upload_room: Semaphore::new(MAX_UPLOADS),
         config,
         shell,
-    });
-    let router = routes::router()
+    }))
+}
+
+/// Routes with everything that happens to every request around them.
+fn dressed(routes: Router<Shared>, gateway: Shared) -> Router {
+    routes
         .fallback(edge::not_found)
         .layer(from_fn_with_state(Arc::clone(&gateway), access::admit))
         .layer(from_fn_with_state(Arc::clone(&gateway), edge::observe))
-        .layer(DefaultBodyLimit::max(MAX_JSON_BYTES));
-    Ok(router.with_state(gateway))
+        .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
+        .with_state(gateway)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use crate::answer::{instant, some};
 pub(crate) struct Failing {
     reason_code: String,
     detail: String,
-    /// WORKER, ADMIN, SYS_ADMIN, GUARD or WAIT.
+    /// WORKER, ADMIN, `SYS_ADMIN`, GUARD or WAIT.
     who: String,
     /// A stable key of the action.
     mend: String,
@@ -81,7 +81,7 @@ pub(crate) struct Grant {
     access_group_id: String,
     access_start_at: Option<DateTime<Utc>>,
     access_end_at: Option<DateTime<Utc>>,
-    /// PENDING_SYNC, SYNCED, SYNC_FAILED or REVOKED.
+    /// `PENDING_SYNC`, SYNCED, `SYNC_FAILED` or REVOKED.
     status: String,
     sent_at: Option<DateTime<Utc>>,
     /// When the door was seen to hold it.

@@ -23,7 +23,7 @@ struct Filter {
     daily_ticket_id: Option<Uuid>,
     worker_id: Option<Uuid>,
     area_id: Option<Uuid>,
-    /// PENDING_SYNC, SYNCED, SYNC_FAILED or REVOKED.
+    /// `PENDING_SYNC`, SYNCED, `SYNC_FAILED` or REVOKED.
     status: Option<String>,
 }
 

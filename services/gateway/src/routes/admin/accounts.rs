@@ -25,7 +25,7 @@ struct NewAccount {
     role: AccountRole,
     #[serde(default)]
     site_ids: Vec<Uuid>,
-    /// Of a ContractorAdmin.
+    /// Of a `ContractorAdmin`.
     contractor_id: Option<Uuid>,
 }
 

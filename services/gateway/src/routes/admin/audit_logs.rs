@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::answer::{Answer, Enveloped, Scrolled, answer, instant, some};
 use crate::call::{Call, Shared, ask};
-use crate::request::{Query, id};
+use crate::request::Query;
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(list_audit_logs)).routes(routes!(verify_audit_logs))
@@ -17,7 +17,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
 
 #[derive(Deserialize, IntoParams)]
 struct Filter {
-    site_id: Option<Uuid>,
+    site_id: Uuid,
     actor: Option<String>,
     target_id: Option<String>,
     action: Option<String>,
@@ -102,7 +102,7 @@ struct Chain {
 )]
 async fn list_audit_logs(call: Call, Query(filter): Query<Filter>) -> Answer<Scrolled<Entry>> {
     let message = ListEntriesRequest {
-        site_id: id(filter.site_id),
+        site_id: filter.site_id.to_string(),
         actor: filter.actor.unwrap_or_default(),
         target_id: filter.target_id.unwrap_or_default(),
         action: filter.action.unwrap_or_default(),

@@ -65,11 +65,11 @@ struct SignedIn {
 struct ShownAccount {
     account_id: String,
     username: String,
-    /// SysAdmin or ContractorAdmin.
+    /// `SysAdmin` or `ContractorAdmin`.
     role: String,
     permissions: Vec<&'static str>,
     site_ids: Vec<String>,
-    /// The contractor a ContractorAdmin is confined to.
+    /// The contractor a `ContractorAdmin` is confined to.
     contractor_id: Option<String>,
 }
 

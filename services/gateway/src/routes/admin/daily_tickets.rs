@@ -34,6 +34,7 @@ struct DailyTicketDetail {
 }
 
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, as the API names them")]
 struct WorkerOfDay {
     worker_id: String,
     /// Null where it cannot be told now.
@@ -45,7 +46,7 @@ struct WorkerOfDay {
     notified: bool,
     /// The worker opened the task.
     read: bool,
-    /// NOT_STARTED, IN_LEARNING, WAITING_VERIFY, COMPLETED or FAILED.
+    /// `NOT_STARTED`, `IN_LEARNING`, `WAITING_VERIFY`, COMPLETED or FAILED.
     training_status: String,
     /// Every area's grant is proved.
     authorized: bool,
@@ -58,7 +59,7 @@ struct WorkerOfDay {
 struct GrantOfDay {
     grant_id: String,
     area_id: String,
-    /// PENDING_SYNC, SYNCED, SYNC_FAILED or REVOKED.
+    /// `PENDING_SYNC`, SYNCED, `SYNC_FAILED` or REVOKED.
     status: String,
 }
 

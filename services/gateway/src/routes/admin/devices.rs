@@ -60,7 +60,7 @@ struct Device {
     site_id: String,
     name: String,
     area_ids: Vec<String>,
-    /// both, in_only or none.
+    /// both, `in_only` or none.
     direction: String,
     /// ACTIVE or INACTIVE.
     status: String,

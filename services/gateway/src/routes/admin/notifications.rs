@@ -36,12 +36,12 @@ struct Notification {
     worker_name: Option<String>,
     ticket_id: String,
     daily_ticket_id: String,
-    /// TICKET_PUBLISHED, DAILY_REMINDER, DEADLINE_SOON or BIND_REQUIRED.
+    /// `TICKET_PUBLISHED`, `DAILY_REMINDER`, `DEADLINE_SOON` or `BIND_REQUIRED`.
     #[serde(rename = "type")]
     kind: String,
     /// QUEUED, SENT, FAILED, SKIPPED or UNKNOWN.
     status: String,
-    /// NOT_BOUND, NO_BALANCE, REFUSED, PROVIDER_ERROR or OUTCOME_UNKNOWN.
+    /// `NOT_BOUND`, `NO_BALANCE`, REFUSED, `PROVIDER_ERROR` or `OUTCOME_UNKNOWN`.
     reason: Option<String>,
     attempts: u32,
     created_at: Option<DateTime<Utc>>,

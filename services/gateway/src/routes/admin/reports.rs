@@ -75,7 +75,7 @@ struct Group {
     reason_code: String,
     workers: u32,
     mend: String,
-    /// WORKER, ADMIN, SYS_ADMIN, GUARD or WAIT.
+    /// WORKER, ADMIN, `SYS_ADMIN`, GUARD or WAIT.
     who: String,
     what_to_do: Option<&'static str>,
     worker_ids: Vec<String>,

@@ -104,7 +104,9 @@ async fn add_video(call: Call, request: Request) -> Answer<Video> {
     })?;
     let mut request = call.command(read(form).await?);
     request.set_timeout(UPLOAD_PATIENCE);
-    let added = call.training().add_video(request).await?.into_inner();
+    let added = call.training().add_video(request).await;
+    let added = added.map_err(|status| Failure::renamed(&status, &[("content", "file")]))?;
+    let added = added.into_inner();
     answer(added.video.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into())
 }
 

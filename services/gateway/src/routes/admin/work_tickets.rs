@@ -18,6 +18,15 @@ use crate::call::{Call, Shared, ask};
 use crate::failure::Failure;
 use crate::request::{Command, Id, Listed, Query, TimeOfDay, id, ids, wire};
 
+/// The contract's words and ours.
+const WORDS: &[(&str, &str)] = &[
+    ("access_start_time", "access_time_window.start"),
+    ("access_end_time", "access_time_window.end"),
+    ("training_deadline_time", "training_deadline"),
+    ("publish_now", "notify_policy.publish_now"),
+    ("daily_reminder", "notify_policy.daily_reminder"),
+];
+
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(list_work_tickets, create_work_ticket))
@@ -218,26 +227,10 @@ async fn list_work_tickets(
 )]
 async fn create_work_ticket(call: Call, Command(new): Command<NewTicket>) -> Answer<CreatedTicket> {
     let message = CreateTicketRequest::from(new);
-    let created = call.ticket().create_ticket(call.command(message)).await.map_err(in_our_words)?;
+    let created = call.ticket().create_ticket(call.command(message)).await;
+    let created = created.map_err(|status| Failure::renamed(&status, WORDS))?;
     let ticket::CreateTicketResponse { ticket_id, unbound_worker_ids } = created.into_inner();
     answer(CreatedTicket { ticket_id, unbound_worker_ids })
-}
-
-/// The service names its fields as the contract does; clients know them by other names.
-fn in_our_words(status: tonic::Status) -> Failure {
-    let mut failure = Failure::from(status);
-    for problem in &mut failure.0.fields {
-        let ours = match problem.field.as_str() {
-            "access_start_time" => "access_time_window.start",
-            "access_end_time" => "access_time_window.end",
-            "training_deadline_time" => "training_deadline",
-            "publish_now" => "notify_policy.publish_now",
-            "daily_reminder" => "notify_policy.daily_reminder",
-            _ => continue,
-        };
-        ours.clone_into(&mut problem.field);
-    }
-    failure
 }
 
 /// The ticket, and for each day how far training and access are.

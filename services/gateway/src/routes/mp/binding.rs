@@ -45,7 +45,7 @@ struct Entered {
 struct Bind {
     #[schema(min_length = 1)]
     mp_code: String,
-    /// With sms_code; or phone_code instead.
+    /// With `sms_code`; or `phone_code` instead.
     phone: Option<String>,
     sms_code: Option<String>,
     /// Of getPhoneNumber.

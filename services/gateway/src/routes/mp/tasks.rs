@@ -44,7 +44,7 @@ struct Task {
     videos: Vec<TaskVideo>,
     /// ALL or ANY of the videos.
     video_rule: String,
-    /// NOT_STARTED, IN_LEARNING, WAITING_VERIFY, COMPLETED or FAILED.
+    /// `NOT_STARTED`, `IN_LEARNING`, `WAITING_VERIFY`, COMPLETED or FAILED.
     training_status: String,
     authorized: bool,
 }

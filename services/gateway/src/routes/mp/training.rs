@@ -16,12 +16,10 @@ use uuid::Uuid;
 use super::public_url;
 use crate::answer::{Answer, Enveloped, answer, instant};
 use crate::call::{Call, Shared};
-use crate::failure::Failure;
 use crate::request::{Command, Id, Ids, id};
 
 /// How long finishing waits for the doors.
 const WAIT_MS: u32 = 2_000;
-const MAX_DEVICE_BYTES: usize = 1_024;
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
@@ -70,7 +68,7 @@ struct Start {
     video_id: Uuid,
     #[schema(min_length = 1)]
     face_verify_token: String,
-    /// Model, system, network: kept with the record. At most 1 KiB.
+    /// Model, system, network: kept with the record. At most 200 characters.
     device: Option<Value>,
 }
 
@@ -88,9 +86,9 @@ struct Started {
 struct Progress {
     #[schema(min_length = 1)]
     session_token: String,
-    #[schema(minimum = 0)]
+    #[schema(value_type = f64, minimum = 0, maximum = 4_294_967_295u32)]
     current_sec: Seconds,
-    #[schema(minimum = 0)]
+    #[schema(value_type = f64, minimum = 0, maximum = 4_294_967_295u32)]
     duration_sec: Seconds,
     event: PlayerEvent,
     /// What the player has ready; not used yet.
@@ -101,9 +99,8 @@ struct Progress {
 }
 
 /// Players count in fractions; whole seconds are kept.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "f64")]
-#[schema(value_type = f64)]
 struct Seconds(u32);
 
 impl TryFrom<f64> for Seconds {
@@ -246,9 +243,6 @@ async fn start_session(call: Call, Command(start): Command<Start>) -> Answer<Sta
         Some(Value::String(text)) => text,
         Some(value) => value.to_string(),
     };
-    if device.len() > MAX_DEVICE_BYTES {
-        return Err(Failure::field("device", "is longer than 1024 bytes"));
-    }
     let message = StartSessionRequest {
         worker_id: call.worker()?.to_string(),
         daily_ticket_id: start.daily_ticket_id.to_string(),

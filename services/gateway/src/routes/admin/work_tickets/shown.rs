@@ -80,7 +80,7 @@ struct Day {
 pub(crate) struct DailyTicket {
     daily_ticket_id: String,
     date: String,
-    /// DRAFT, PUBLISHED, IN_PROGRESS, EXPIRED or CANCELLED.
+    /// DRAFT, PUBLISHED, `IN_PROGRESS`, EXPIRED or CANCELLED.
     status: String,
     access_start_at: Option<DateTime<Utc>>,
     access_end_at: Option<DateTime<Utc>>,

@@ -1,0 +1,14 @@
+//! The gateway behind a real listener, its services played by fakes.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+mod access;
+mod admin;
+mod auth;
+mod document;
+mod envelope;
+mod help;
+mod media;
+mod mini_program;
+mod peers;
+mod webhook;
+mod work_tickets;

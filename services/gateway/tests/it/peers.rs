@@ -1,0 +1,137 @@
+//! Services played by closures: what is not played answers UNIMPLEMENTED.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use ::auth::{Caller, CallerKeys};
+use bytes::{BufMut, Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use http_body_util::{BodyExt, Full};
+use prost::Message;
+use service::Refusal;
+use service::grpc::{CALLER, Peers};
+use tonic::Status;
+use tonic::body::Body;
+use tower::service_fn;
+use tower::util::BoxCloneSyncService;
+use types::ErrorCode;
+
+/// A call that a service was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// `TicketService/CreateTicket`.
+    pub(crate) method: String,
+    pub(crate) caller: Caller,
+    pub(crate) idempotency_key: Option<String>,
+    message: Bytes,
+}
+
+impl Asked {
+    pub(crate) fn message<M: Message + Default>(&self) -> M {
+        M::decode(self.message.clone()).unwrap()
+    }
+}
+
+type Play = Arc<dyn Fn(Bytes) -> Result<Vec<u8>, Status> + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct Fakes {
+    plays: Arc<Mutex<HashMap<String, Play>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+const SERVICES: &[&str] = &[
+    "access-grant",
+    "audit",
+    "device",
+    "directory",
+    "notification",
+    "report",
+    "ticket",
+    "training",
+];
+
+impl Fakes {
+    pub(crate) fn provide(peers: &Peers, keys: &CallerKeys, now: DateTime<Utc>) -> Self {
+        let fakes = Self { plays: Arc::default(), asked: Arc::default() };
+        for service in SERVICES {
+            let (fakes, keys) = (fakes.clone(), keys.clone());
+            let server = service_fn(move |request: http::Request<Body>| {
+                let (fakes, keys) = (fakes.clone(), keys.clone());
+                async move { Ok::<_, Infallible>(fakes.serve(&keys, now, request).await) }
+            });
+            peers.provide(service, BoxCloneSyncService::new(server));
+        }
+        fakes
+    }
+
+    /// Plays `method`, such as `TicketService/CreateTicket`. Playing it again replaces it.
+    pub(crate) fn on<Q: Message + Default, A: Message>(
+        &self,
+        method: &str,
+        play: impl Fn(Q) -> Result<A, Status> + Send + Sync + 'static,
+    ) {
+        let play: Play =
+            Arc::new(move |bytes| Ok(play(Q::decode(bytes).unwrap())?.encode_to_vec()));
+        self.plays.lock().unwrap().insert(method.to_owned(), play);
+    }
+
+    /// Refuses `method`.
+    pub(crate) fn refuse(&self, method: &str, code: ErrorCode) {
+        let play: Play = Arc::new(move |_| Err(Refusal::new(code).into()));
+        self.plays.lock().unwrap().insert(method.to_owned(), play);
+    }
+
+    /// Every call of `method` so far.
+    pub(crate) fn asked(&self, method: &str) -> Vec<Asked> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|asked| asked.method == method).cloned().collect()
+    }
+
+    /// The one call of `method`.
+    pub(crate) fn only(&self, method: &str) -> Asked {
+        let mut asked = self.asked(method);
+        assert_eq!(asked.len(), 1, "{method}");
+        asked.remove(0)
+    }
+
+    async fn serve(
+        &self,
+        keys: &CallerKeys,
+        now: DateTime<Utc>,
+        request: http::Request<Body>,
+    ) -> http::Response<Body> {
+        let (parts, body) = request.into_parts();
+        // "/sitepass.ticket.v1.TicketService/CreateTicket"
+        let method = parts.uri.path().rsplit_once('.').unwrap().1.to_owned();
+        let header =
+            |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let caller = keys.verify(&header(CALLER).unwrap(), now).unwrap();
+        // One frame: a flag, the length, the message.
+        let message = body.collect().await.unwrap().to_bytes().slice(5..);
+        let idempotency_key = header("idempotency-key");
+        let asked =
+            Asked { method: method.clone(), caller, idempotency_key, message: message.clone() };
+        self.asked.lock().unwrap().push(asked);
+        let play = self.plays.lock().unwrap().get(&method).cloned();
+        match play.map_or_else(|| Err(Status::unimplemented(method)), |play| play(message)) {
+            Ok(answer) => framed(&answer),
+            Err(status) => status.into_http(),
+        }
+    }
+}
+
+fn framed(message: &[u8]) -> http::Response<Body> {
+    let mut frame = BytesMut::with_capacity(message.len() + 5);
+    frame.put_u8(0);
+    frame.put_u32(u32::try_from(message.len()).unwrap());
+    frame.put_slice(message);
+    let mut trailers = http::HeaderMap::new();
+    trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
+    let body = Full::new(frame.freeze()).with_trailers(async move { Some(Ok(trailers)) });
+    let mut response = http::Response::new(Body::new(body));
+    let kind = http::HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+}
