@@ -113,7 +113,7 @@ impl<'a> Day<'a> {
     /// Tells a step at the site's time.
     async fn tell(&self, what: &str) -> Result<()> {
         let now = self.sandbox.now().await?.with_timezone(&self.offset);
-        self.timeline.tell(now, what);
+        self.timeline.tell(now, what).await;
         Ok(())
     }
 

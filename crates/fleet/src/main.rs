@@ -21,7 +21,7 @@ enum Command {
     Play {
         #[command(flatten)]
         urls: Where,
-        /// Nobody watches: no progress lines.
+        /// Nobody watches: no time to read, no progress lines.
         #[arg(long)]
         check: bool,
     },

@@ -6,22 +6,29 @@ use chrono::{DateTime, FixedOffset};
 
 const WITHIN: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(100);
+/// Between steps that somebody reads as they come.
+const READING: Duration = Duration::from_millis(2500);
 
 /// Tells the day on standard output, one line a step, with site time.
 #[derive(Debug, Clone)]
 pub struct Timeline {
+    watched: bool,
     progress: bool,
 }
 
 impl Timeline {
-    /// With `progress`, a terminal also shows what is being waited for.
-    pub fn new(progress: bool) -> Self {
-        Self { progress: progress && std::io::stdout().is_terminal() }
+    /// Told to somebody who watches, the day leaves time to read each step, and a terminal also shows what is
+    /// being waited for.
+    pub fn new(watched: bool) -> Self {
+        Self { watched, progress: watched && std::io::stdout().is_terminal() }
     }
 
     /// One step that was seen, at site time `at`.
-    pub fn tell(&self, at: DateTime<FixedOffset>, what: &str) {
+    pub async fn tell(&self, at: DateTime<FixedOffset>, what: &str) {
         self.line(&format!("{}  {what}", at.format("%m-%d %H:%M")));
+        if self.watched {
+            tokio::time::sleep(READING).await;
+        }
     }
 
     /// A line that belongs to the step above.

@@ -104,8 +104,9 @@ impl Day<'_> {
         let path = format!("/api/admin/passages?site_id={}&worker_id={worker}", self.demo.site_id);
         self.timeline
             .until("the passage on record", || async {
-                let found =
-                    items(&self.admin.get(&path).await?).into_iter().find(|row| row["seq"] == seq);
+                let found = items(&self.admin.get(&path).await?).into_iter().find(|row| {
+                    row["seq"] == seq && row["device_id"] == seen["event"]["device_id"]
+                });
                 let known =
                     |row: &Value| row["result"] == "PASS" || !text(row, "reason_code").is_empty();
                 Ok(found.filter(known))
