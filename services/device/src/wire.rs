@@ -6,9 +6,7 @@ use proto::device::v1::{
 use proto::directory::v1 as directory;
 use types::{AccessGroupId, ContractorId, FaceId, SiteId};
 
-use crate::domain::{Device, Outcome, Passage};
-use crate::store::areas::Area;
-use crate::store::workers::Worker;
+use crate::domain::{Area, Device, Outcome, Passage, Worker};
 
 /// What a neighbour's message lacks or cannot mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -11,8 +11,9 @@ use service::{Fields, Refusal, Scope, StoreError, Tx};
 use types::{AreaId, DeviceId, ErrorCode, EventId, SiteId};
 
 use super::{App, Error, SECRET};
+use crate::domain::Area;
 use crate::domain::{ClockError, Device, Senses, Sequence, Status};
-use crate::store::areas::{self, Area};
+use crate::store::areas;
 use crate::store::devices::Sealed;
 use crate::{store, wire};
 

@@ -4,16 +4,7 @@ use service::{StoreError, Tx};
 use types::{AccessGroupId, AreaId, SiteId};
 
 use super::{signed, uuids};
-
-/// An area as directory says it is.
-#[derive(Debug, Clone)]
-pub(crate) struct Area {
-    pub(crate) id: AreaId,
-    pub(crate) site: SiteId,
-    pub(crate) access_group: Option<AccessGroupId>,
-    pub(crate) active: bool,
-    pub(crate) version: u64,
-}
+use crate::domain::Area;
 
 /// Keeps the newest version of an area; older ones and repeats change nothing.
 pub(crate) async fn keep(tx: &mut Tx, area: &Area) -> Result<(), StoreError> {

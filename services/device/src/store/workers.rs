@@ -5,15 +5,7 @@ use types::{ContractorId, FaceId, SiteId, WorkerId};
 use uuid::Uuid;
 
 use super::signed;
-
-/// A worker as directory says they are: which face, and where they work for whom.
-#[derive(Debug, Clone)]
-pub(crate) struct Worker {
-    pub(crate) id: WorkerId,
-    pub(crate) face: Option<FaceId>,
-    pub(crate) engagements: Vec<(SiteId, ContractorId)>,
-    pub(crate) version: u64,
-}
+use crate::domain::Worker;
 
 /// Keeps the newest version of a worker; older ones and repeats change nothing.
 pub(crate) async fn keep(tx: &mut Tx, worker: &Worker) -> Result<(), StoreError> {
