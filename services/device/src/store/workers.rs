@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use service::{StoreError, Tx};
-use types::{ContractorId, FaceId, SiteId, WorkerId};
+use types::{FaceId, WorkerId};
 use uuid::Uuid;
 
 use super::signed;
