@@ -71,7 +71,10 @@ pub(crate) async fn list_parked(service: &str) -> Result<(), Failure> {
     let store = store(service).await?;
     for parked in events::parked::list(&store).await.context("read parked events")? {
         let (event, consumer, attempts) = (parked.event, parked.consumer, parked.attempts);
-        say(&format!("{event} {consumer} {} after {attempts} attempts: {}", parked.subject, parked.error));
+        say(&format!(
+            "{event} {consumer} {} after {attempts} attempts: {}",
+            parked.subject, parked.error
+        ));
     }
     Ok(())
 }
@@ -79,7 +82,9 @@ pub(crate) async fn list_parked(service: &str) -> Result<(), Failure> {
 /// Puts one event back; the running consumer takes it within seconds.
 pub(crate) async fn resend_parked(service: &str, event: uuid::Uuid) -> Result<(), Failure> {
     let store = store(service).await?;
-    let asked = events::parked::resend(&store, EventId::from_uuid(event)).await.context("ask for the event")?;
+    let asked = events::parked::resend(&store, EventId::from_uuid(event))
+        .await
+        .context("ask for the event")?;
     if asked == 0 {
         return Err(anyhow::anyhow!("no event {event} is parked at {service}").into());
     }

@@ -25,7 +25,8 @@ impl Config {
         let nats_url = env.required("SITEPASS_NATS_URL");
         let stream_prefix = env.or("SITEPASS_STREAM_PREFIX", "sitepass".to_owned());
         let caller_secret = env.secret("SITEPASS_CALLER_SECRET", 32);
-        let admin_listen = env.or("SITEPASS_ADMIN_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8100)));
+        let admin_listen =
+            env.or("SITEPASS_ADMIN_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8100)));
         let log = env.or("SITEPASS_LOG", "info".to_owned());
         let otlp_endpoint = env.optional("SITEPASS_OTLP_ENDPOINT");
         let mut peers = BTreeMap::new();

@@ -77,14 +77,21 @@ fn read(targets: &Targets, sandbox: bool) -> Result<(Config, Configs), Failure> 
 pub(crate) async fn serve(names: &[String], sandbox: bool) -> Result<(), Failure> {
     let targets = Targets::parse(names, sandbox)?;
     let (config, configs) = read(&targets, sandbox)?;
-    let telemetry = Telemetry::install(config.otlp_endpoint.as_deref(), &config.log).context("set up telemetry")?;
+    let telemetry = Telemetry::install(config.otlp_endpoint.as_deref(), &config.log)
+        .context("set up telemetry")?;
     let metrics = admin::install_metrics().context("set up metrics")?;
     let tasks = Tasks::new();
     let health = Health::default();
 
     let listener = TcpListener::bind(config.admin_listen).await;
-    let listener = listener.with_context(|| format!("listen on {} (SITEPASS_ADMIN_LISTEN)", config.admin_listen))?;
-    service::http::listen(&tasks, "admin", listener, admin::router(health.clone(), tasks.clone(), metrics));
+    let listener = listener
+        .with_context(|| format!("listen on {} (SITEPASS_ADMIN_LISTEN)", config.admin_listen))?;
+    service::http::listen(
+        &tasks,
+        "admin",
+        listener,
+        admin::router(health.clone(), tasks.clone(), metrics),
+    );
 
     let nats = async_nats::ConnectOptions::new()
         .name("sitepass")
@@ -106,7 +113,8 @@ pub(crate) async fn serve(names: &[String], sandbox: bool) -> Result<(), Failure
         peers: Peers::new(targets.names(), &config.peers).context("read the addresses of peers")?,
         nats: nats.clone(),
         stream_prefix: config.stream_prefix,
-        keys: auth::CallerKeys::from_root(config.caller_secret.expose()).context("read SITEPASS_CALLER_SECRET")?,
+        keys: auth::CallerKeys::from_root(config.caller_secret.expose())
+            .context("read SITEPASS_CALLER_SECRET")?,
         health,
     };
     tracing::info!(targets = ?targets.names(), sandbox = targets.has(SANDBOX), "starting");
@@ -132,7 +140,8 @@ pub(crate) async fn serve(names: &[String], sandbox: bool) -> Result<(), Failure
 
 async fn signalled() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };

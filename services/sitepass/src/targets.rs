@@ -7,8 +7,17 @@ use service::config::Env;
 use crate::Failure;
 
 /// The services, in the order they start: owners of facts before those who ask them.
-pub(crate) const SERVICES: [&str; 9] =
-    ["audit", "directory", "training", "ticket", "access-grant", "device", "notification", "report", "gateway"];
+pub(crate) const SERVICES: [&str; 9] = [
+    "audit",
+    "directory",
+    "training",
+    "ticket",
+    "access-grant",
+    "device",
+    "notification",
+    "report",
+    "gateway",
+];
 
 /// Stand-ins for outside firms; only with `--sandbox`.
 pub(crate) const SANDBOX: &str = "sandbox";
@@ -32,7 +41,10 @@ impl Targets {
                 }
                 other => {
                     let known = SERVICES.join(", ");
-                    return Err(anyhow::anyhow!("no target {other}; there are all, {known}, {SANDBOX}").into());
+                    return Err(anyhow::anyhow!(
+                        "no target {other}; there are all, {known}, {SANDBOX}"
+                    )
+                    .into());
                 }
             }
         }
@@ -53,7 +65,11 @@ impl Targets {
 
 /// Reads a service's part of the configuration when it is chosen. Otherwise only its keys count as known,
 /// so that one environment serves every split.
-pub(crate) fn read<C, E>(env: &mut Env, chosen: bool, read: impl Fn(&mut Env) -> Result<C, E>) -> Result<Option<C>, E> {
+pub(crate) fn read<C, E>(
+    env: &mut Env,
+    chosen: bool,
+    read: impl Fn(&mut Env) -> Result<C, E>,
+) -> Result<Option<C>, E> {
     if chosen {
         return read(env).map(Some);
     }
@@ -69,7 +85,8 @@ mod tests {
     use super::{SANDBOX, SERVICES, Targets};
 
     fn parse(names: &[&str], sandbox: bool) -> Option<Targets> {
-        Targets::parse(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), sandbox).ok()
+        Targets::parse(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), sandbox)
+            .ok()
     }
 
     #[test]
