@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
 /// Spawns tasks and waits for them at the end. Clones share the same tasks.
 #[derive(Debug, Clone, Default)]
@@ -25,15 +24,13 @@ impl Tasks {
     /// logged and stops the process in order: a loop that died silently would be worse.
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.tracker.spawn(
-            async move {
-                if AssertUnwindSafe(future).catch_unwind().await.is_err() {
-                    tracing::error!(task = name, "task panicked, stopping the process");
-                    stop.cancel();
-                }
+        // No span around it: a loop lives as long as the process, its rounds are traces of their own.
+        self.tracker.spawn(async move {
+            if AssertUnwindSafe(future).catch_unwind().await.is_err() {
+                tracing::error!(task = name, "task panicked, stopping the process");
+                stop.cancel();
             }
-            .instrument(tracing::info_span!(parent: None, "task", name)),
-        );
+        });
     }
 
     /// Resolves when shutdown begins.

@@ -2,6 +2,7 @@
 //! endpoint is configured; metrics are scraped from the admin port.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
@@ -9,11 +10,14 @@ use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing::dispatcher::{Dispatch, SetGlobalDefaultError, WeakDispatch};
+use tracing::{Event, Span, Subscriber};
+use tracing_opentelemetry::{OpenTelemetrySpanExt, get_otel_context};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::registry::LookupSpan;
 
 /// The header and metadata key of W3C Trace Context.
 pub const TRACEPARENT: &str = "traceparent";
@@ -30,7 +34,7 @@ pub enum TelemetryError {
     #[error("cannot build the OTLP exporter")]
     Exporter(#[source] opentelemetry_otlp::ExporterBuildError),
     #[error("a log subscriber is already installed")]
-    Subscriber(#[source] tracing_subscriber::util::TryInitError),
+    Subscriber(#[source] SetGlobalDefaultError),
 }
 
 impl Telemetry {
@@ -48,17 +52,8 @@ impl Telemetry {
             provider = provider.with_batch_exporter(exporter);
         }
         let provider = provider.build();
-        let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("sitepass"));
-        let logs = tracing_subscriber::fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_writer(std::io::stderr);
-        tracing_subscriber::registry()
-            .with(EnvFilter::new(filter))
-            .with(traces)
-            .with(logs)
-            .try_init()
-            .map_err(TelemetryError::Subscriber)?;
+        let dispatch = dispatch(&provider, filter, std::io::stderr);
+        tracing::dispatcher::set_global_default(dispatch).map_err(TelemetryError::Subscriber)?;
         Ok(Self { provider })
     }
 
@@ -66,6 +61,54 @@ impl Telemetry {
     pub fn flush(&self) {
         if let Err(err) = self.provider.shutdown() {
             tracing::warn!(error = %err, "telemetry was not flushed");
+        }
+    }
+}
+
+/// Spans to `provider`, log lines to `writer`.
+fn dispatch<W>(provider: &SdkTracerProvider, filter: &str, writer: W) -> Dispatch
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let itself = Arc::new(OnceLock::new());
+    let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("sitepass"));
+    let line = Line { json: fmt::format().json().flatten_event(true), itself: Arc::clone(&itself) };
+    let logs = fmt::layer().fmt_fields(JsonFields::new()).event_format(line).with_writer(writer);
+    let dispatch = Dispatch::new(
+        tracing_subscriber::registry().with(EnvFilter::new(filter)).with(traces).with(logs),
+    );
+    // Empty until here: nobody else knows the cell.
+    itself.set(dispatch.downgrade()).ok();
+    dispatch
+}
+
+/// One log line: the event as JSON, the trace it belongs to first, so that a line leads to its trace.
+struct Line {
+    json: Format<Json>,
+    itself: Arc<OnceLock<WeakDispatch>>,
+}
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let mut line = String::new();
+        self.json.format_event(context, Writer::new(&mut line), event)?;
+        let trace = context.lookup_current().and_then(|span| {
+            let dispatch = self.itself.get()?.upgrade()?;
+            let context = get_otel_context(&span.id(), &dispatch)?;
+            Some(context.span().span_context().trace_id().to_string())
+        });
+        match (trace, line.strip_prefix('{')) {
+            (Some(trace), Some(rest)) => write!(writer, "{{\"trace_id\":\"{trace}\",{rest}"),
+            _ => writer.write_str(&line),
         }
     }
 }
@@ -95,4 +138,53 @@ pub fn set_parent(span: &Span, traceparent: Option<&str>) {
     let context = TraceContextPropagator::new().extract(&carrier);
     // Fails only where no OpenTelemetry layer is installed (tests): then there is no trace to join.
     span.set_parent(context).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    use super::{current_trace_id, dispatch};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_line_is_json_and_names_its_trace() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let dispatch =
+            dispatch(&SdkTracerProvider::builder().build(), "info", move || writer.clone());
+        let trace = tracing::dispatcher::with_default(&dispatch, || {
+            tracing::info!("outside");
+            let span = tracing::info_span!("work");
+            let _entered = span.enter();
+            tracing::info!(answer = 42, "inside");
+            current_trace_id().unwrap()
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(
+            (lines[0]["message"].as_str(), lines[0].get("trace_id")),
+            (Some("outside"), None)
+        );
+        assert_eq!(
+            (lines[1]["trace_id"].as_str(), lines[1]["answer"].as_i64()),
+            (Some(trace.as_str()), Some(42))
+        );
+    }
 }
