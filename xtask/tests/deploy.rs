@@ -122,6 +122,33 @@ fn compose_and_the_image_name_only_settings_that_exist() {
 }
 
 #[test]
+fn every_service_of_compose_is_found_where_it_listens() {
+    let compose = compose();
+    for target in TARGETS {
+        let name = target.replace('-', "_").to_uppercase();
+        let environment = &compose["services"][target]["environment"];
+        let listens = environment[&*format!("SITEPASS_{name}_GRPC_LISTEN")].as_str();
+        let named = environment["<<"][&*format!("SITEPASS_{name}_GRPC_URL")].as_str();
+        let port = listens.and_then(|address| address.rsplit_once(':')).map(|(_, port)| port);
+        assert_eq!(
+            named,
+            port.map(|port| format!("http://{target}:{port}")).as_deref(),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn every_setting_is_explained_to_operators_and_none_that_is_not() {
+    let text = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let peer = |key: &str| key.ends_with("_GRPC_LISTEN") || key.ends_with("_GRPC_URL");
+    let known: BTreeSet<String> = known_settings().into_iter().filter(|key| !peer(key)).collect();
+    // `SITEPASS_<SERVICE>_GRPC_URL` stands for one of each service.
+    let explained = settings(&text).into_iter().filter(|key| *key != "SITEPASS_");
+    assert_eq!(explained.map(str::to_owned).collect::<BTreeSet<_>>(), known);
+}
+
+#[test]
 fn the_dockerfile_is_made_of_instructions_on_things_that_exist() {
     let known = [
         "FROM",

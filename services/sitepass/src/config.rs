@@ -30,7 +30,7 @@ impl Config {
         let log = env.or("SITEPASS_LOG", "info".to_owned());
         let otlp_endpoint = env.optional("SITEPASS_OTLP_ENDPOINT");
         let mut peers = BTreeMap::new();
-        for service in SERVICES {
+        for service in SERVICES.into_iter().filter(|service| *service != "gateway") {
             let key = format!("SITEPASS_{}_GRPC_URL", service.replace('-', "_").to_uppercase());
             if let Ok(Some(url)) = env.optional::<url::Url>(&key)
                 && !targets.has(service)
