@@ -34,11 +34,11 @@ async fn record(
 async fn a_vendor_without_numbers_is_known_by_its_deliveries() {
     let bed = Bed::new().await;
     bed.door("dev_01").await;
-    let nobody = Caller::anonymous();
+    let gateway = Caller::service("gateway");
     let events = vec![reported(0, bed.now()), reported(0, bed.now())];
-    let first = record(&bed, &nobody, delivered("msg_1", events.clone())).await.unwrap();
-    let again = record(&bed, &nobody, delivered("msg_1", events.clone())).await.unwrap();
-    let next = record(&bed, &nobody, delivered("msg_2", events)).await.unwrap();
+    let first = record(&bed, &gateway, delivered("msg_1", events.clone())).await.unwrap();
+    let again = record(&bed, &gateway, delivered("msg_1", events.clone())).await.unwrap();
+    let next = record(&bed, &gateway, delivered("msg_2", events)).await.unwrap();
     let outcomes =
         |answer: &[EventOutcome]| answer.iter().map(|one| one.outcome.clone()).collect::<Vec<_>>();
     assert_eq!(outcomes(&first), ["accepted", "accepted"]);
@@ -53,9 +53,10 @@ async fn a_vendor_without_numbers_is_known_by_its_deliveries() {
 async fn a_vendor_s_number_is_the_device_s_own_whoever_reports_it() {
     let bed = Bed::new().await;
     let door = bed.door("dev_01").await;
-    let first = record(&bed, &Caller::anonymous(), delivered("", vec![reported(1, bed.now())]))
-        .await
-        .unwrap();
+    let first =
+        record(&bed, &Caller::service("gateway"), delivered("", vec![reported(1, bed.now())]))
+            .await
+            .unwrap();
     let answer = door.report(&[crate::bed::event(1, "face_1", "PASS")]).await;
     assert_eq!(answer["outcomes"][0]["outcome"], "duplicate");
     assert_eq!(answer["outcomes"][0]["passage_id"], first[0].passage_id.as_str());
@@ -65,16 +66,16 @@ async fn a_vendor_s_number_is_the_device_s_own_whoever_reports_it() {
 #[tokio::test]
 async fn a_door_nobody_registered_is_not_found_and_what_does_not_fit_is_named() {
     let bed = Bed::new().await;
-    let nobody = Caller::anonymous();
+    let gateway = Caller::service("gateway");
     let unknown =
-        record(&bed, &nobody, delivered("msg_1", vec![reported(0, bed.now())])).await.unwrap_err();
+        record(&bed, &gateway, delivered("msg_1", vec![reported(0, bed.now())])).await.unwrap_err();
     assert_eq!(code(&unknown), ErrorCode::NotFound);
     let request = RecordVendorEventsRequest {
         device_id: String::new(),
         events: vec![reported(0, bed.now())],
         delivery_id: String::new(),
     };
-    let refused = record(&bed, &nobody, request).await.unwrap_err();
+    let refused = record(&bed, &gateway, request).await.unwrap_err();
     let fields = service::Refusal::from_status(&refused).fields;
     let named: Vec<&str> = fields.iter().map(|bad| bad.field.as_str()).collect();
     assert_eq!(named, ["device_id", "delivery_id"]);
@@ -82,7 +83,7 @@ async fn a_door_nobody_registered_is_not_found_and_what_does_not_fit_is_named() 
 }
 
 #[tokio::test]
-async fn whoever_is_somebody_may_not_report_for_a_door() {
+async fn only_a_service_may_report_for_a_door() {
     let bed = Bed::new().await;
     bed.door("dev_01").await;
     let callers = [
@@ -90,10 +91,13 @@ async fn whoever_is_somebody_may_not_report_for_a_door() {
         Caller::worker(WorkerId::new(), vec![bed.site]),
         Caller::device(DeviceId::parse("dev_01").unwrap(), bed.site),
     ];
+    let message = || delivered("m", vec![reported(0, bed.now())]);
     for caller in callers {
-        let refused =
-            record(&bed, &caller, delivered("m", vec![reported(0, bed.now())])).await.unwrap_err();
+        let refused = record(&bed, &caller, message()).await.unwrap_err();
         assert_eq!(code(&refused), ErrorCode::PermissionDenied);
     }
+    let refused = record(&bed, &Caller::anonymous(), message()).await.unwrap_err();
+    assert_eq!(code(&refused), ErrorCode::NotSignedIn);
+    assert!(bed.all_passages().await.is_empty());
     bed.harness.stop().await;
 }
