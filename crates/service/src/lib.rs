@@ -7,6 +7,7 @@ pub mod grpc;
 pub mod health;
 pub mod http;
 pub mod idempotency;
+mod listen;
 pub mod migrate;
 mod refusal;
 mod shell;
@@ -14,6 +15,7 @@ pub mod store;
 mod tasks;
 pub mod telemetry;
 
+pub use listen::{ListenError, listen, listen_if};
 pub use refusal::{Fields, Refusal};
 pub use shell::Shell;
 pub use store::{Scope, Store, StoreError, Tx};

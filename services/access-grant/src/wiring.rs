@@ -1,11 +1,9 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use proto::access_grant::v1::access_grant_service_server::AccessGrantServiceServer;
 use schedule::{Job, Outcome, Run};
-use service::{Scope, Shell, Store, StoreError};
-use tokio::net::TcpListener;
+use service::{ListenError, Scope, Shell, Store, StoreError};
 use tonic::service::Routes;
 
 use crate::app::{App, Proofs, Pusher};
@@ -25,8 +23,8 @@ const KEEP_DOOR_LOG: TimeDelta = TimeDelta::days(7);
 pub enum Error {
     #[error("the database's address is no good")]
     Store(#[from] StoreError),
-    #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] std::io::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error("no HTTP client for the doors")]
     Door(#[from] reqwest::Error),
 }
@@ -34,12 +32,7 @@ pub enum Error {
 /// Starts the service in this process; it runs until the shell's tasks are stopped.
 pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     let store = Store::connect(&config.database, "access-grant").await?;
-    let listener = match config.grpc_listen {
-        None => None,
-        Some(address) => {
-            Some(TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))?)
-        }
-    };
+    let listener = service::listen_if(config.grpc_listen).await?;
     let app = App::new(store.clone(), shell.clock.clone());
     let routes = Routes::new(AccessGrantServiceServer::new(Api::new(app)));
     service::grpc::serve(&shell, "access-grant", routes, POLICY, listener);

@@ -2,8 +2,7 @@ use std::net::SocketAddr;
 
 use proto::device::v1::device_service_server::DeviceServiceServer;
 use schedule::Job;
-use service::{Shell, Store, StoreError};
-use tokio::net::TcpListener;
+use service::{ListenError, Shell, Store, StoreError};
 use tonic::service::Routes;
 use vault::{RootTooShort, Vault};
 
@@ -18,8 +17,8 @@ use crate::http;
 pub enum Error {
     #[error("the database's address is no good")]
     Store(#[from] StoreError),
-    #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] std::io::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error("the secret of the vault is no good")]
     Vault(#[from] RootTooShort),
 }
@@ -33,12 +32,10 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
 pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let store = Store::connect(&config.database, "device").await?;
     let vault = Vault::from_root(config.vault_secret.expose())?;
-    let grpc_listener = match config.grpc_listen {
-        None => None,
-        Some(address) => Some(listen(address).await?),
-    };
-    let listener = listen(config.listen).await?;
-    let address = listener.local_addr().map_err(|err| Error::Listen(config.listen, err))?;
+    let grpc_listener = service::listen_if(config.grpc_listen).await?;
+    let listener = service::listen(config.listen).await?;
+    let address =
+        listener.local_addr().map_err(|source| ListenError { address: config.listen, source })?;
 
     let app = App::new(store.clone(), vault, shell.clone());
     let routes = Routes::new(DeviceServiceServer::new(Grpc::new(app.clone())));
@@ -63,8 +60,4 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     schedule::run(&shell, &store, jobs);
     shell.health.watch_database(&shell.tasks, "device", store);
     Ok(address)
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))
 }

@@ -1,8 +1,7 @@
 use std::time::Duration;
 
 use service::config::Secret;
-use service::{Shell, Store, StoreError};
-use tokio::net::TcpListener;
+use service::{ListenError, Shell, Store, StoreError};
 use vault::Vault;
 
 use crate::app::{App, Passwords};
@@ -25,8 +24,8 @@ pub enum Error {
     Store(#[from] StoreError),
     #[error("no HTTP client could be made")]
     Http(#[from] reqwest::Error),
-    #[error("the gRPC port could not be opened")]
-    Listen(#[from] std::io::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
 }
 
 /// Starts the directory and returns once it runs; its tasks end with the shell's. Runs while the database is away.
@@ -53,10 +52,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
         system: shell.system.clone(),
         passwords: Passwords::new(),
     };
-    let listener = match grpc_listen {
-        Some(address) => Some(TcpListener::bind(address).await?),
-        None => None,
-    };
+    let listener = service::listen_if(grpc_listen).await?;
     if let Some(password) = first_admin_password {
         make_first_account(&shell, app.clone(), password);
     }

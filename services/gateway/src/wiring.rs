@@ -1,4 +1,3 @@
-use std::io;
 use std::sync::Arc;
 
 use auth::{AccessTokens, RootTooShort};
@@ -6,8 +5,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use blobs::{Blobs, SecretTooShort, UrlSigner};
-use service::Shell;
-use tokio::net::TcpListener;
+use service::{ListenError, Shell};
 use tokio::sync::Semaphore;
 
 use crate::call::{Gateway, Shared};
@@ -21,8 +19,8 @@ const MAX_UPLOADS: usize = 4;
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot listen")]
-    Listen(#[source] io::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error("SITEPASS_TOKEN_SECRET is too short")]
     TokenSecret(#[from] RootTooShort),
     #[error("SITEPASS_BLOB_SECRET is too short")]
@@ -34,7 +32,7 @@ pub enum StartError {
 /// Opens the port and returns once requests are taken. Services behind may come later: until then they are
 /// unavailable.
 pub async fn serve(config: Config, shell: Shell) -> Result<(), StartError> {
-    let listener = TcpListener::bind(config.listen).await.map_err(StartError::Listen)?;
+    let listener = service::listen(config.listen).await?;
     let tasks = shell.tasks.clone();
     service::http::listen(&tasks, "gateway", listener, router(config, shell)?);
     Ok(())

@@ -1,7 +1,4 @@
-use std::net::SocketAddr;
-
-use service::{Shell, Store, StoreError};
-use tokio::net::TcpListener;
+use service::{ListenError, Shell, Store, StoreError};
 
 use crate::app::{App, Templates};
 use crate::config::Config;
@@ -16,8 +13,8 @@ const SERVICE: &str = "notification";
 pub enum Error {
     #[error("the database's address is no good")]
     Store(#[from] StoreError),
-    #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] std::io::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error("cannot make an HTTP client")]
     Http(#[from] reqwest::Error),
 }
@@ -25,12 +22,7 @@ pub enum Error {
 /// Starts the service in this process; it runs until the shell's tasks are stopped.
 pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     let store = Store::connect(&config.database, SERVICE).await?;
-    let listener = match config.grpc_listen {
-        None => None,
-        Some(address) => {
-            Some(TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))?)
-        }
-    };
+    let listener = service::listen_if(config.grpc_listen).await?;
     let http = service::http::Client::new(config.wechat_timeout)?;
     let wechat = wechat::Client::new(config.wechat, http, shell.system.clone());
     let templates = Templates { ticket_published: config.ticket_published_template };

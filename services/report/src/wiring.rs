@@ -1,9 +1,6 @@
-use std::net::SocketAddr;
-
 use proto::access_grant::v1::access_grant_service_client::AccessGrantServiceClient;
 use proto::report::v1::report_service_server::ReportServiceServer;
-use service::{Shell, Store, StoreError};
-use tokio::net::TcpListener;
+use service::{ListenError, Shell, Store, StoreError};
 use tonic::service::Routes;
 
 use crate::app::App;
@@ -16,19 +13,14 @@ use crate::grpc::{Grpc, POLICY};
 pub enum Error {
     #[error("the database's address is no good")]
     Store(#[from] StoreError),
-    #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] std::io::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
 }
 
 /// Starts the service in this process; it runs until the shell's tasks are stopped.
 pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     let store = Store::connect(&config.database, "report").await?;
-    let listener = match config.grpc_listen {
-        None => None,
-        Some(address) => {
-            Some(TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))?)
-        }
-    };
+    let listener = service::listen_if(config.grpc_listen).await?;
     let access_grant = AccessGrantServiceClient::new(shell.peers.transport("access-grant"));
     let app = App::new(store.clone(), shell.clone(), access_grant);
     service::grpc::serve(

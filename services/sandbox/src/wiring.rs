@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use service::Shell;
 use service::clock_sync::Authority;
-use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::door::reports;
@@ -16,7 +15,7 @@ const REPORT_PATIENCE: Duration = Duration::from_secs(15);
 /// Opens the port and starts the doors' reporting; returns once they run. The sandbox is the one that
 /// may set site time.
 pub async fn serve(config: Config, shell: Shell) -> io::Result<()> {
-    let listener = TcpListener::bind(config.listen).await?;
+    let listener = service::listen(config.listen).await.map_err(io::Error::other)?;
     let client = service::http::Client::new(REPORT_PATIENCE).map_err(io::Error::other)?;
     let authority = Authority::start(
         &shell.tasks,

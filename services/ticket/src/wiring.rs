@@ -1,9 +1,6 @@
-use std::net::SocketAddr;
-
 use chrono::TimeDelta;
 use schedule::{Job, Outcome};
-use service::{Shell, Store, StoreError};
-use tokio::net::TcpListener;
+use service::{ListenError, Shell, Store, StoreError};
 
 use crate::app::App;
 use crate::config::Config;
@@ -19,19 +16,14 @@ const LIFECYCLE: TimeDelta = TimeDelta::seconds(60);
 pub enum Error {
     #[error("the database's address is no good")]
     Store(#[from] StoreError),
-    #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] std::io::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
 }
 
 /// Starts the service in this process; it runs until the shell's tasks are stopped.
 pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     let store = Store::connect(&config.database, SERVICE).await?;
-    let listener = match config.grpc_listen {
-        None => None,
-        Some(address) => {
-            Some(TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))?)
-        }
-    };
+    let listener = service::listen_if(config.grpc_listen).await?;
     let app = App::new(shell.clone(), store.clone());
     service::grpc::serve(&shell, SERVICE, routes(app.clone()), POLICY, listener);
     events::relay(&shell, &store, SERVICE);

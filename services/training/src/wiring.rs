@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,8 +5,7 @@ use blobs::{Blobs, SecretTooShort, UrlSigner};
 use proto::training::v1::training_service_server::TrainingServiceServer;
 use rand::Rng;
 use service::http::Client;
-use service::{Shell, Store, StoreError};
-use tokio::net::TcpListener;
+use service::{ListenError, Shell, Store, StoreError};
 use tonic::service::Routes;
 
 use crate::app::App;
@@ -33,8 +31,8 @@ pub enum Error {
     BlobSecret(#[from] SecretTooShort),
     #[error("no HTTP client can be made")]
     Http(#[from] reqwest::Error),
-    #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] std::io::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
 }
 
 /// Starts the service in this process; it runs until the shell's tasks are stopped.
@@ -47,12 +45,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     let faces = Arc::new(WechatFaces::new(wechat));
     let pick = Arc::new(|range| rand::rng().random_range(range));
     let app = App::new(&shell, store.clone(), blobs, signer, faces, pick);
-    let listener = match config.grpc_listen {
-        None => None,
-        Some(address) => {
-            Some(TcpListener::bind(address).await.map_err(|err| Error::Listen(address, err))?)
-        }
-    };
+    let listener = service::listen_if(config.grpc_listen).await?;
     let server =
         TrainingServiceServer::new(Grpc::new(app)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     service::grpc::serve(&shell, "training", Routes::new(server), POLICY, listener);
