@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use chrono::{DateTime, Utc};
 use prost::Message;
 use proto::Event;
@@ -36,6 +38,32 @@ impl Delivery {
     /// Whether this is the event `E`.
     pub fn is<E: Event>(&self) -> bool {
         self.context == E::CONTEXT && self.name == E::NAME
+    }
+
+    /// A field's text as what it stands for. What is none is for a person to look at; the text is not repeated.
+    pub fn parse<T: FromStr>(&self, field: &str, text: &str) -> Result<T, Failure> {
+        text.parse().map_err(|_| Failure::Park(format!("{}: {field} cannot be read", self.name)))
+    }
+
+    /// Each text of a repeated field.
+    pub fn parse_all<T: FromStr>(&self, field: &str, texts: &[String]) -> Result<Vec<T>, Failure> {
+        texts.iter().map(|text| self.parse(field, text)).collect()
+    }
+
+    /// A part without which the fact says nothing.
+    pub fn carried<T>(&self, what: &str, part: Option<T>) -> Result<T, Failure> {
+        part.ok_or_else(|| Failure::Park(format!("{} carries no {what}", self.name)))
+    }
+
+    /// The version as a column holds it.
+    pub fn row_version(&self) -> Result<i64, Failure> {
+        i64::try_from(self.version)
+            .map_err(|_| Failure::Park(format!("{}: the version is too large", self.name)))
+    }
+
+    /// For a handler that was given what it did not ask for.
+    pub fn unexpected(&self) -> Failure {
+        Failure::Park(format!("{} is none of this consumer's events", self.name))
     }
 
     /// Reads an envelope; says what is wrong with one that cannot be read.
@@ -89,5 +117,39 @@ impl From<StoreError> for Failure {
 impl From<sqlx::Error> for Failure {
     fn from(err: sqlx::Error) -> Self {
         StoreError::from(err).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::training::v1::TrainingStarted;
+    use types::WorkerId;
+
+    use super::{Delivery, Failure};
+    use crate::testing;
+
+    fn parked<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+        match result {
+            Err(Failure::Park(why)) => why,
+            other => panic!("not parked: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_parked_with_its_field_and_never_with_its_text() {
+        let delivery =
+            Delivery { version: u64::MAX, ..testing::delivery(&TrainingStarted::default()) };
+        let why = parked(delivery.parse::<WorkerId>("worker_id", "secret"));
+        assert_eq!(why, "TrainingStarted: worker_id cannot be read");
+        let all = ["secret".to_owned()];
+        assert_eq!(
+            parked(delivery.parse_all::<WorkerId>("worker_ids", &all)),
+            "TrainingStarted: worker_ids cannot be read"
+        );
+        assert_eq!(
+            parked(delivery.carried::<()>("ticket", None)),
+            "TrainingStarted carries no ticket"
+        );
+        assert_eq!(parked(delivery.row_version()), "TrainingStarted: the version is too large");
     }
 }

@@ -4,7 +4,6 @@ use proto::ticket::v1::{DailyTicket, Ticket, TicketPublished};
 use service::{Tx, telemetry};
 use types::{NotificationId, SiteZone, WorkerId};
 
-use super::{missing, read, read_all};
 use crate::domain::{Content, Kind, Notice, Skip, State};
 use crate::record;
 use crate::store::workers;
@@ -30,10 +29,10 @@ impl Handler for AnnounceTicket {
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: TicketPublished = delivery.decode()?;
-        let ticket = fact.ticket.ok_or_else(|| missing(delivery, "ticket"))?;
+        let ticket = delivery.carried("ticket", fact.ticket)?;
         let Some(day) = first_open(&ticket).filter(|_| ticket.publish_now) else { return Ok(()) };
         let template = notice(delivery, &ticket, day)?;
-        let named: Vec<WorkerId> = read_all(delivery, "worker_ids", &ticket.worker_ids)?;
+        let named: Vec<WorkerId> = delivery.parse_all("worker_ids", &ticket.worker_ids)?;
         let bound = workers::bound(tx, &named).await?;
         for worker in named {
             let mut notice = Notice { id: NotificationId::new(), worker, ..template.clone() };
@@ -54,22 +53,22 @@ fn first_open(ticket: &Ticket) -> Option<&DailyTicket> {
 
 /// What all workers' notices have in common.
 fn notice(delivery: &Delivery, ticket: &Ticket, day: &DailyTicket) -> Result<Notice, Failure> {
-    let zone: SiteZone = read(delivery, "time_zone", &ticket.time_zone)?;
+    let zone: SiteZone = delivery.parse("time_zone", &ticket.time_zone)?;
     let deadline_at = proto::instant(day.deadline_at.as_ref());
     Ok(Notice {
         id: NotificationId::new(),
-        site: read(delivery, "site_id", &ticket.site_id)?,
-        contractor: read(delivery, "contractor_id", &ticket.contractor_id)?,
+        site: delivery.parse("site_id", &ticket.site_id)?,
+        contractor: delivery.parse("contractor_id", &ticket.contractor_id)?,
         worker: WorkerId::new(),
-        ticket: read(delivery, "ticket_id", &ticket.ticket_id)?,
-        day: read(delivery, "daily_ticket_id", &day.daily_ticket_id)?,
+        ticket: delivery.parse("ticket_id", &ticket.ticket_id)?,
+        day: delivery.parse("daily_ticket_id", &day.daily_ticket_id)?,
         kind: Kind::TicketPublished,
         zone,
         content: Content {
             title: ticket.title.clone(),
-            date: read(delivery, "date", &day.date)?,
-            deadline_at: deadline_at.ok_or_else(|| missing(delivery, "deadline"))?,
-            areas: read_all(delivery, "area_ids", &ticket.area_ids)?,
+            date: delivery.parse("date", &day.date)?,
+            deadline_at: delivery.carried("deadline", deadline_at)?,
+            areas: delivery.parse_all("area_ids", &ticket.area_ids)?,
             video_count: u32::try_from(ticket.video_ids.len()).unwrap_or(u32::MAX),
         },
         state: State::Queued { due_at: delivery.at },

@@ -3,7 +3,6 @@ use proto::Event;
 use proto::directory::v1::AreaChanged;
 use service::Tx;
 
-use super::{missing, read, version};
 use crate::store::areas;
 
 /// Keeps the areas' names for messages.
@@ -26,9 +25,9 @@ impl Handler for FollowAreas {
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: AreaChanged = delivery.decode()?;
-        let area = fact.area.ok_or_else(|| missing(delivery, "area"))?;
-        let id = read(delivery, "area_id", &area.area_id)?;
-        let site = read(delivery, "site_id", &area.site_id)?;
-        Ok(areas::keep(tx, id, site, &area.name, version(delivery)?).await?)
+        let area = delivery.carried("area", fact.area)?;
+        let id = delivery.parse("area_id", &area.area_id)?;
+        let site = delivery.parse("site_id", &area.site_id)?;
+        Ok(areas::keep(tx, id, site, &area.name, delivery.row_version()?).await?)
     }
 }

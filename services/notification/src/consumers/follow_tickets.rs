@@ -3,7 +3,6 @@ use proto::Event;
 use proto::ticket::v1::{TicketAmended, TicketPublished};
 use service::Tx;
 
-use super::{missing, read, read_all, unexpected, version};
 use crate::store::tickets::{self, Ticket};
 
 /// Keeps who is named on which days: whose task it is to open.
@@ -28,16 +27,16 @@ impl Handler for FollowTickets {
         let ticket = match delivery.name.as_str() {
             TicketPublished::NAME => delivery.decode::<TicketPublished>()?.ticket,
             TicketAmended::NAME => delivery.decode::<TicketAmended>()?.ticket,
-            _ => return Err(unexpected(delivery)),
+            _ => return Err(delivery.unexpected()),
         };
-        let ticket = ticket.ok_or_else(|| missing(delivery, "ticket"))?;
+        let ticket = delivery.carried("ticket", ticket)?;
         let days = ticket.daily_tickets.iter().map(|day| day.daily_ticket_id.clone());
         let ticket = Ticket {
-            id: read(delivery, "ticket_id", &ticket.ticket_id)?,
-            site: read(delivery, "site_id", &ticket.site_id)?,
-            workers: read_all(delivery, "worker_ids", &ticket.worker_ids)?,
-            days: read_all(delivery, "daily_ticket_id", &days.collect::<Vec<_>>())?,
-            version: version(delivery)?,
+            id: delivery.parse("ticket_id", &ticket.ticket_id)?,
+            site: delivery.parse("site_id", &ticket.site_id)?,
+            workers: delivery.parse_all("worker_ids", &ticket.worker_ids)?,
+            days: delivery.parse_all("daily_ticket_id", &days.collect::<Vec<_>>())?,
+            version: delivery.row_version()?,
         };
         Ok(tickets::keep(tx, &ticket).await?)
     }

@@ -3,7 +3,6 @@ use proto::Event;
 use proto::directory::v1::{WorkerBound, WorkerChanged, WorkerUnbound};
 use service::Tx;
 
-use super::{missing, read, unexpected, version};
 use crate::store::workers;
 
 /// Keeps which workers are bound: whom a notice can reach.
@@ -29,10 +28,10 @@ impl Handler for FollowWorkers {
             WorkerChanged::NAME => delivery.decode::<WorkerChanged>()?.worker,
             WorkerBound::NAME => delivery.decode::<WorkerBound>()?.worker,
             WorkerUnbound::NAME => delivery.decode::<WorkerUnbound>()?.worker,
-            _ => return Err(unexpected(delivery)),
+            _ => return Err(delivery.unexpected()),
         };
-        let worker = worker.ok_or_else(|| missing(delivery, "worker"))?;
-        let id = read(delivery, "worker_id", &worker.worker_id)?;
-        Ok(workers::keep(tx, id, worker.bound, version(delivery)?).await?)
+        let worker = delivery.carried("worker", worker)?;
+        let id = delivery.parse("worker_id", &worker.worker_id)?;
+        Ok(workers::keep(tx, id, worker.bound, delivery.row_version()?).await?)
     }
 }

@@ -3,7 +3,7 @@ use proto::Event;
 use proto::access_grant::v1::{AccessGranted, AccessRevoked, AccessSyncFailed, AccessSynced};
 use service::Tx;
 
-use super::{id, missing, unexpected, version, worker_day};
+use super::worker_day;
 use crate::domain::{Grant, GrantStatus};
 use crate::store::progress;
 
@@ -34,20 +34,18 @@ impl Handler for FollowAccess {
                 let synced: AccessSynced = delivery.decode()?;
                 (synced.grant, Some(synced.authorized))
             }
-            _ => return Err(unexpected(delivery)),
+            _ => return Err(delivery.unexpected()),
         };
-        let fact = fact.ok_or_else(|| missing(delivery, "grant"))?;
+        let fact = delivery.carried("grant", fact)?;
         let of = worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
-        let status: GrantStatus = fact.status.parse().map_err(|_| {
-            Failure::Park(format!("{}: {:?} is no status", delivery.name, fact.status))
-        })?;
+        let status: GrantStatus = delivery.parse("status", &fact.status)?;
         let grant = Grant {
-            id: id(delivery, "grant_id", &fact.grant_id)?,
-            area: id(delivery, "area_id", &fact.area_id)?,
+            id: delivery.parse("grant_id", &fact.grant_id)?,
+            area: delivery.parse("area_id", &fact.area_id)?,
             status,
             said: authorized.map(|authorized| (delivery.at, authorized)),
             revoked_at: (status == GrantStatus::Revoked).then_some(delivery.at),
         };
-        Ok(progress::keep_grant(tx, of, &grant, version(delivery)?).await?)
+        Ok(progress::keep_grant(tx, of, &grant, delivery.row_version()?).await?)
     }
 }

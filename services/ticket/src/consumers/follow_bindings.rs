@@ -3,7 +3,6 @@ use proto::Event;
 use proto::directory::v1::{WorkerBound, WorkerChanged, WorkerUnbound};
 use service::Tx;
 
-use super::{id, missing, unexpected, version};
 use crate::store::bindings;
 
 /// Keeps which workers are bound: whom a notice can reach.
@@ -29,10 +28,10 @@ impl Handler for FollowBindings {
             WorkerChanged::NAME => delivery.decode::<WorkerChanged>()?.worker,
             WorkerBound::NAME => delivery.decode::<WorkerBound>()?.worker,
             WorkerUnbound::NAME => delivery.decode::<WorkerUnbound>()?.worker,
-            _ => return Err(unexpected(delivery)),
+            _ => return Err(delivery.unexpected()),
         };
-        let worker = worker.ok_or_else(|| missing(delivery, "worker"))?;
-        let id = id(delivery, "worker_id", &worker.worker_id)?;
-        Ok(bindings::keep(tx, id, worker.bound, version(delivery)?).await?)
+        let worker = delivery.carried("worker", worker)?;
+        let id = delivery.parse("worker_id", &worker.worker_id)?;
+        Ok(bindings::keep(tx, id, worker.bound, delivery.row_version()?).await?)
     }
 }

@@ -3,7 +3,7 @@ use proto::Event;
 use proto::notification::v1::{NotificationSent, TaskRead};
 use service::Tx;
 
-use super::{missing, unexpected, worker_day};
+use super::worker_day;
 use crate::store::progress;
 
 /// Keeps whose notice reached the provider and who opened the task. Neither is ever taken back.
@@ -28,7 +28,7 @@ impl Handler for FollowNotices {
         match delivery.name.as_str() {
             NotificationSent::NAME => {
                 let fact: NotificationSent = delivery.decode()?;
-                let notice = fact.notification.ok_or_else(|| missing(delivery, "notification"))?;
+                let notice = delivery.carried("notification", fact.notification)?;
                 let of = worker_day(
                     delivery,
                     &notice.site_id,
@@ -43,7 +43,7 @@ impl Handler for FollowNotices {
                     worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
                 Ok(progress::keep_read(tx, of, delivery.at).await?)
             }
-            _ => Err(unexpected(delivery)),
+            _ => Err(delivery.unexpected()),
         }
     }
 }

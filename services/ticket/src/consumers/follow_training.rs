@@ -3,7 +3,7 @@ use proto::Event;
 use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
 use service::Tx;
 
-use super::{unexpected, version, worker_day};
+use super::worker_day;
 use crate::domain::TrainingStatus;
 use crate::store::progress;
 
@@ -45,8 +45,8 @@ impl Handler for FollowTraining {
                     worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
                 (of, TrainingStatus::Completed)
             }
-            _ => return Err(unexpected(delivery)),
+            _ => return Err(delivery.unexpected()),
         };
-        Ok(progress::keep_training(tx, of, status, version(delivery)?).await?)
+        Ok(progress::keep_training(tx, of, status, delivery.row_version()?).await?)
     }
 }
