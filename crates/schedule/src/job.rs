@@ -53,7 +53,7 @@ pub struct InvalidCron {
     pub problem: String,
 }
 
-/// Something to be done at certain times.
+/// Something to be done at certain times, or after certain events.
 pub struct Job {
     name: &'static str,
     pub(crate) when: When,
@@ -105,7 +105,17 @@ impl Job {
         Ok(Self::new(name, When::Cron(Box::new(schedule), zone), CatchUp::Each, work))
     }
 
-    /// Chooses what becomes of missed slots.
+    /// Once for each slot that [`trigger`](crate::trigger()) asked for, oldest first. A failed one does not hold up
+    /// those behind it.
+    pub fn on_event<F, W>(name: &'static str, work: W) -> Self
+    where
+        W: Fn(Run) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Outcome, RunError>> + Send + 'static,
+    {
+        Self::new(name, When::Triggered, CatchUp::Each, work)
+    }
+
+    /// Chooses what becomes of missed slots; an event job's are each run, whatever is chosen.
     #[must_use]
     pub fn catching_up(mut self, catch_up: CatchUp) -> Self {
         self.catch_up = catch_up;

@@ -18,6 +18,8 @@ pub struct Run {
     pub job: &'static str,
     /// Site time the slot stands for.
     pub slot: DateTime<Utc>,
+    /// What an event job was triggered for; empty where time did.
+    pub key: String,
     /// Site time as the run began; later than the slot by what it was late.
     pub now: DateTime<Utc>,
     /// Earlier slots that this run makes good.

@@ -11,6 +11,8 @@ const MOST: usize = 100;
 pub(crate) enum When {
     Every(TimeDelta),
     Cron(Box<Schedule>, Tz),
+    /// An event job: its slots are rows and none comes with time.
+    Triggered,
 }
 
 /// Slots that are due: those to run, oldest first, and how many before them are skipped.
@@ -32,6 +34,7 @@ impl When {
                 let after = (now + TimeDelta::milliseconds(1)).with_timezone(zone);
                 Some(schedule.after(&after).next_back()?.with_timezone(&Utc))
             }
+            Self::Triggered => None,
         }
     }
 
@@ -42,6 +45,7 @@ impl When {
             Self::Cron(schedule, zone) => {
                 Some(schedule.after(&then.with_timezone(zone)).next()?.with_timezone(&Utc))
             }
+            Self::Triggered => None,
         }
     }
 
@@ -77,6 +81,7 @@ impl When {
                 i64::try_from(slots.take_while(|slot| *slot < latest).take(100_000).count())
                     .unwrap_or(i64::MAX)
             }
+            Self::Triggered => 0,
         };
         u64::try_from(count).unwrap_or_default()
     }

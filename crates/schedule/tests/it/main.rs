@@ -1,0 +1,71 @@
+//! Jobs on a real database: replicas, downtime, crashes, failures, clocks that are set, triggers.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod times;
+mod triggers;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use schedule::{Job, Outcome, Patience, Run, Runner};
+use service::{Scope, Store};
+use test_support::{Database, eventually};
+use types::{SiteClock, SystemClock};
+
+const NAME: &str = "test.job";
+
+fn start() -> DateTime<Utc> {
+    "2026-03-02T00:00:00Z".parse().unwrap()
+}
+
+/// One installation: a database and clocks, and any number of replicas.
+struct World {
+    database: Database,
+    store: Store,
+    clock: SiteClock,
+    system: SystemClock,
+    ran: Arc<Mutex<Vec<Run>>>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let database = Database::create().await;
+        let store = database.store("ticket").await;
+        let (clock, system) = (SiteClock::manual(start()), SystemClock::manual(start()));
+        Self { database, store, clock, system, ran: Arc::default() }
+    }
+
+    async fn replica(&self) -> Runner {
+        let store = self.database.store("ticket").await;
+        let patience = Patience { poll: Duration::from_millis(10), ..Patience::default() };
+        Runner::new(store, self.clock.clone(), self.system.clone()).with_patience(patience)
+    }
+
+    /// A job that writes down its runs.
+    fn every_minute(&self) -> Job {
+        let ran = Arc::clone(&self.ran);
+        Job::every(NAME, TimeDelta::minutes(1), move |run| {
+            ran.lock().unwrap().push(run);
+            async { Ok(Outcome::Changed(1)) }
+        })
+    }
+
+    fn slots(&self) -> Vec<DateTime<Utc>> {
+        self.ran.lock().unwrap().iter().map(|run| run.slot).collect()
+    }
+
+    /// Slots closed so far, with what they came to and in how many attempts.
+    async fn finished(&self) -> Vec<(DateTime<Utc>, String, i32)> {
+        let mut tx = self.store.begin(Scope::System("look at runs")).await.unwrap();
+        sqlx::query_as("SELECT slot, outcome, attempts FROM job_runs WHERE finished_at IS NOT NULL ORDER BY slot")
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap()
+    }
+
+    async fn until_finished(&self, count: usize) {
+        eventually("finished slots", async || (self.finished().await.len() >= count).then_some(()))
+            .await;
+    }
+}
