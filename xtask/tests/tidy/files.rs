@@ -3,7 +3,7 @@
 use crate::tree::{Source, report, sources};
 
 /// A file this long has a second subject.
-const LINES: usize = 600;
+const LINES: usize = 400;
 
 #[test]
 fn no_file_is_too_long_to_hold_one_subject() {

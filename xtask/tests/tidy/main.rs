@@ -2,6 +2,7 @@
 
 mod arrows;
 mod contract;
+mod dependencies;
 mod files;
 mod manifests;
 mod tree;
