@@ -36,6 +36,10 @@ impl Backing {
 pub struct Installation {
     processes: Vec<Process>,
     pub urls: Urls,
+    /// The log of each process, kept with the build for whoever looks at a failure.
+    pub logs: Vec<PathBuf>,
+    /// Where videos are kept.
+    pub blobs: PathBuf,
     admin_ports: Vec<u16>,
 }
 
@@ -71,7 +75,7 @@ impl Installation {
             ("SITEPASS_BLOB_DIR".to_owned(), blobs(gateway).display().to_string()),
             ("SITEPASS_FIRST_ADMIN_PASSWORD".to_owned(), fleet::PASSWORD.to_owned()),
             ("SITEPASS_DOOR_WEBHOOK_SECRET".to_owned(), format!("whsec_{}", "MDEy".repeat(11))),
-            ("SITEPASS_LOG".to_owned(), "info".to_owned()),
+            ("SITEPASS_LOG".to_owned(), log_filter()),
         ];
         for key in ["CALLER", "TOKEN", "VAULT", "BLOB"] {
             settings.push((format!("SITEPASS_{key}_SECRET"), format!("{key}-").repeat(16)));
@@ -87,13 +91,15 @@ impl Installation {
             }
         }
         let admin_ports = ports[3 + SERVICES.len()..].to_vec();
-        let processes = split
-            .iter()
-            .zip(&admin_ports)
-            .map(|(targets, admin)| Process { child: start(targets, *admin, &settings) })
-            .collect();
+        let mut processes = Vec::new();
+        let mut logs = Vec::new();
+        for (targets, admin) in split.iter().zip(&admin_ports) {
+            let log = log_path(*admin, targets);
+            processes.push(Process { child: start(targets, *admin, &settings, &log) });
+            logs.push(log);
+        }
         let urls = Urls { gateway: url(gateway), device: url(device), sandbox: url(sandbox) };
-        let installation = Self { processes, urls, admin_ports };
+        let installation = Self { processes, urls, logs, blobs: blobs(gateway), admin_ports };
         installation.ready().await;
         installation
     }
@@ -147,13 +153,13 @@ async fn readiness(port: u16) -> Option<u16> {
     answer.split(' ').nth(1)?.parse().ok()
 }
 
-fn start(targets: &str, admin: u16, settings: &[(String, String)]) -> Child {
+fn start(targets: &str, admin: u16, settings: &[(String, String)], log: &Path) -> Child {
     let mut command = Command::new(binary());
     // What names the run's servers is no setting of the binary.
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("SITEPASS_")) {
         command.env_remove(key);
     }
-    let log = logs(admin, targets);
+    let log = std::fs::File::create(log).expect("a log file");
     command
         .args(["serve", "--sandbox", "--target", targets])
         .envs(settings.iter().cloned())
@@ -171,12 +177,18 @@ fn binary() -> PathBuf {
     test.ancestors().nth(2).expect("tests are in target/<profile>/deps").join("sitepass")
 }
 
-/// Each process's log, kept with the build for whoever looks at a failure.
-fn logs(admin: u16, targets: &str) -> std::fs::File {
+fn log_path(admin: u16, targets: &str) -> PathBuf {
     let folder = binary().parent().expect("the binary is in a folder").join("e2e-logs");
     std::fs::create_dir_all(&folder).expect("a folder for logs");
-    let name = format!("{}-{admin}.log", targets.replace(',', "+"));
-    std::fs::File::create(folder.join(name)).expect("a log file")
+    folder.join(format!("{}-{admin}.log", targets.replace(',', "+")))
+}
+
+/// All that our own crates say, and what matters of the others.
+fn log_filter() -> String {
+    let shared = ["gateway", "sandbox", "service", "events", "schedule", "wechat"];
+    let ours =
+        SERVICES.iter().chain(&shared).map(|name| format!(",{}=debug", name.replace('-', "_")));
+    format!("info{}", ours.collect::<String>())
 }
 
 fn blobs(gateway: u16) -> PathBuf {

@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use prost::Message;
 use service::Tasks;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
@@ -26,6 +27,7 @@ pub struct Told {
 #[derive(Debug, Clone, Default)]
 pub struct Spans {
     told: Arc<Mutex<Vec<Told>>>,
+    raw: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Spans {
@@ -51,6 +53,11 @@ impl Spans {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.iter().filter(|span| hex(&span.trace_id) == trace_id).cloned().collect()
     }
+
+    /// Every byte that was received: all attributes, events and resources.
+    pub fn raw(&self) -> Vec<u8> {
+        self.raw.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 #[tonic::async_trait]
@@ -59,8 +66,11 @@ impl TraceService for Spans {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let request = request.into_inner();
+        let mut raw = self.raw.lock().unwrap_or_else(PoisonError::into_inner);
+        raw.extend(request.encode_to_vec());
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let resources = request.into_inner().resource_spans;
+        let resources = request.resource_spans;
         for span in resources
             .into_iter()
             .flat_map(|resource| resource.scope_spans)

@@ -5,7 +5,7 @@ use fleet::{Admin, Api};
 use servers::{Durability, PrivateNats, PrivatePostgres};
 use test_support::eventually;
 
-async fn migrate(postgres: &PrivatePostgres) {
+pub(crate) async fn migrate(postgres: &PrivatePostgres) {
     let url = postgres.url("sitepass");
     service::migrate::create_database(&url).await.unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod database_away;
+mod privacy;
 mod split;
 mod trace;

@@ -1,0 +1,204 @@
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use e2e::{Backing, Installation, Spans};
+use fleet::{Sandbox, Timeline};
+use servers::{Durability, PrivateNats, PrivatePostgres};
+use service::Tasks;
+
+use crate::database_away::migrate;
+
+/// In the ticket's row, its events and its notices: who does not find it has not looked.
+const TITLE: &str = "1#楼钢筋绑扎";
+
+/// What may be nowhere, in every form it could be written in.
+struct Secrets {
+    /// By their first bytes, so that one pass finds any of them.
+    by_start: HashMap<[u8; START], Vec<(Vec<u8>, String)>>,
+    /// Whether anything starts with these two bytes.
+    begins: Vec<bool>,
+}
+
+const START: usize = 6;
+
+impl Secrets {
+    fn new(secrets: impl IntoIterator<Item = String>) -> Self {
+        let mut all = Self { by_start: HashMap::new(), begins: vec![false; 1 << 16] };
+        for secret in secrets {
+            assert!(secret.len() >= START, "too short to be looked for: {secret:?}");
+            for form in forms(&secret) {
+                let start = form[..START].try_into().unwrap();
+                all.begins[pair(&form)] = true;
+                all.by_start.entry(start).or_default().push((form, secret.clone()));
+            }
+        }
+        all
+    }
+
+    /// The secrets that `bytes` hold; ASCII letters of either case are one.
+    fn in_bytes(&self, bytes: &[u8]) -> BTreeSet<&str> {
+        let bytes = bytes.to_ascii_lowercase();
+        let mut found = BTreeSet::new();
+        for at in 0..bytes.len().saturating_sub(START - 1) {
+            let rest = &bytes[at..];
+            if !self.begins[pair(rest)] {
+                continue;
+            }
+            let candidates = self.by_start.get(&rest[..START]).into_iter().flatten();
+            let held = candidates.filter(|(form, _)| rest.starts_with(form));
+            found.extend(held.map(|(_, secret)| secret.as_str()));
+        }
+        found
+    }
+}
+
+fn pair(bytes: &[u8]) -> usize {
+    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
+}
+
+/// As it is, as a dump writes bytes, as an address writes it, as JSON may write it; in small letters.
+fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
+    let hex: Vec<String> = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let json = secret.chars().map(|letter| match letter {
+        ' '..='~' => letter.to_string(),
+        _ => format!("\\u{:04x}", u32::from(letter)),
+    });
+    let address = secret.bytes().map(|byte| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02x}"),
+    });
+    [secret.to_owned(), hex.concat(), json.collect(), address.collect()]
+        .into_iter()
+        .map(|form| form.to_ascii_lowercase().into_bytes())
+        .collect()
+}
+
+/// Every file in a folder, and what it holds.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            files.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    files
+}
+
+fn dump(postgres: &PrivatePostgres) -> Vec<u8> {
+    let program = servers::find_postgres().unwrap().bin_dir.join("pg_dump");
+    let dump = Command::new(program).arg(postgres.url("sitepass")).output().unwrap();
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    dump.stdout
+}
+
+/// How many rows of a table a dump holds.
+fn rows(dump: &[u8], table: &str) -> usize {
+    let dump = String::from_utf8_lossy(dump);
+    let start = format!("COPY {table} (");
+    let lines = dump.lines().skip_while(|line| !line.starts_with(&start)).skip(1);
+    lines.take_while(|line| *line != r"\.").count()
+}
+
+/// What the people of the roster would not want to be read: names, phones, identity numbers, and who they are to
+/// WeChat; passwords and tokens besides.
+async fn secrets_of(sandbox: &Sandbox) -> BTreeSet<String> {
+    let mut secrets: BTreeSet<String> =
+        [fleet::PASSWORD, "eyJhbGciOi", "eyJ0eXAiOi", "wechat-secret"].map(str::to_owned).into();
+    for (index, person) in sandbox.roster().await.unwrap().into_iter().enumerate() {
+        secrets.insert(sandbox.openid(&format!("demo-worker-{index:02}")).await.unwrap());
+        let local = person.phone.trim_start_matches("+86").to_owned();
+        secrets.extend([format!("+86{local}"), local, person.name, person.id_no]);
+    }
+    secrets
+}
+
+#[test]
+fn a_secret_is_found_in_every_form() {
+    let secrets = Secrets::new(["测试工人01".to_owned(), "19900000001".to_owned()]);
+    let name = BTreeSet::from(["测试工人01"]);
+    for text in [
+        "a 测试工人01 b",
+        "\\xe6b58be8af95e5b7a5e4baba3031",
+        "?q=%E6%B5%8B%E8%AF%95%E5%B7%A5%E4%BA%BA01",
+        r#""\u6d4b\u8bd5\u5de5\u4eba01""#,
+    ] {
+        assert_eq!(secrets.in_bytes(text.as_bytes()), name, "{text}");
+    }
+    assert_eq!(secrets.in_bytes(b"+8619900000001").len(), 1);
+    assert!(secrets.in_bytes("测试工人02 19900000002 测".as_bytes()).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_whole_day_nothing_personal_is_readable_at_rest_in_logs_or_in_traces() {
+    let folder = tempfile::tempdir().unwrap();
+    let postgres =
+        PrivatePostgres::start(&folder.path().join("pg"), Durability::Durable, None).unwrap();
+    let nats = PrivateNats::start(&folder.path().join("nats"), true, None).unwrap();
+    migrate(&postgres).await;
+    let backing = Backing {
+        database_url: postgres.url("sitepass").replacen("postgres@", "", 1),
+        nats_url: nats.url(),
+        stream_prefix: "sitepass".to_owned(),
+    };
+    let tasks = Tasks::new();
+    let (otlp, spans) = Spans::receive(&tasks).await;
+    let installation = Installation::start(&backing, &["all"], Some(&otlp)).await;
+    let demo = fleet::seed(&installation.urls, &Installation::video()).await.unwrap();
+    fleet::play(&installation.urls, &demo, &Timeline::new(false)).await.unwrap();
+    let sandbox = Sandbox::new(&installation.urls.sandbox).unwrap();
+    let people = sandbox.roster().await.unwrap().len();
+    let secrets = secrets_of(&sandbox).await;
+    assert!(people >= 9 && secrets.len() > 5 * people, "the roster was not read");
+    let openid = sandbox.messages().await.unwrap()[0]["openid"].as_str().unwrap().to_owned();
+    assert!(secrets.contains(&openid), "messages go to somebody else");
+    let (logs, blobs) = (installation.logs.clone(), installation.blobs.clone());
+    assert_eq!(
+        installation.stop(),
+        [Some(0)],
+        "it did not stop in order, with its last spans sent"
+    );
+    tasks.stop();
+
+    let dump = dump(&postgres);
+    assert_eq!(rows(&dump, "directory.workers"), people, "the directory holds them all, sealed");
+    let (streams, cluster) = (nats.streams(), postgres.log().parent().unwrap().to_owned());
+    let server_log = nats.log();
+    nats.stop().unwrap();
+    postgres.stop().unwrap();
+
+    // Deleted rows and what only the write-ahead log holds are in the cluster's folder too.
+    let mut places = vec![
+        (PathBuf::from("pg_dump"), dump),
+        (PathBuf::from("spans"), spans.raw()),
+        (server_log.clone(), std::fs::read(server_log).unwrap()),
+    ];
+    places.extend(logs.iter().map(|log| (log.clone(), std::fs::read(log).unwrap())));
+    for folder in [&streams, &cluster, &blobs] {
+        places.extend(files(folder));
+    }
+
+    let title = Secrets::new([TITLE.to_owned()]);
+    for seen in [Path::new("pg_dump"), &streams, &cluster] {
+        let mut here = places.iter().filter(|(path, _)| path.starts_with(seen));
+        assert!(here.any(|(_, bytes)| !title.in_bytes(bytes).is_empty()), "{}", seen.display());
+    }
+    let started = Secrets::new(["starting".to_owned(), "TicketService".to_owned()]);
+    for seen in [logs[0].as_path(), Path::new("spans")] {
+        let (_, bytes) = places.iter().find(|(path, _)| path == seen).unwrap();
+        assert!(!started.in_bytes(bytes).is_empty(), "{} is empty", seen.display());
+    }
+
+    let secrets = Secrets::new(secrets);
+    let found: Vec<String> = places
+        .iter()
+        .flat_map(|(path, bytes)| {
+            let found = secrets.in_bytes(bytes).into_iter();
+            found.map(|secret| format!("{secret} in {}", path.display())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
