@@ -1,3 +1,4 @@
+use chrono::{Datelike, NaiveDate};
 use proto::report::v1::report_service_server::ReportService;
 use proto::report::v1::{
     GetDashboardRequest, GetDashboardResponse, GetOutlookRequest, GetOutlookResponse,
@@ -37,7 +38,9 @@ impl ReportService for Grpc {
         let message = request.into_inner();
         let mut fields = Fields::new();
         let site = fields.parse("site_id", &message.site_id);
-        let date = fields.parse_optional("date", &message.date);
+        let date: Option<NaiveDate> = fields.parse_optional("date", &message.date);
+        let kept = date.is_none_or(|date| (1..=9999).contains(&date.year()));
+        fields.check(kept, "date", "is not between the years 1 and 9999");
         fields.finish()?;
         let Some(site) = site else { return Err(status(Error::NotFound)) };
         let dashboard =

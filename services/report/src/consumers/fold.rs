@@ -8,7 +8,10 @@ use proto::directory::v1::SiteChanged;
 use proto::notification::v1::{
     Notification, NotificationFailed, NotificationSent, NotificationSkipped,
 };
-use proto::ticket::v1::{Ticket, TicketPublished};
+use proto::ticket::v1::{
+    DailyTicketCancelled, DailyTicketExpired, DailyTicketStarted, Ticket, TicketAmended,
+    TicketCancelled, TicketPublished,
+};
 use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
 use service::Tx;
 use types::ReasonCode;
@@ -112,10 +115,15 @@ async fn site(tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
 }
 
 async fn ticket(tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
-    // Every fact about a ticket carries it whole as field 1.
-    let Some(ticket) = delivery.decode::<TicketPublished>()?.ticket else {
-        return Err(hollow(delivery));
+    let ticket = match delivery.name.as_str() {
+        "TicketPublished" => delivery.decode::<TicketPublished>()?.ticket,
+        "TicketAmended" => delivery.decode::<TicketAmended>()?.ticket,
+        "TicketCancelled" => delivery.decode::<TicketCancelled>()?.ticket,
+        "DailyTicketStarted" => delivery.decode::<DailyTicketStarted>()?.ticket,
+        "DailyTicketExpired" => delivery.decode::<DailyTicketExpired>()?.ticket,
+        _ => delivery.decode::<DailyTicketCancelled>()?.ticket,
     };
+    let Some(ticket) = ticket else { return Err(hollow(delivery)) };
     let Ticket { ticket_id, site_id, worker_ids, daily_tickets, .. } = &ticket;
     for daily in daily_tickets {
         let day = Day {

@@ -5,12 +5,16 @@ use proto::device::v1::{Passage, PassageRecorded};
 use proto::notification::v1::{Notification, NotificationSent, NotificationSkipped};
 use proto::report::v1::report_service_client::ReportServiceClient;
 use proto::report::v1::{GetDashboardRequest, GetDashboardResponse};
-use proto::ticket::v1::{DailyTicket, Ticket, TicketCancelled, TicketPublished};
+use proto::ticket::v1::{
+    DailyTicket, DailyTicketCancelled, Ticket, TicketCancelled, TicketPublished,
+};
 use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
 use report::{Config, Fold, Source};
-use service::Store;
+use service::{Refusal, Store};
 use test_support::Harness;
-use types::{DailyTicketId, GrantId, NotificationId, PassageId, SiteId, TicketId, WorkerId};
+use types::{
+    DailyTicketId, ErrorCode, GrantId, NotificationId, PassageId, SiteId, TicketId, WorkerId,
+};
 
 struct Day {
     site: SiteId,
@@ -208,5 +212,45 @@ async fn a_cancelled_day_does_not_count_and_an_older_fact_does_not_bring_it_back
     tell(&store, &[(Source::Ticket, events::testing::delivery(&cancelled))]).await;
     tell(&store, &day.facts()[..1]).await;
     assert_eq!(dashboard(&harness, day.site).await.tickets, 0);
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_day_called_off_is_taken_whatever_its_reason_says() {
+    let harness = Harness::new().await;
+    let day = day(&harness);
+    let store = harness.store("report").await;
+    let reason = "雷雨大风，全天停止室外作业".to_owned();
+    tell(&store, &day.facts()[..1]).await;
+    let called_off = DailyTicketCancelled {
+        ticket: Some(day.ticket("CANCELLED", 2)),
+        reason: reason.clone(),
+        ..DailyTicketCancelled::default()
+    };
+    tell(&store, &[(Source::Ticket, events::testing::delivery(&called_off))]).await;
+    assert_eq!(dashboard(&harness, day.site).await.tickets, 0);
+    let cancelled = TicketCancelled {
+        ticket: Some(day.ticket("CANCELLED", 3)),
+        reason,
+        ..TicketCancelled::default()
+    };
+    tell(&store, &[(Source::Ticket, events::testing::delivery(&cancelled))]).await;
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_date_no_calendar_page_has_is_refused() {
+    let harness = Harness::new().await;
+    let config = Config { database: harness.database.config(), grpc_listen: None };
+    report::serve(config, harness.shell.clone()).await.unwrap();
+    let mut client = ReportServiceClient::new(harness.shell.peers.transport("report"));
+    let site = SiteId::new();
+    for date in ["+262142-12-31", "-262143-01-01", "2026-02-30"] {
+        let ask = GetDashboardRequest { site_id: site.to_string(), date: date.to_owned() };
+        let asked = harness.request(&harness.sysadmin(&[site]), ask);
+        let refusal = Refusal::from_status(&client.get_dashboard(asked).await.unwrap_err());
+        assert_eq!(refusal.code, ErrorCode::ValidationFailed, "{date}");
+        assert_eq!(refusal.fields[0].field, "date");
+    }
     harness.stop().await;
 }
