@@ -9,6 +9,9 @@ use uuid::Uuid;
 const SPANS: &[(&str, &str)] =
     &[("start_date", "end_date"), ("date_from", "date_to"), ("from", "to")];
 
+/// How JSON spells the one character that PostgreSQL cannot keep in a text.
+pub(crate) const NUL: &str = "\\u0000";
+
 /// A JSON schema and the ones it refers to by name.
 #[derive(Debug)]
 pub(crate) struct Schema {
@@ -49,6 +52,9 @@ impl Found<'_> {
             return self.check_forms(path, value, forms);
         }
         let allowed = types(schema);
+        if allowed.is_empty() && value.to_string().contains(NUL) {
+            return self.problem(path, "holds U+0000");
+        }
         if allowed.is_empty() || (value.is_null() && allowed.contains(&"null")) {
             return;
         }
@@ -121,6 +127,9 @@ impl Found<'_> {
     }
 
     fn check_text(&mut self, path: &str, text: &str, schema: &Value) {
+        if text.contains('\0') {
+            return self.problem(path, "holds U+0000");
+        }
         if let Some(allowed) = schema["enum"].as_array() {
             let allowed: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
             if !allowed.contains(&text) {
@@ -138,7 +147,8 @@ impl Found<'_> {
             Some("uuid") if text.len() != 36 || Uuid::try_parse(text).is_err() => {
                 self.problem(path, "not a UUID");
             }
-            Some("date") if text.parse::<NaiveDate>().is_err() => {
+            // The parser also takes years of more digits and a sign.
+            Some("date") if text.len() != 10 || text.parse::<NaiveDate>().is_err() => {
                 self.problem(path, "not a date YYYY-MM-DD");
             }
             Some("date-time") if DateTime::parse_from_rfc3339(text).is_err() => {
@@ -267,6 +277,15 @@ mod tests {
             problems,
             expected.map(|(field, problem)| (field.to_owned(), problem.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_date_has_four_two_and_two_digits() {
+        for date in ["2026-02-30", "+262142-12-31", "-262143-01-01", "2026-1-2"] {
+            let value = json!({"title": "作业", "window": {"start": "06:00"}, "start_date": date});
+            let expected = ("start_date".to_owned(), "not a date YYYY-MM-DD".to_owned());
+            assert_eq!(named(&value), [expected], "{date}");
+        }
     }
 
     #[test]

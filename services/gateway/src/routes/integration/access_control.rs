@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use proto::device::v1::{RecordVendorEventsRequest, ReportedEvent};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use types::{ErrorCode, FieldProblem};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,7 +14,7 @@ use utoipa_axum::routes;
 use crate::answer::{Answer, Enveloped, answer, some};
 use crate::call::{Call, Shared};
 use crate::failure::Failure;
-use crate::request::{body, problems};
+use crate::request::{body, parse_but};
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(record_vendor_event))
@@ -109,15 +108,5 @@ fn verified(call: &Call, headers: &HeaderMap, body: &Bytes) -> Result<String, Fa
 }
 
 fn parse(bytes: &[u8]) -> Result<VendorEvent, Failure> {
-    if let Ok(event) = serde_json::from_slice(bytes) {
-        return Ok(event);
-    }
-    let value: Value =
-        serde_json::from_slice(bytes).map_err(|_| Failure::new(ErrorCode::MalformedJson))?;
-    let mut found = problems::<VendorEvent>(&value);
-    found.retain(|FieldProblem { problem, .. }| problem != "is unknown");
-    if found.is_empty() {
-        return Err(Failure::field("body", "is not as described"));
-    }
-    Err(Failure::fields(found))
+    parse_but(bytes, |FieldProblem { problem, .. }| problem != "is unknown")
 }
