@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, SubsecRound, Utc};
 use types::{AreaId, DeviceId, FaceId, PassageId, ReasonCode, SiteId, WorkerId};
 
 /// What PostgreSQL keeps of a second; an event must equal itself when it comes again.
@@ -96,8 +96,10 @@ impl Report {
         if reason.chars().count() > MAX_REASON_LEN || reason.chars().any(char::is_control) {
             return Err(Flaw::ReasonCode);
         }
+        // A clock that shows another calendar's year is no clock; and no database keeps such an instant.
+        let event_time = reported.event_time.filter(|at| (1..=9999).contains(&at.year()));
         Ok(Self {
-            event_time: reported.event_time.ok_or(Flaw::EventTime)?.trunc_subsecs(MICROSECONDS),
+            event_time: event_time.ok_or(Flaw::EventTime)?.trunc_subsecs(MICROSECONDS),
             face,
             direction: reported.direction.parse()?,
             verdict: reported.result.parse()?,
@@ -221,6 +223,14 @@ mod tests {
             report.event_time,
             "2026-03-02T08:01:02.123456Z".parse::<DateTime<Utc>>().unwrap()
         );
+    }
+
+    #[test]
+    fn an_event_of_no_year_that_can_be_kept_is_refused() {
+        for at in ["-262143-01-02T00:00:00Z", "-4800-01-01T00:00:00Z", "+10000-01-01T00:00:00Z"] {
+            let event = Reported { event_time: Some(at.parse().unwrap()), ..reported() };
+            assert_eq!(Report::read(&event), Err(Flaw::EventTime), "{at}");
+        }
     }
 
     #[test]
