@@ -82,6 +82,8 @@ pub(crate) async fn serve(names: &[String], sandbox: bool) -> Result<(), Failure
     let metrics = admin::install_metrics().context("set up metrics")?;
     let tasks = Tasks::new();
     let health = Health::default();
+    // Services name what they need one by one as they start: not ready before the last of them has.
+    let services = health.component("services");
 
     let listener = TcpListener::bind(config.admin_listen).await;
     let listener = listener
@@ -119,6 +121,7 @@ pub(crate) async fn serve(names: &[String], sandbox: bool) -> Result<(), Failure
     };
     tracing::info!(targets = ?targets.names(), sandbox = targets.has(SANDBOX), "starting");
     configs.start(&shell).await?;
+    services.up();
 
     let cancelled = tasks.cancelled();
     tokio::select! {
