@@ -108,8 +108,9 @@ impl From<StoreError> for Failure {
     fn from(err: StoreError) -> Self {
         match &err {
             StoreError::Corrupt { .. } => Self::Park(err.to_string()),
-            StoreError::Database(cause) => Self::Retry(format!("{err}: {cause}")),
-            StoreError::Conflict | StoreError::Unavailable => Self::Retry(err.to_string()),
+            StoreError::Conflict | StoreError::Unavailable | StoreError::Database(_) => {
+                Self::Retry(err.to_string())
+            }
         }
     }
 }

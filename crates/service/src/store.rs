@@ -32,7 +32,7 @@ pub enum Scope {
 }
 
 /// What the database did.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum StoreError {
     /// The row is no longer the version that was read.
     #[error("the row was changed by someone else")]
@@ -43,8 +43,15 @@ pub enum StoreError {
     /// Away, restarting, full or too busy: the same call may succeed later.
     #[error("the database is not available")]
     Unavailable,
-    #[error("the database refused")]
-    Database(#[source] sqlx::Error),
+    #[error("the database refused: {0}")]
+    Database(sqlx::Error),
+}
+
+/// As it is displayed: what the database adds in detail shows the row it refused, which no log may.
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl StoreError {

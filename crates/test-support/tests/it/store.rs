@@ -80,6 +80,24 @@ async fn a_row_of_another_site_cannot_be_written() {
 }
 
 #[tokio::test]
+async fn an_error_names_its_cause_and_does_not_show_the_row() {
+    let database = Database::create().await;
+    let store = probe(&database).await;
+    let site = SiteId::new();
+    let mut tx = store.begin(Scope::Site(site)).await.unwrap();
+    let twice = sqlx::query(
+        "INSERT INTO steps (id, site_id) SELECT 8675309, $1 FROM generate_series(1, 2)",
+    )
+    .bind(site.as_uuid())
+    .execute(&mut *tx)
+    .await;
+    let refused = StoreError::from(twice.unwrap_err());
+    for text in [refused.to_string(), format!("{refused:?}")] {
+        assert!(text.contains("steps_pkey") && !text.contains("8675309"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_scope_ends_with_its_transaction() {
     let database = Database::create().await;
     let store = probe(&database).await;

@@ -32,7 +32,7 @@ impl From<Error> for Refusal {
             Error::CursorExpired => Self::new(ErrorCode::CursorExpired),
             Error::Store(err) => {
                 if !matches!(err, StoreError::Unavailable | StoreError::Conflict) {
-                    tracing::error!(error = %err, cause = ?std::error::Error::source(&err), "the store failed");
+                    tracing::error!(error = %err, "the store failed");
                 }
                 Self::from(&err)
             }

@@ -17,7 +17,7 @@ impl From<Error> for Refusal {
             Error::NotFound => Self::new(ErrorCode::NotFound),
             Error::Store(err) => {
                 if !matches!(err, StoreError::Unavailable) {
-                    tracing::error!(error = ?err, "audit store failed");
+                    tracing::error!(error = %err, "audit store failed");
                 }
                 (&err).into()
             }

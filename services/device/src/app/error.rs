@@ -55,7 +55,7 @@ impl From<Error> for Refusal {
 
 fn store(err: &StoreError) -> Refusal {
     if !matches!(err, StoreError::Unavailable) {
-        tracing::error!(error = ?err, "device store failed");
+        tracing::error!(error = %err, "device store failed");
     }
     err.into()
 }

@@ -21,7 +21,7 @@ impl From<Error> for Refusal {
             Error::Upstream(refusal) => *refusal,
             Error::Store(err) => {
                 if !matches!(err, StoreError::Unavailable) {
-                    tracing::error!(error = ?err, "report store failed");
+                    tracing::error!(error = %err, "report store failed");
                 }
                 (&err).into()
             }
