@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::{AccessTokens, Caller, Claims};
 use axum::extract::FromRequestParts;
@@ -19,6 +20,7 @@ use proto::training::v1::training_service_client::TrainingServiceClient;
 use service::grpc::Transport;
 use service::{Shell, idempotency};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request, Response, Status};
 use types::{ErrorCode, Language, WorkerId};
@@ -153,12 +155,18 @@ macro_rules! ask {
 }
 pub(crate) use ask;
 
-/// The answer to a question, which is asked once more when its service was away. Never for commands.
+/// A refusal later than this has been waited for already: to ask again would only double the wait.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// The answer to a question, which is asked once more when its service was away at once. Never for commands.
 pub(crate) async fn asked<R, F: Future<Output = Result<Response<R>, Status>>>(
     question: impl Fn() -> F,
 ) -> Result<R, Failure> {
+    let started = Instant::now();
     let answer = match question().await {
-        Err(status) if status.code() == Code::Unavailable => question().await,
+        Err(status) if status.code() == Code::Unavailable && started.elapsed() < AT_ONCE => {
+            question().await
+        }
         answer => answer,
     };
     Ok(answer?.into_inner())
@@ -196,4 +204,30 @@ fn idempotency_key(parts: &Parts) -> Result<Option<MetadataValue<Ascii>>, Failur
     }
     let key = value.to_str().ok().and_then(|text| MetadataValue::try_from(text).ok());
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// How often a question is asked of a service that is away and says so after `wait`.
+    async fn times_asked(wait: Duration) -> u32 {
+        let times = AtomicU32::new(0);
+        let answer: Result<(), Failure> = asked(|| async {
+            times.fetch_add(1, Ordering::Relaxed);
+            tokio::time::timeout(wait, std::future::pending::<()>()).await.ok();
+            Err(Status::unavailable("away"))
+        })
+        .await;
+        assert_eq!(answer.unwrap_err().0.code, ErrorCode::UpstreamUnavailable);
+        times.into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_was_away_is_asked_again_unless_it_took_its_time() {
+        assert_eq!(times_asked(Duration::ZERO).await, 2);
+        assert_eq!(times_asked(Duration::from_secs(3)).await, 1);
+    }
 }

@@ -1,5 +1,6 @@
 //! What a client sends: bodies, queries, ids in paths. What is wrong with it is named all at once.
 
+use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use crate::call::Shared;
 use crate::failure::Failure;
 use crate::problems::{self, Schema};
+use crate::wiring::MAX_JSON_BYTES;
 
 /// The JSON body of a command; no body counts as `{}`. Fields it does not know are refused.
 #[derive(Debug)]
@@ -40,6 +42,10 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<Shared> for Command<T> {
 
 /// The whole body, within the limit.
 pub(crate) async fn body(request: Request, gateway: &Shared) -> Result<Bytes, Failure> {
+    // A length that is declared too large is not waited for.
+    if request.body().size_hint().lower() > MAX_JSON_BYTES as u64 {
+        return Err(Failure::new(ErrorCode::TooLarge));
+    }
     Bytes::from_request(request, gateway).await.map_err(|rejection| {
         Failure::new(match rejection {
             BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use crate::call::{Gateway, Shared};
 use crate::{Config, access, edge, routes};
 
-const MAX_JSON_BYTES: usize = 1 << 20;
+pub(crate) const MAX_JSON_BYTES: usize = 1 << 20;
 /// More than this at once would only wait for the services behind.
 const MAX_REQUESTS: usize = 1024;
 const MAX_UPLOADS: usize = 4;

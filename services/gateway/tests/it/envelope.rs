@@ -50,6 +50,23 @@ async fn malformed_json_is_told_from_a_bad_field() {
 }
 
 #[tokio::test]
+async fn a_length_that_is_declared_too_large_is_refused_without_waiting_for_it() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let edge = edge().await;
+    let address = edge.url.strip_prefix("http://").unwrap();
+    let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = "POST /api/mp/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                content-length: 99999999999\r\n\r\n{}";
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    let answered = client.read_exact(&mut status);
+    let within = std::time::Duration::from_secs(10);
+    tokio::time::timeout(within, answered).await.expect("an answer at once").unwrap();
+    assert_eq!(&status, b"HTTP/1.1 413");
+}
+
+#[tokio::test]
 async fn a_body_over_a_mebibyte_is_too_large() {
     let edge = edge().await;
     let body = json!({"username": "a".repeat(1 << 20), "password": "b"});
