@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::{Backing, Installation, Spans};
-use fleet::{Sandbox, Timeline};
+use fleet::{Admin, Api, Demo, Sandbox, Timeline, Urls, Worker};
+use serde_json::json;
 use servers::{Durability, PrivateNats, PrivatePostgres};
 use service::Tasks;
 
@@ -116,6 +117,39 @@ async fn secrets_of(sandbox: &Sandbox) -> BTreeSet<String> {
     secrets
 }
 
+/// What a good day goes without: mistakes and outages, and what they leave in logs.
+async fn mishaps(urls: &Urls, demo: &Demo, sandbox: &Sandbox) {
+    let roster = sandbox.roster().await.unwrap();
+    let (one, other) = (&roster[9], &roster[10]);
+    let mut worker = Worker::enter(&urls.gateway, one, "demo-worker-09").await.unwrap();
+    let bind = json!({
+        "mp_code": "demo-worker-09", "phone": one.phone, "sms_code": "000000",
+        "id_no": one.id_no, "name": one.name,
+    });
+    let bound = worker.api().post("/api/mp/bind", &bind).await.unwrap();
+    assert_ne!(bound.code, 0, "bound with a code nobody was sent");
+    assert!(Admin::sign_in(&urls.gateway, &one.phone, fleet::PASSWORD).await.is_err());
+    let admin = Admin::sign_in(&urls.gateway, "admin", fleet::PASSWORD).await.unwrap();
+    let address = format!("/api/nowhere/{}?phone={}&name={}", one.id_no, one.phone, one.name);
+    assert_eq!(Api::new(&urls.gateway).unwrap().get(&address).await.unwrap().code, 40400);
+    let bad = json!({ "site_id": one.name, "keyword": one.phone });
+    assert_eq!(admin.api().post("/api/admin/workers/search", &bad).await.unwrap().code, 40001);
+
+    let text = json!({ "phone": one.phone });
+    worker.api().post("/api/mp/sms-codes", &text).await.unwrap().ok().unwrap();
+    let again = worker.api().post("/api/mp/sms-codes", &text).await.unwrap();
+    assert_ne!(again.code, 0, "a second text at once");
+    for firm in ["sms", "realname", "wechat"] {
+        sandbox.fault(firm, "drop_reply", 86_400).await.unwrap();
+    }
+    let text = json!({ "phone": other.phone });
+    assert_ne!(worker.api().post("/api/mp/sms-codes", &text).await.unwrap().code, 0);
+    let sync = json!({ "site_id": demo.site_id });
+    assert_ne!(admin.api().post("/api/admin/workers/sync", &sync).await.unwrap().code, 0);
+    assert!(worker.bind(&urls.gateway).await.is_err(), "bound while WeChat is away");
+    sandbox.heal().await.unwrap();
+}
+
 #[test]
 fn a_secret_is_found_in_every_form() {
     let secrets = Secrets::new(["测试工人01".to_owned(), "19900000001".to_owned()]);
@@ -150,6 +184,7 @@ async fn after_a_whole_day_nothing_personal_is_readable_at_rest_in_logs_or_in_tr
     let demo = fleet::seed(&installation.urls, &Installation::video()).await.unwrap();
     fleet::play(&installation.urls, &demo, &Timeline::new(false)).await.unwrap();
     let sandbox = Sandbox::new(&installation.urls.sandbox).unwrap();
+    mishaps(&installation.urls, &demo, &sandbox).await;
     let people = sandbox.roster().await.unwrap().len();
     let secrets = secrets_of(&sandbox).await;
     assert!(people >= 9 && secrets.len() > 5 * people, "the roster was not read");
