@@ -94,12 +94,16 @@ impl From<Refusal> for Status {
     }
 }
 
+/// What nobody but us can mend is logged here, once for all services: the client is told no more than that it failed.
 impl From<&StoreError> for Refusal {
     fn from(err: &StoreError) -> Self {
         match err {
             StoreError::Unavailable => Self::new(ErrorCode::StoreUnavailable),
             StoreError::Conflict => Self::new(ErrorCode::VersionConflict),
-            StoreError::Corrupt { .. } | StoreError::Database(_) => Self::new(ErrorCode::Internal),
+            StoreError::Corrupt { .. } | StoreError::Database(_) => {
+                tracing::error!(error = %err, "the store failed");
+                Self::new(ErrorCode::Internal)
+            }
         }
     }
 }
@@ -206,10 +210,13 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
     use tonic::{Code, Status};
     use types::ErrorCode;
 
-    use super::{Fields, Refusal};
+    use super::{Fields, Refusal, StoreError};
 
     #[test]
     fn a_refusal_survives_the_wire() {
@@ -219,6 +226,42 @@ mod tests {
         let status = Status::from(refusal.clone());
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!(Refusal::from_status(&status), refusal);
+    }
+
+    #[test]
+    fn a_store_that_failed_is_logged_and_the_client_learns_nothing_of_it() {
+        let said = Said::default();
+        let writer = said.clone();
+        let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(log, || {
+            let away = Refusal::from(&StoreError::Unavailable);
+            assert_eq!(away.code, ErrorCode::StoreUnavailable);
+            assert_eq!(said.text(), "", "the database's absence is health's to tell");
+            let corrupt = Refusal::from(&StoreError::corrupt("work_tickets", 7));
+            assert_eq!(corrupt, Refusal::new(ErrorCode::Internal));
+        });
+        assert!(said.text().contains("no state explains row 7 of work_tickets"), "{}", said.text());
+    }
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Said(Arc<Mutex<Vec<u8>>>);
+
+    impl Said {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl io::Write for Said {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

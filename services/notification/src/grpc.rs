@@ -138,13 +138,7 @@ fn status(err: Error) -> Status {
             .data("from", from.as_str())
             .data("to", to.as_str()),
         Error::KeyReused => Refusal::new(ErrorCode::IdempotencyKeyReused),
-        Error::Store(err) => {
-            let refusal = Refusal::from(&err);
-            if refusal.code == ErrorCode::Internal {
-                tracing::error!(error = &err as &dyn std::error::Error, "cannot go on");
-            }
-            refusal
-        }
+        Error::Store(err) => Refusal::from(&err),
     };
     refusal.into()
 }

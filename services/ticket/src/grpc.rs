@@ -180,13 +180,7 @@ fn status(err: Error) -> Status {
             tracing::error!(error = %err, "cannot go on");
             Refusal::new(ErrorCode::Internal)
         }
-        Error::Store(err) => {
-            let refusal = Refusal::from(&err);
-            if refusal.code == ErrorCode::Internal {
-                tracing::error!(error = &err as &dyn std::error::Error, "cannot go on");
-            }
-            refusal
-        }
+        Error::Store(err) => Refusal::from(&err),
     };
     refusal.into()
 }

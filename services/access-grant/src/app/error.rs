@@ -30,12 +30,7 @@ impl From<Error> for Refusal {
                 Self::new(ErrorCode::StateConflict).data("from", from).data("to", to)
             }
             Error::CursorExpired => Self::new(ErrorCode::CursorExpired),
-            Error::Store(err) => {
-                if !matches!(err, StoreError::Unavailable | StoreError::Conflict) {
-                    tracing::error!(error = %err, "the store failed");
-                }
-                Self::from(&err)
-            }
+            Error::Store(err) => (&err).into(),
         }
     }
 }

@@ -15,12 +15,7 @@ impl From<Error> for Refusal {
     fn from(err: Error) -> Self {
         match err {
             Error::NotFound => Self::new(ErrorCode::NotFound),
-            Error::Store(err) => {
-                if !matches!(err, StoreError::Unavailable) {
-                    tracing::error!(error = %err, "audit store failed");
-                }
-                (&err).into()
-            }
+            Error::Store(err) => (&err).into(),
         }
     }
 }

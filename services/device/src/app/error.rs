@@ -43,19 +43,12 @@ impl From<Error> for Refusal {
                 Self::new(ErrorCode::StateConflict).field("device_id", "is registered already")
             }
             Error::Invalid(refusal) | Error::Peer(refusal) => refusal,
-            Error::Key(ClaimError::Store(err)) | Error::Store(err) => store(&err),
-            Error::Key(err @ ClaimError::Reused) => (&err).into(),
+            Error::Key(err) => (&err).into(),
+            Error::Store(err) => (&err).into(),
             Error::Sealed(device, cause) => {
                 tracing::error!(device.id = device, error = %cause, "a device's secret does not open");
                 Self::new(ErrorCode::Internal)
             }
         }
     }
-}
-
-fn store(err: &StoreError) -> Refusal {
-    if !matches!(err, StoreError::Unavailable) {
-        tracing::error!(error = %err, "device store failed");
-    }
-    err.into()
 }

@@ -1,4 +1,4 @@
-use service::{Refusal, StoreError};
+use service::Refusal;
 use tonic::Status;
 use types::ErrorCode;
 
@@ -33,10 +33,7 @@ fn refusal(err: Error) -> Refusal {
             Refusal::new(ErrorCode::StateConflict).data("reason", "a newer sync has begun")
         }
         Error::Claim(err) => Refusal::from(&err),
-        Error::Store(err) => {
-            log(&err);
-            Refusal::from(&err)
-        }
+        Error::Store(err) => Refusal::from(&err),
         Error::Internal(what) => {
             tracing::error!(what, "internal error");
             Refusal::new(ErrorCode::Internal)
@@ -44,19 +41,10 @@ fn refusal(err: Error) -> Refusal {
     }
 }
 
-fn log(err: &StoreError) {
-    match err {
-        StoreError::Database(cause) => tracing::error!(error = %cause, "the database refused"),
-        StoreError::Corrupt { table, id } => {
-            tracing::error!(table, id, "a row does not open or parse");
-        }
-        StoreError::Conflict | StoreError::Unavailable => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use service::StoreError;
 
     use super::*;
 

@@ -19,12 +19,7 @@ impl From<Error> for Refusal {
         match err {
             Error::NotFound => Self::new(ErrorCode::NotFound),
             Error::Upstream(refusal) => *refusal,
-            Error::Store(err) => {
-                if !matches!(err, StoreError::Unavailable) {
-                    tracing::error!(error = %err, "report store failed");
-                }
-                (&err).into()
-            }
+            Error::Store(err) => (&err).into(),
         }
     }
 }

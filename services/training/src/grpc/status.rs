@@ -33,13 +33,7 @@ pub fn refusal(err: Error) -> Refusal {
         }
         Error::Peer(refusal) => refusal,
         Error::Idempotency(err) => Refusal::from(&err),
-        Error::Store(err) => {
-            let refusal = Refusal::from(&err);
-            if refusal.code == ErrorCode::Internal {
-                tracing::error!(error = &err as &dyn std::error::Error, "the database refused");
-            }
-            refusal
-        }
+        Error::Store(err) => Refusal::from(&err),
         Error::Blobs(err) => {
             tracing::error!(error = &err as &dyn std::error::Error, "the blob store failed");
             Refusal::new(ErrorCode::Internal)
