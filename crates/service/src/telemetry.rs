@@ -54,6 +54,11 @@ impl Telemetry {
         let provider = provider.build();
         let dispatch = dispatch(&provider, filter, std::io::stderr);
         tracing::dispatcher::set_global_default(dispatch).map_err(TelemetryError::Subscriber)?;
+        // A panic is a line like any other. Its message may hold what was being worked on; where it happened does not.
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(panic.location = place, "panicked");
+        }));
         Ok(Self { provider })
     }
 
