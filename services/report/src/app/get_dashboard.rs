@@ -23,6 +23,10 @@ impl App {
         if !query.caller.may_touch(site) {
             return Err(Error::NotFound);
         }
+        // The figures are the whole site's; one contractor's are not told apart yet.
+        if query.caller.contractor.is_some() {
+            return Err(Error::WholeSite);
+        }
         let mut tx = self.store.begin(Scope::Site(site)).await?;
         // A site not heard of yet has no figures either, so the default zone does no harm.
         let zone = figures::time_zone(&mut tx, site).await?;

@@ -13,7 +13,8 @@ use report::{Config, Fold, Source};
 use service::{Refusal, Store};
 use test_support::Harness;
 use types::{
-    DailyTicketId, ErrorCode, GrantId, NotificationId, PassageId, SiteId, TicketId, WorkerId,
+    ContractorId, DailyTicketId, ErrorCode, GrantId, NotificationId, PassageId, SiteId, TicketId,
+    WorkerId,
 };
 
 struct Day {
@@ -252,5 +253,19 @@ async fn a_date_no_calendar_page_has_is_refused() {
         assert_eq!(refusal.code, ErrorCode::ValidationFailed, "{date}");
         assert_eq!(refusal.fields[0].field, "date");
     }
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn the_whole_sites_figures_are_not_for_one_contractors_administrator() {
+    let harness = Harness::new().await;
+    let site = SiteId::new();
+    let config = Config { database: harness.database.config(), grpc_listen: None };
+    report::serve(config, harness.shell.clone()).await.unwrap();
+    let mut client = ReportServiceClient::new(harness.shell.peers.transport("report"));
+    let ask = GetDashboardRequest { site_id: site.to_string(), date: String::new() };
+    let caller = harness.contractor_admin(site, ContractorId::new());
+    let status = client.get_dashboard(harness.request(&caller, ask)).await.unwrap_err();
+    assert_eq!(Refusal::from_status(&status).code, ErrorCode::PermissionDenied);
     harness.stop().await;
 }
