@@ -14,4 +14,4 @@ pub use bus::{Bus, stream_name, subject};
 pub use consumer::{Consumer, Handler, Outcome, Patience, deliver, run};
 pub use delivery::{Delivery, Failure};
 pub use outbox::{AuditFact, MAX_EVENT_BYTES, audit, enqueue, enqueue_all};
-pub use relay::{Pace, Relay, relay};
+pub use relay::{Pace, Relay, Retention, relay};
