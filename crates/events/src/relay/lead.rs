@@ -124,8 +124,7 @@ impl Lead {
              ), marked AS (
                  UPDATE outbox SET sent_at = $4, stream_seq = sent.place
                  FROM held, unnest($5::uuid[], $6::bigint[]) AS sent (event_id, place)
-                 WHERE outbox.event_id = sent.event_id AND outbox.sent_at IS NULL
-                   AND outbox.event_id BETWEEN $7 AND $8
+                 WHERE outbox.event_id = sent.event_id AND outbox.event_id BETWEEN $7 AND $8
              )
              SELECT FROM held",
         )

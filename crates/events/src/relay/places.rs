@@ -154,7 +154,7 @@ impl Lead {
                      ORDER BY event_id LIMIT $3
                  ) AS fact
              ), moved AS (
-                 UPDATE relay_state SET replay_from = next.id, replay_to = CASE WHEN next.id IS NULL THEN NULL ELSE replay_to END
+                 UPDATE relay_state SET replay_from = next.id, replay_to = CASE WHEN next.id IS NULL THEN NULL ELSE asked.replay_to END
                  FROM asked, (SELECT (SELECT event_id FROM chosen ORDER BY event_id DESC LIMIT 1) AS id) AS next
                  WHERE relay_state.context = $1
              )
