@@ -187,7 +187,7 @@ pub async fn remaining(store: &Store, context: &str) -> Result<u64, Error> {
     Ok(count(remaining))
 }
 
-/// The first id an event of this instant can have: UUIDv7 begins with the milliseconds since 1970.
+/// The first id an event of this instant can have: a version 7 UUID begins with the milliseconds since 1970.
 fn first_id(at: DateTime<Utc>) -> Uuid {
     let millis = u128::try_from(at.timestamp_millis()).unwrap_or_default();
     Uuid::from_u128(millis << 80)

@@ -178,7 +178,7 @@ impl Relay {
             return Ok(());
         };
         tokio::select! {
-            led = self.lead(&mut lead, stop) => led?,
+            ended = self.lead(&mut lead, stop) => ended?,
             never = days::keep(&self.store, &self.retention) => match never {},
         }
         lead.resign().await;

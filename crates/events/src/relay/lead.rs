@@ -23,6 +23,18 @@ pub(super) struct Lead {
     pub(super) last_stream_seq: u64,
 }
 
+/// Selects rows of the outbox as [`Unsent`].
+macro_rules! select_facts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT seq, event_id, name, site, payload, traceparent, created_at, stream_seq, ",
+            "state_kind, state_id, state_ends, state_only FROM outbox ",
+            $rest
+        )
+    };
+}
+pub(super) use select_facts;
+
 /// A row of the outbox that is to be sent.
 #[derive(Debug, sqlx::FromRow)]
 #[expect(dead_code, reason = "no state is published yet")]
@@ -138,7 +150,7 @@ impl Lead {
         .bind(ids.iter().max())
         .execute(&mut self.conn)
         .await?;
-        self.held(held.rows_affected())?;
+        held_by(held.rows_affected())?;
         self.last_stream_seq = last;
         Ok(())
     }
@@ -153,13 +165,9 @@ impl Lead {
         .bind(signed(last))
         .execute(&mut self.conn)
         .await?;
-        self.held(held.rows_affected())?;
+        held_by(held.rows_affected())?;
         self.last_stream_seq = last;
         Ok(())
-    }
-
-    pub(super) fn held(&self, rows: u64) -> Result<(), Ended> {
-        if rows == 0 { Err(Ended::Fenced) } else { Ok(()) }
     }
 
     pub(super) fn epoch(&self) -> i64 {
@@ -172,6 +180,11 @@ impl Lead {
             tracing::debug!(error = %err, "session was gone already");
         }
     }
+}
+
+/// A statement of the lead returns the row of its epoch, or another relay leads.
+pub(super) fn held_by(rows: u64) -> Result<(), Ended> {
+    if rows == 0 { Err(Ended::Fenced) } else { Ok(()) }
 }
 
 pub(super) fn signed(sequence: u64) -> i64 {

@@ -37,25 +37,25 @@ async fn a_deleted_folder_is_rebuilt_at_the_same_places_while_commands_go_on() {
     let mut world = World::on(client, "sitepass".to_owned()).await;
     world.relay().await;
     world.consume(Recorder::default());
-    world.publish_all(0..2300).await;
-    world.until_effects(2300).await;
+    world.publish_all(0..1200).await;
+    world.until_effects(1200).await;
     world.until_sent().await;
     let before = world.placed().await;
     assert_same(&before, &world.held().await);
 
     nats.kill().unwrap();
     std::fs::remove_dir_all(nats.streams()).unwrap();
-    world.publish(2300..2305).await;
+    world.publish(1200..1205).await;
     nats.restart().unwrap();
-    world.publish(2305..2310).await;
+    world.publish(1205..1210).await;
     world.until_sent().await;
-    world.until_effects(2310).await;
+    world.until_effects(1210).await;
     let after = world.held().await;
-    assert_same(&after[..2300], &before);
+    assert_same(&after[..1200], &before);
     assert_same(&after, &world.placed().await);
     assert_whole(&world).await;
     world.shut_down().await;
-    world.assert_effects_once(2310).await;
+    world.assert_effects_once(1210).await;
 }
 
 #[tokio::test]
