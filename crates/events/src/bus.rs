@@ -36,6 +36,18 @@ impl Bus {
         self
     }
 
+    /// The stream of a context as it is; `None` when there is none.
+    pub(crate) async fn find_stream(
+        &self,
+        context: &str,
+    ) -> Result<Option<Stream>, async_nats::Error> {
+        match self.jetstream.get_stream(stream_name(&self.prefix, context)).await {
+            Ok(stream) => Ok(Some(stream)),
+            Err(err) if missing(&err.kind()) => Ok(None),
+            Err(err) => Err(err.into()),
+        }
+    }
+
     /// The stream of a context with its settings brought up to date; `None` when there is none. Only the context's
     /// owner calls it.
     pub(crate) async fn keep_stream(
@@ -43,11 +55,7 @@ impl Bus {
         context: &str,
         max_age: Duration,
     ) -> Result<Option<Stream>, async_nats::Error> {
-        let mut stream = match self.jetstream.get_stream(stream_name(&self.prefix, context)).await {
-            Ok(stream) => stream,
-            Err(err) if missing(&err.kind()) => return Ok(None),
-            Err(err) => return Err(err.into()),
-        };
+        let Some(mut stream) = self.find_stream(context).await? else { return Ok(None) };
         let current = stream.cached_info().config.clone();
         let wanted = self.config(context, max_age, current.clone());
         if wanted != current {

@@ -6,6 +6,7 @@ mod delivery;
 mod halt;
 mod outbox;
 pub mod parked;
+pub mod rebuild;
 mod relay;
 pub mod testing;
 

@@ -178,7 +178,7 @@ impl Relay {
             return Ok(());
         };
         tokio::select! {
-            led = self.lead(&mut lead, stop) => led?,
+            ended = self.lead(&mut lead, stop) => ended?,
             never = days::keep(&self.store, &self.retention) => match never {},
         }
         lead.resign().await;
@@ -188,26 +188,32 @@ impl Relay {
     async fn lead(&self, lead: &mut Lead, stop: &CancellationToken) -> Result<(), Ended> {
         let stream = self.stream(lead).await?;
         let Pace { batch, look, confirmation, .. } = self.pace;
-        let sight = Sight { stream: &stream, max_age: self.retention.stream, batch };
+        let halt = self.halt.as_ref();
+        let sight = Sight { stream: &stream, max_age: self.retention.stream, batch, halt };
         let mut outlet = Outlet::new(&self.bus, self.context, confirmation);
         let (mut states, mut frontier) = (States, Frontier::default());
         let mut changed = self.store.changed();
         let mut looked: Option<Instant> = None;
+        let mut asked = Instant::now();
         while !stop.is_cancelled() {
             if looked.is_none_or(|looked| looked.elapsed() > look) {
                 sight.settle(lead, &mut outlet, &mut states).await?;
                 frontier.look_at_all();
                 looked = Some(Instant::now());
             }
+            if asked.elapsed() >= self.pace.poll {
+                // Half a batch, so that new facts find room beside those sent once more.
+                if lead.replay_next(batch.div_ceil(2)).await? > 0 {
+                    frontier.look_at_all();
+                } else {
+                    asked = Instant::now();
+                }
+            }
             changed.mark_unchanged();
             let rows = frontier.read(&mut lead.conn, self.context, batch).await?;
             self.measure(&rows);
             if rows.is_empty() {
-                if lead.replay_next(batch).await? > 0 {
-                    frontier.look_at_all();
-                } else {
-                    self.wait(&mut changed, stop).await;
-                }
+                self.wait(&mut changed, stop).await;
                 continue;
             }
             if !self.drain(lead, &mut outlet, &mut states, &mut frontier, rows, stop).await? {

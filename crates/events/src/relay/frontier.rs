@@ -7,7 +7,7 @@
 use sqlx::PgConnection;
 
 use super::Ended;
-use super::lead::Unsent;
+use super::lead::{Unsent, select_facts};
 
 /// More runs of skipped numbers are not followed one by one; the next look at everything finds what is in them.
 const MOST_HOLES: usize = 1000;
@@ -77,20 +77,16 @@ impl Frontier {
     ) -> Result<Vec<Unsent>, Ended> {
         let (lows, highs): (Vec<i64>, Vec<i64>) =
             self.holes.iter().map(|hole| (hole.low, hole.high)).unzip();
-        let rows = sqlx::query_as(
-            "SELECT late.* FROM unnest($4::bigint[], $5::bigint[]) AS hole (low, high)
-             CROSS JOIN LATERAL (
-                 SELECT seq, event_id, name, site, payload, traceparent, created_at, stream_seq,
-                        state_kind, state_id, state_ends, state_only
-                 FROM outbox WHERE sent_at IS NULL AND context = $1 AND seq BETWEEN hole.low AND hole.high
-                 ORDER BY seq LIMIT $3
-             ) AS late
-             UNION ALL
-             (SELECT seq, event_id, name, site, payload, traceparent, created_at, stream_seq,
-                     state_kind, state_id, state_ends, state_only
-              FROM outbox WHERE sent_at IS NULL AND context = $1 AND seq > $2 ORDER BY seq LIMIT $3)
-             ORDER BY seq LIMIT $3",
-        )
+        let rows = sqlx::query_as(concat!(
+            "SELECT late.* FROM unnest($4::bigint[], $5::bigint[]) AS hole (low, high) CROSS JOIN LATERAL (",
+            select_facts!(
+                "WHERE sent_at IS NULL AND context = $1 AND seq BETWEEN hole.low AND hole.high
+                 ORDER BY seq LIMIT $3"
+            ),
+            ") AS late UNION ALL (",
+            select_facts!("WHERE sent_at IS NULL AND context = $1 AND seq > $2 ORDER BY seq LIMIT $3"),
+            ") ORDER BY seq LIMIT $3"
+        ))
         .bind(context)
         .bind(self.top)
         .bind(i64::from(limit))
@@ -159,11 +155,9 @@ async fn above(
     top: i64,
     limit: u16,
 ) -> Result<Vec<Unsent>, Ended> {
-    let rows = sqlx::query_as(
-        "SELECT seq, event_id, name, site, payload, traceparent, created_at, stream_seq,
-                state_kind, state_id, state_ends, state_only
-         FROM outbox WHERE sent_at IS NULL AND context = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-    )
+    let rows = sqlx::query_as(select_facts!(
+        "WHERE sent_at IS NULL AND context = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    ))
     .bind(context)
     .bind(top)
     .bind(i64::from(limit))
@@ -186,8 +180,8 @@ async fn transactions(conn: &mut PgConnection) -> Result<Transactions, Ended> {
 mod tests {
     use super::{Frontier, Hole, Transactions};
 
-    fn seen(oldest: i64, next: i64) -> Option<Transactions> {
-        Some(Transactions { oldest, next })
+    const fn seen(oldest: i64, next: i64) -> Transactions {
+        Transactions { oldest, next }
     }
 
     #[test]
@@ -195,9 +189,9 @@ mod tests {
         let mut frontier = Frontier { top: 4, ..Frontier::default() };
         frontier.passed([7, 8].into_iter(), None);
         assert_eq!(frontier.holes, [Hole { low: 5, high: 6, until: None }]);
-        frontier.passed([6, 9].into_iter(), seen(10, 20));
+        frontier.passed([6, 9].into_iter(), Some(seen(10, 20)));
         assert_eq!(frontier.holes, [Hole { low: 5, high: 5, until: Some(20) }]);
-        frontier.passed([5].into_iter(), seen(15, 30));
+        frontier.passed([5].into_iter(), Some(seen(15, 30)));
         assert_eq!((frontier.top, frontier.holes), (9, vec![]));
     }
 
@@ -206,14 +200,14 @@ mod tests {
         let mut frontier = Frontier { top: 4, ..Frontier::default() };
         frontier.passed([6].into_iter(), None);
         // Looked at for the first time: transaction 19 may have drawn the number.
-        frontier.passed([].into_iter(), seen(20, 20));
+        frontier.passed([].into_iter(), Some(seen(20, 20)));
         assert_eq!(frontier.holes, []);
         frontier.passed([8].into_iter(), None);
-        frontier.passed([].into_iter(), seen(19, 30));
+        frontier.passed([].into_iter(), Some(seen(19, 30)));
         assert_eq!(frontier.holes, [Hole { low: 7, high: 7, until: Some(30) }]);
-        frontier.passed([].into_iter(), seen(29, 40));
+        frontier.passed([].into_iter(), Some(seen(29, 40)));
         assert_eq!(frontier.holes.len(), 1, "transaction 29 goes on");
-        frontier.passed([].into_iter(), seen(30, 50));
+        frontier.passed([].into_iter(), Some(seen(30, 50)));
         assert_eq!(frontier.holes, []);
     }
 

@@ -23,6 +23,18 @@ pub(super) struct Lead {
     pub(super) last_stream_seq: u64,
 }
 
+/// Selects rows of the outbox as [`Unsent`].
+macro_rules! select_facts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT seq, event_id, name, site, payload, traceparent, created_at, stream_seq, ",
+            "state_kind, state_id, state_ends, state_only FROM outbox ",
+            $rest
+        )
+    };
+}
+pub(super) use select_facts;
+
 /// A row of the outbox that is to be sent.
 #[derive(Debug, sqlx::FromRow)]
 #[expect(dead_code, reason = "no state is published yet")]
@@ -124,8 +136,7 @@ impl Lead {
              ), marked AS (
                  UPDATE outbox SET sent_at = $4, stream_seq = sent.place
                  FROM held, unnest($5::uuid[], $6::bigint[]) AS sent (event_id, place)
-                 WHERE outbox.event_id = sent.event_id AND outbox.sent_at IS NULL
-                   AND outbox.event_id BETWEEN $7 AND $8
+                 WHERE outbox.event_id = sent.event_id AND outbox.event_id BETWEEN $7 AND $8
              )
              SELECT FROM held",
         )
@@ -139,7 +150,7 @@ impl Lead {
         .bind(ids.iter().max())
         .execute(&mut self.conn)
         .await?;
-        self.held(held.rows_affected())?;
+        held_by(held.rows_affected())?;
         self.last_stream_seq = last;
         Ok(())
     }
@@ -154,13 +165,9 @@ impl Lead {
         .bind(signed(last))
         .execute(&mut self.conn)
         .await?;
-        self.held(held.rows_affected())?;
+        held_by(held.rows_affected())?;
         self.last_stream_seq = last;
         Ok(())
-    }
-
-    pub(super) fn held(&self, rows: u64) -> Result<(), Ended> {
-        if rows == 0 { Err(Ended::Fenced) } else { Ok(()) }
     }
 
     pub(super) fn epoch(&self) -> i64 {
@@ -173,6 +180,11 @@ impl Lead {
             tracing::debug!(error = %err, "session was gone already");
         }
     }
+}
+
+/// A statement of the lead returns the row of its epoch, or another relay leads.
+pub(super) fn held_by(rows: u64) -> Result<(), Ended> {
+    if rows == 0 { Err(Ended::Fenced) } else { Ok(()) }
 }
 
 pub(super) fn signed(sequence: u64) -> i64 {

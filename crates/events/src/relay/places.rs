@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Ended;
-use super::lead::{Lead, Unsent, signed, unsigned};
+use super::lead::{Lead, Unsent, held_by, select_facts, signed, unsigned};
 
 /// Taken back in one statement, which must end well before the session's time limit.
 const CHUNK: i64 = 5000;
@@ -44,11 +44,9 @@ impl Lead {
         place: u64,
         limit: u16,
     ) -> Result<Vec<Unsent>, Ended> {
-        let rows = sqlx::query_as(
-            "SELECT seq, event_id, name, site, payload, traceparent, created_at, stream_seq,
-                    state_kind, state_id, state_ends, state_only
-             FROM outbox WHERE context = $1 AND stream_seq > $2 ORDER BY stream_seq LIMIT $3",
-        )
+        let rows = sqlx::query_as(select_facts!(
+            "WHERE context = $1 AND stream_seq > $2 ORDER BY stream_seq LIMIT $3"
+        ))
         .bind(self.context)
         .bind(signed(place))
         .bind(i64::from(limit))
@@ -59,11 +57,9 @@ impl Lead {
 
     /// Those of the given facts that are here and not marked.
     pub(super) async fn unmarked(&mut self, ids: &[Uuid]) -> Result<Vec<Unsent>, Ended> {
-        let rows = sqlx::query_as(
-            "SELECT seq, event_id, name, site, payload, traceparent, created_at, stream_seq,
-                    state_kind, state_id, state_ends, state_only
-             FROM outbox WHERE context = $1 AND sent_at IS NULL AND event_id = ANY($2)",
-        )
+        let rows = sqlx::query_as(select_facts!(
+            "WHERE context = $1 AND sent_at IS NULL AND event_id = ANY($2)"
+        ))
         .bind(self.context)
         .bind(ids)
         .fetch_all(&mut self.conn)
@@ -91,7 +87,7 @@ impl Lead {
         .bind(&places)
         .execute(&mut self.conn)
         .await?;
-        self.held(held.rows_affected())
+        held_by(held.rows_affected())
     }
 
     /// Facts within the given places, both ends included, that were sent after `since` count as unsent again: they
@@ -131,7 +127,7 @@ impl Lead {
             .bind(CHUNK)
             .fetch_one(&mut self.conn)
             .await?;
-            self.held(unsigned(held))?;
+            held_by(unsigned(held))?;
             if taken == 0 {
                 return Ok(total);
             }
@@ -154,7 +150,7 @@ impl Lead {
                      ORDER BY event_id LIMIT $3
                  ) AS fact
              ), moved AS (
-                 UPDATE relay_state SET replay_from = next.id, replay_to = CASE WHEN next.id IS NULL THEN NULL ELSE replay_to END
+                 UPDATE relay_state SET replay_from = next.id, replay_to = CASE WHEN next.id IS NULL THEN NULL ELSE asked.replay_to END
                  FROM asked, (SELECT (SELECT event_id FROM chosen ORDER BY event_id DESC LIMIT 1) AS id) AS next
                  WHERE relay_state.context = $1
              )

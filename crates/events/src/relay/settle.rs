@@ -14,6 +14,7 @@ use super::lead::{Lead, Unsent};
 use super::publish::Outlet;
 use super::state::States;
 use super::{Ended, tail};
+use crate::halt::{Halt, Point};
 
 /// Between the broker's clock and ours; what expires within it may count as lost and is then sent once more.
 const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
@@ -23,6 +24,7 @@ pub(super) struct Sight<'a> {
     pub(super) stream: &'a Stream,
     pub(super) max_age: Duration,
     pub(super) batch: u16,
+    pub(super) halt: Option<&'a Halt>,
 }
 
 impl Sight<'_> {
@@ -145,6 +147,7 @@ impl Sight<'_> {
             };
             let (confirmed, read) = tokio::join!(publishing, reading);
             read?;
+            Halt::pass(self.halt, Point::BeforeMark).await;
             end += confirmed as u64;
             metrics::counter!("outbox_rebuilt_total", "context" => lead.context)
                 .increment(confirmed as u64);

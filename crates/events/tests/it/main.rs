@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod backlog;
 mod broker;
 mod consumer;
+mod days;
 mod inbox;
 mod outbox;
+mod rebuild;
 mod relay;
+mod replay;
 mod world;
