@@ -64,6 +64,15 @@ impl World {
             .unwrap()
     }
 
+    /// Of closed slots, what went wrong last.
+    async fn errors(&self) -> Vec<String> {
+        let mut tx = self.store.begin(Scope::System("look at runs")).await.unwrap();
+        sqlx::query_scalar("SELECT error FROM job_runs WHERE finished_at IS NOT NULL AND error IS NOT NULL ORDER BY slot")
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap()
+    }
+
     async fn until_finished(&self, count: usize) {
         eventually("finished slots", async || (self.finished().await.len() >= count).then_some(()))
             .await;
