@@ -39,7 +39,8 @@ pub struct Run {
 
 impl Run {
     /// Opens a transaction and makes sure of the lease in it: nobody takes the job over before the transaction has
-    /// ended. Keep it short; a paused process's is ended by the server after half a minute.
+    /// ended. The server ends one that is idle for as long as the lease, as a paused process's is: do nothing else
+    /// while it is open.
     pub async fn begin(&self, scope: Scope) -> Result<Tx, LeaseLost> {
         let mut tx = self.store.begin(scope).await?;
         if self.lease.check(&mut tx).await? { Ok(tx) } else { Err(LeaseLost::TakenOver) }

@@ -166,10 +166,6 @@ impl Runner {
         self.patience.poll * 10
     }
 
-    fn ttl(&self) -> TimeDelta {
-        TimeDelta::from_std(self.patience.lease).unwrap_or(TimeDelta::MAX)
-    }
-
     /// Runs what is to be run now. The lease, what is at hand and the first slot's claim are one transaction; so are
     /// the end of each slot and the claim of the next, or the return of the lease.
     async fn look(&self, job: &Job, stop: &CancellationToken) -> Result<Next, StoreError> {
@@ -179,9 +175,8 @@ impl Runner {
             set: self.clock.revision() > 0,
         };
         let mut tx = self.store.begin(Scope::System("look at a job")).await?;
-        let until = now.system + self.ttl();
-        let Some(taken) = Lease::take(&mut tx, job.name(), self.holder, now.system, until).await?
-        else {
+        let (holder, ttl) = (self.holder, self.patience.lease);
+        let Some(taken) = Lease::take(&mut tx, job.name(), holder, now.system, ttl).await? else {
             return Ok(Next::After(self.seldom()));
         };
         let Hand { mut slots, next } = hand::look(&mut tx, job, &taken, now).await?;
@@ -267,7 +262,7 @@ impl Runner {
     async fn keep(&self, lease: &Lease) {
         loop {
             tokio::time::sleep(self.patience.lease / 3).await;
-            match lease.renew(&self.store, self.system.now() + self.ttl()).await {
+            match lease.renew(&self.store, self.system.now()).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(err) => {

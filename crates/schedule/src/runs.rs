@@ -197,6 +197,8 @@ pub(crate) async fn close(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use chrono::{DateTime, TimeDelta, Utc};
     use service::{Scope, Store};
     use test_support::Database;
@@ -214,7 +216,12 @@ mod tests {
     }
 
     fn lease(holder: u128, epoch: i64) -> Lease {
-        Lease { job: "test.job", holder: Uuid::from_u128(holder), epoch }
+        Lease {
+            job: "test.job",
+            holder: Uuid::from_u128(holder),
+            epoch,
+            ttl: Duration::from_secs(10),
+        }
     }
 
     fn done() -> Close<'static> {

@@ -1,6 +1,8 @@
 //! For tests of what jobs do: a run without a runner.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use service::{Scope, Store};
 use types::{EventId, SystemClock};
 
@@ -16,15 +18,15 @@ use crate::runs::{self, Before, Place};
 pub async fn run(store: &Store, job: &'static str, now: DateTime<Utc>) -> Run {
     let mut tx = store.begin(Scope::System("run a job in a test")).await.expect("a database");
     sqlx::query(
-        "INSERT INTO jobs (job, cadence) VALUES ($1, 'in a test') ON CONFLICT (job) DO NOTHING",
+        "INSERT INTO jobs (job, cadence) VALUES ($1, 'in a test') ON CONFLICT (job) DO UPDATE SET expires_at = NULL",
     )
     .bind(job)
     .execute(&mut *tx)
     .await
     .expect("the job is registered");
     let system = SystemClock::system();
-    let long_after = system.now() + TimeDelta::days(365_000);
-    let taken = Lease::take(&mut tx, job, EventId::new().as_uuid(), long_after, long_after)
+    let (holder, ttl) = (EventId::new().as_uuid(), Duration::from_secs(10));
+    let taken = Lease::take(&mut tx, job, holder, system.now(), ttl)
         .await
         .expect("the database takes the lease")
         .expect("the lease before is over");
