@@ -1,6 +1,9 @@
 //! Jobs on a real database: replicas, downtime, crashes, failures, clocks that are set, triggers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod keeping;
+mod managing;
+mod outages;
 mod processes;
 mod times;
 mod triggers;
@@ -38,7 +41,10 @@ impl World {
     }
 
     async fn replica(&self) -> Runner {
-        let store = self.database.store("ticket").await;
+        self.replica_of(self.database.store("ticket").await)
+    }
+
+    fn replica_of(&self, store: Store) -> Runner {
         let patience = Patience { poll: Duration::from_millis(10), ..Patience::default() };
         Runner::new(store, self.clock.clone(), self.system.clone()).with_patience(patience)
     }
@@ -50,6 +56,21 @@ impl World {
             ran.lock().unwrap().push(run);
             async { Ok(Outcome::Changed(1)) }
         })
+    }
+
+    /// A job that never ends.
+    fn hanging(&self, name: &'static str) -> Job {
+        Job::every(name, TimeDelta::minutes(1), |_| std::future::pending())
+    }
+
+    /// When the lease is over, while someone has it.
+    async fn lease_until(&self) -> Option<DateTime<Utc>> {
+        let mut tx = self.store.begin(Scope::System("look at the lease")).await.unwrap();
+        sqlx::query_scalar("SELECT expires_at FROM jobs WHERE job = $1")
+            .bind(NAME)
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap()
     }
 
     fn slots(&self) -> Vec<DateTime<Utc>> {

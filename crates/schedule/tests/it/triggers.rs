@@ -11,7 +11,7 @@ use super::{NAME, World, start};
 
 impl World {
     /// An event job that writes down its runs and fails where `fails` says so.
-    fn on_event(&self, fails: fn(&Run) -> bool) -> Job {
+    pub(crate) fn on_event(&self, fails: fn(&Run) -> bool) -> Job {
         let ran = Arc::clone(&self.ran);
         Job::on_event(NAME, move |run| {
             let failed = fails(&run);
@@ -21,14 +21,14 @@ impl World {
     }
 
     /// Triggers in a transaction of its own, at the start.
-    async fn trigger(&self, key: &str) -> Triggered {
+    pub(crate) async fn trigger(&self, key: &str) -> Triggered {
         let mut tx = self.store.begin(Scope::System("trigger")).await.unwrap();
         let triggered = trigger(&mut tx, NAME, start(), key).await.unwrap();
         tx.commit().await.unwrap();
         triggered
     }
 
-    fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         self.ran.lock().unwrap().iter().map(|run| run.key.clone()).collect()
     }
 }
