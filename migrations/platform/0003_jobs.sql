@@ -1,35 +1,101 @@
--- Who runs a job now. Times are the system's, never a site's.
-CREATE TABLE job_leases (
+-- What this service runs by itself: one row a job. Leases are system time, slots are site time.
+CREATE TABLE jobs (
     job text PRIMARY KEY,
-    holder uuid NOT NULL,
+    -- When it runs, for people to read: 'every 60 s', '0 30 5 * * *', 'on event'.
+    cadence text NOT NULL,
+    -- Where its local times are read; empty where it has none.
+    zone text,
+    -- The newest slot that was begun: it outlives the rows of its runs.
+    last_slot timestamptz,
+    -- As the last run saw it, for people to read.
+    next_slot timestamptz,
+    disabled_at timestamptz,
+    disabled_because text,
+    -- A slot was given up, an alert raised, and none ran well since.
+    alarmed boolean NOT NULL DEFAULT false,
+    -- Who runs it, or ran it last; free again when empty or over.
+    holder uuid,
+    expires_at timestamptz,
     -- Counts take-overs: a holder that slept through its lease finds another epoch and writes nothing.
-    epoch bigint NOT NULL,
-    expires_at timestamptz NOT NULL
+    epoch bigint NOT NULL DEFAULT 0,
+    -- Makes the epoch a part of the row's key, for what a run commits locks the row FOR KEY SHARE: a take-over waits
+    -- for that, moving the lease's end does not.
+    UNIQUE (job, epoch),
+    CHECK (disabled_because IS NULL OR disabled_at IS NOT NULL)
 );
-SELECT protect_global('job_leases');
+SELECT protect_global('jobs', 'SELECT, INSERT, UPDATE');
 
--- One row a slot: a slot runs once, whoever runs it. Slots are site time. An event job's slots are written by what
--- triggers them, the others as they begin.
+-- One row a slot: a slot runs once, whoever runs it. An event job's slots are written by what triggers them, a
+-- person's by the person, the others as they begin.
 CREATE TABLE job_runs (
     job text NOT NULL,
     slot timestamptz NOT NULL,
-    -- Tells apart what was triggered at one instant; empty for jobs that time triggers.
+    -- Tells apart what was triggered at one instant; empty for what time triggers, 'manual:…' for what a person asked.
     key text NOT NULL DEFAULT '',
     -- The trace a trigger belongs to.
     traceparent text,
-    -- Empty, and no attempts, until it first runs.
+    -- Whose the newest attempt is, under which epoch of the lease. Empty, and no attempts, until it first runs.
     holder uuid,
+    epoch bigint,
     attempts integer NOT NULL,
+    -- Of the newest attempt; system time, as all below.
     started_at timestamptz,
     -- Empty while it runs, and after a failure until it ran well or was given up.
     finished_at timestamptz,
-    -- Not before this instant is a failed slot tried again; system time.
+    -- Not before this instant is a failed slot tried again.
     retry_at timestamptz,
     -- How many earlier slots were missed and are made good by this one.
     missed bigint NOT NULL,
     outcome text,
+    -- Of the newest attempt that failed.
+    error text,
     UNIQUE (job, slot, key)
-);
+) PARTITION BY RANGE (slot);
+-- Days nobody made a partition for: a set clock's, and those of triggers that came late.
+CREATE TABLE job_runs_default PARTITION OF job_runs DEFAULT;
 SELECT protect_global('job_runs');
--- An event job looks here often, and what has run stays.
+SELECT protect_global('job_runs_default', 'SELECT');
+-- Runners look here often, and what has run stays.
 CREATE INDEX job_runs_unfinished ON job_runs (job, slot) WHERE finished_at IS NULL;
+
+-- Makes the partitions of today and the next days and drops those of days long past, unless a run in them is not
+-- finished. Called again and again, by several processes at once, it does what is left to do. It runs as the schema's
+-- owner; only this service's roles reach the schema.
+CREATE FUNCTION keep_job_runs(today date) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '2s' AS $$
+DECLARE
+    ahead CONSTANT integer := 3;
+    kept CONSTANT integer := 30;
+    day date;
+    name text;
+    unfinished boolean;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext(current_schema() || '.job_runs'));
+    FOR offset_days IN 0..ahead LOOP
+        day := today + offset_days;
+        name := 'job_runs_' || to_char(day, 'YYYYMMDD');
+        IF to_regclass(name) IS NULL THEN
+            BEGIN
+                EXECUTE format(
+                    'CREATE TABLE %I PARTITION OF job_runs FOR VALUES FROM (%L) TO (%L)',
+                    name, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+            EXCEPTION WHEN check_violation THEN
+                NULL; -- The default partition has rows of that day already, so it keeps the day.
+            END;
+        END IF;
+    END LOOP;
+    FOR name IN
+        SELECT part.relname FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid
+        WHERE inhparent = 'job_runs'::regclass AND part.relname ~ '^job_runs_[0-9]{8}$'
+          AND to_date(right(part.relname, 8), 'YYYYMMDD') < today - kept
+    LOOP
+        LOCK TABLE ONLY job_runs IN ACCESS EXCLUSIVE MODE;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE finished_at IS NULL)', name) INTO unfinished;
+        IF NOT unfinished THEN
+            EXECUTE format('DROP TABLE %I', name);
+        END IF;
+    END LOOP;
+    DELETE FROM job_runs_default
+    WHERE slot < (today - kept)::timestamp AT TIME ZONE 'UTC' AND finished_at IS NOT NULL;
+END
+$$;
