@@ -51,51 +51,59 @@ CREATE TABLE job_runs (
     error text,
     UNIQUE (job, slot, key)
 ) PARTITION BY RANGE (slot);
--- Days nobody made a partition for: a set clock's, and those of triggers that came late.
-CREATE TABLE job_runs_default PARTITION OF job_runs DEFAULT;
+-- Days that have no partition: a set clock's, and those of slots made good late.
+CREATE TABLE job_runs_rest PARTITION OF job_runs DEFAULT;
 SELECT protect_global('job_runs');
-SELECT protect_global('job_runs_default', 'SELECT');
 -- Runners look here often, and what has run stays.
 CREATE INDEX job_runs_unfinished ON job_runs (job, slot) WHERE finished_at IS NULL;
 
--- Makes the partitions of today and the next days and drops those of days long past, unless a run in them is not
--- finished. Called again and again, by several processes at once, it does what is left to do. It runs as the schema's
--- owner; only this service's roles reach the schema.
+-- What follows finds this schema's tables, whoever calls it.
+SELECT set_config('search_path', current_schema() || ', pg_temp', true);
+
+-- Makes the partitions of today and the next days and drops those of days long past, unless a run in them has not
+-- ended. Called again, also by several processes at once, it does what is left to do. It waits for nobody longer than
+-- its lock time-out, so that whoever queues up behind it waits no longer either; then it fails, and is tried again.
 CREATE FUNCTION keep_job_runs(today date) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '2s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '300ms' AS $$
 DECLARE
     ahead CONSTANT integer := 3;
     kept CONSTANT integer := 30;
-    day date;
-    name text;
+    oldest CONSTANT timestamptz := (today - kept)::timestamp AT TIME ZONE 'UTC';
+    missing date;
+    starts timestamptz;
+    ends timestamptz;
+    part text;
     unfinished boolean;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtext(current_schema() || '.job_runs'));
-    FOR offset_days IN 0..ahead LOOP
-        day := today + offset_days;
-        name := 'job_runs_' || to_char(day, 'YYYYMMDD');
-        IF to_regclass(name) IS NULL THEN
-            BEGIN
-                EXECUTE format(
-                    'CREATE TABLE %I PARTITION OF job_runs FOR VALUES FROM (%L) TO (%L)',
-                    name, day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
-            EXCEPTION WHEN check_violation THEN
-                NULL; -- The default partition has rows of that day already, so it keeps the day.
-            END;
-        END IF;
+    IF NOT pg_try_advisory_xact_lock(hashtext('keep_job_runs ' || current_schema())) THEN
+        RETURN;
+    END IF;
+    FOR missing IN SELECT today + day FROM generate_series(0, ahead) AS day
+                   WHERE to_regclass('job_runs' || to_char(today + day, '_YYYYMMDD')) IS NULL LOOP
+        part := 'job_runs' || to_char(missing, '_YYYYMMDD');
+        starts := missing::timestamp AT TIME ZONE 'UTC';
+        ends := (missing + 1)::timestamp AT TIME ZONE 'UTC';
+        -- Made beside and attached: this locks nobody out but those at the rest.
+        LOCK TABLE job_runs_rest IN ACCESS EXCLUSIVE MODE;
+        EXECUTE format('CREATE TABLE %I (LIKE job_runs INCLUDING DEFAULTS)', part);
+        EXECUTE format(
+            'WITH moved AS (DELETE FROM job_runs_rest WHERE slot >= $1 AND slot < $2 RETURNING *)
+             INSERT INTO %I SELECT * FROM moved', part)
+        USING starts, ends;
+        EXECUTE format('ALTER TABLE job_runs ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part, starts, ends);
     END LOOP;
-    FOR name IN
-        SELECT part.relname FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid
-        WHERE inhparent = 'job_runs'::regclass AND part.relname ~ '^job_runs_[0-9]{8}$'
-          AND to_date(right(part.relname, 8), 'YYYYMMDD') < today - kept
+    FOR part IN
+        SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+        WHERE inhparent = 'job_runs'::regclass AND relname ~ '^job_runs_[0-9]{8}$'
+          AND to_date(right(relname, 8), 'YYYYMMDD') < today - kept
     LOOP
+        -- Before the look, so that no trigger comes between it and the drop.
         LOCK TABLE ONLY job_runs IN ACCESS EXCLUSIVE MODE;
-        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE finished_at IS NULL)', name) INTO unfinished;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE finished_at IS NULL)', part) INTO unfinished;
         IF NOT unfinished THEN
-            EXECUTE format('DROP TABLE %I', name);
+            EXECUTE format('DROP TABLE %I', part);
         END IF;
     END LOOP;
-    DELETE FROM job_runs_default
-    WHERE slot < (today - kept)::timestamp AT TIME ZONE 'UTC' AND finished_at IS NOT NULL;
+    DELETE FROM job_runs_rest WHERE slot < oldest AND finished_at IS NOT NULL;
 END
 $$;

@@ -13,8 +13,10 @@ use types::{SiteClock, SystemClock};
 use crate::job::Job;
 use crate::slots::When;
 
-/// Between looks, where no commit of this process causes one.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between looks for what another process triggered.
+const TRIGGERED_WITHIN: Duration = Duration::from_secs(1);
+/// Between looks for what a person asked, where nothing is triggered.
+const ASKED_WITHIN: Duration = Duration::from_secs(3);
 /// Between looks, whatever causes them.
 const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(20);
 /// Between looks after the partitions of the rows.
@@ -81,6 +83,7 @@ impl Board {
         let mut registered = false;
         let mut changed = self.store.changed();
         let event_jobs = self.entries.iter().any(|entry| entry.triggered);
+        let look_every = if event_jobs { TRIGGERED_WITHIN } else { ASKED_WITHIN };
         let mut keep_at = tokio::time::Instant::now();
         while !stop.is_cancelled() {
             if keep_at <= tokio::time::Instant::now() {
@@ -96,7 +99,7 @@ impl Board {
                 () = stop.cancelled() => return,
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(look_every) => {}
                 Ok(()) = changed.changed(), if event_jobs => {}
                 () = stop.cancelled() => return,
             }

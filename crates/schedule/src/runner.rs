@@ -355,5 +355,5 @@ async fn told(states: &mut watch::Receiver<States>, job: &str, known: Option<Sta
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -1,5 +1,6 @@
 //! Commands beside `serve`.
 
+pub(crate) mod jobs;
 pub(crate) mod outbox;
 
 use anyhow::{Context, bail};

@@ -45,6 +45,9 @@ enum Command {
     /// Looks after events that could not be handled.
     #[command(subcommand)]
     Parked(ParkedCommand),
+    /// Looks after what services run by themselves.
+    #[command(subcommand)]
+    Jobs(commands::jobs::JobsCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,6 +94,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::ConfigKeys => commands::config_keys(),
         Command::Audit(AuditCommand::Verify) => commands::verify_audit().await,
         Command::Outbox(command) => commands::outbox::run(command).await,
+        Command::Jobs(command) => commands::jobs::run(command).await,
         Command::Parked(ParkedCommand::List { service }) => commands::list_parked(&service).await,
         Command::Parked(ParkedCommand::Resend { service, event_id }) => {
             commands::resend_parked(&service, event_id).await

@@ -68,16 +68,17 @@ async fn the_coming_days_have_a_partition_each_and_days_long_past_are_dropped_wh
 }
 
 #[tokio::test]
-async fn rows_that_came_before_their_partition_are_kept_and_forgotten_like_the_others() {
+async fn rows_that_came_before_their_partition_move_into_it_and_others_are_forgotten_one_by_one() {
     let world = World::new().await;
-    let today = start().date_naive();
-    let tomorrow = start() + TimeDelta::days(1);
-    world.write(tomorrow, true).await;
-    world.write(tomorrow + TimeDelta::hours(1), false).await;
+    let (today, past) = (start().date_naive(), start() - TimeDelta::days(50));
+    for slot in [start(), past, past + TimeDelta::hours(1)] {
+        world.write(slot, slot != past).await;
+    }
     world.keep(today).await;
-    assert_eq!(world.partitions().await, ["20260302", "20260304", "20260305"]);
+    assert_eq!(world.partitions().await, ["20260302", "20260303", "20260304", "20260305"]);
+    assert_eq!(world.kept().await, [past, start()], "what has not ended is kept");
     world.keep(today + TimeDelta::days(40)).await;
-    assert_eq!(world.kept().await, [tomorrow + TimeDelta::hours(1)]);
+    assert_eq!(world.kept().await, [past]);
 }
 
 #[tokio::test]

@@ -58,11 +58,6 @@ impl World {
         })
     }
 
-    /// A job that never ends.
-    fn hanging(&self, name: &'static str) -> Job {
-        Job::every(name, TimeDelta::minutes(1), |_| std::future::pending())
-    }
-
     /// When the lease is over, while someone has it.
     async fn lease_until(&self) -> Option<DateTime<Utc>> {
         let mut tx = self.store.begin(Scope::System("look at the lease")).await.unwrap();

@@ -12,6 +12,11 @@ use uuid::Uuid;
 
 use super::{NAME, World, start};
 
+/// A job that never ends.
+fn hanging(name: &'static str) -> Job {
+    Job::every(name, TimeDelta::minutes(1), |_| std::future::pending())
+}
+
 impl World {
     async fn managed<T>(&self, work: impl AsyncFnOnce(&mut Tx) -> T) -> T {
         let mut tx = self.store.begin(Scope::System("manage")).await.unwrap();
@@ -49,7 +54,7 @@ async fn the_list_shows_each_job_with_its_last_run_and_its_next_slot() {
     let daily =
         Job::daily("test.daily", "24:00", SiteZone::default(), async |_| Ok(Outcome::Nothing));
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-    let jobs = vec![world.every_minute(), daily.unwrap(), world.hanging("test.hangs")];
+    let jobs = vec![world.every_minute(), daily.unwrap(), hanging("test.hangs")];
     replicas.spawn(world.replica().await.run(jobs, stop.clone()));
     world.until_finished(2).await;
     let listed = eventually("the third to begin", async || {
@@ -176,7 +181,7 @@ async fn a_job_that_fails_slot_after_slot_is_given_up_and_alarms_until_one_runs_
         })
     };
     // No second attempt comes before the next slot.
-    let delays = vec![Duration::from_secs(3_600); 2];
+    let delays = vec![Duration::from_hours(1); 2];
     let patience = Patience { poll: Duration::from_millis(10), delays, ..Patience::default() };
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
     replicas.spawn(world.replica().await.with_patience(patience).run(vec![job], stop.clone()));

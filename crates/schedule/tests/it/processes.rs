@@ -125,10 +125,9 @@ impl World {
             .map(|(slot, count)| format!("{slot} ran {count} times"))
             .collect();
         let slots: Vec<_> = counts.keys().copied().collect();
-        problems.extend(slots.windows(2).filter_map(|pair| {
-            (pair[1] - pair[0] > TimeDelta::milliseconds(INTERVAL))
-                .then(|| format!("nothing between {} and {}", pair[0], pair[1]))
-        }));
+        let gaps =
+            slots.windows(2).filter(|pair| pair[1] - pair[0] > TimeDelta::milliseconds(INTERVAL));
+        problems.extend(gaps.map(|pair| format!("nothing between {} and {}", pair[0], pair[1])));
         problems
     }
 
@@ -229,10 +228,11 @@ async fn whatever_is_killed_and_paused_each_slot_has_its_effect_once() {
     let world = World::new().await;
     let mut replicas: Vec<Replica> = (0..3).map(|_| world.replica()).collect();
     // A fixed seed: the same order of blows each time, at instants that differ.
-    let mut seed: u64 = 0x5174_e9a5;
+    let mut random: u64 = 0x5174_e9a5;
     for blow in 0..12 {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let target = usize::try_from(seed >> 33).unwrap() % replicas.len();
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let target = usize::try_from(random >> 33).unwrap() % replicas.len();
         let seen = world.effects().await.len();
         if blow % 2 == 0 {
             replicas[target] = world.replica();

@@ -120,9 +120,9 @@ async fn a_run_that_lost_its_lease_may_not_commit() {
             async move {
                 begun.notify_one();
                 resume.notified().await;
-                let began = run.begin(Scope::System("work")).await.map(drop);
+                let opened = run.begin(Scope::System("work")).await.map(drop);
                 let checked = run.check().await;
-                answers.lock().unwrap().extend([began, checked]);
+                answers.lock().unwrap().extend([opened, checked]);
                 Ok(Outcome::Nothing)
             }
         })
@@ -136,7 +136,7 @@ async fn a_run_that_lost_its_lease_may_not_commit() {
     stop.cancel();
     resume.notify_one();
     replicas.join_all().await;
-    let answers = answers.lock().unwrap();
+    let answers = std::mem::take(&mut *answers.lock().unwrap());
     assert!(answers.iter().all(|it| matches!(it, Err(LeaseLost::TakenOver))), "{answers:?}");
     assert_eq!(answers.len(), 2);
     assert_eq!(world.finished().await, [(start(), "changed 1".to_owned(), 2)]);
