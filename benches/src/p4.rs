@@ -93,7 +93,7 @@ impl Starts {
     }
 
     fn note(&self, number: usize) {
-        let now = u64::try_from(self.began.elapsed().as_float()).unwrap_or(u64::MAX).max(1);
+        let now = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
         if let Some(slot) = self.at.get(number)
             && slot.swap(now, Ordering::Relaxed) != 0
         {
@@ -132,7 +132,7 @@ where
     // A thread of its own: the runtime's timer counts in whole milliseconds.
     let clock = std::thread::spawn(move || {
         for number in 0..count {
-            let wait = Duration::from_float((number * 1_000_000 / rate) as u64)
+            let wait = Duration::from_micros((number * 1_000_000 / rate) as u64)
                 .saturating_sub(began.elapsed());
             std::thread::sleep(wait);
             if due.send(number).is_err() {
