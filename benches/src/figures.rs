@@ -28,6 +28,12 @@ impl Series {
         self.rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
+    /// What is no number agrees with nothing.
+    fn agrees(&self) -> bool {
+        let allowed = 0.0..=MOST_SPREAD;
+        allowed.contains(&self.spread())
+    }
+
     /// From the least to the greatest round, as a part of the median.
     pub(crate) fn spread(&self) -> f64 {
         (self.max() - self.min()) / self.median()
@@ -186,8 +192,7 @@ impl Figures {
     pub(crate) fn unstable(&self) -> Vec<String> {
         self.series
             .iter()
-            // Not a number is no agreement either.
-            .filter(|series| series.must_agree && !(series.spread() <= MOST_SPREAD))
+            .filter(|series| series.must_agree && !series.agrees())
             .map(|series| {
                 format!(
                     "{} {}: the rounds spread by {:.0} % of their median, {:.0} % are allowed",

@@ -29,7 +29,7 @@ mod world;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -91,11 +91,12 @@ fn main() -> ExitCode {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         // Leaving `run` drops the servers and the programs it started, which ends them.
-        tokio::select! {
+        let outcome = tokio::select! {
             outcome = run(&cli) => outcome,
-            _ = interrupt.recv() => bail!("interrupted"),
-            _ = terminate.recv() => bail!("terminated"),
-        }
+            _ = interrupt.recv() => Err(anyhow!("interrupted")),
+            _ = terminate.recv() => Err(anyhow!("terminated")),
+        };
+        outcome.and(world::erase(&folder()))
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -132,7 +133,6 @@ async fn run(cli: &Cli) -> Result<()> {
         say!("\n{}", report::markdown(&machine, &figures));
         refused.extend(keep(cli, &machine, &figures)?);
     }
-    world.stop()?;
     if refused.is_empty() { Ok(()) } else { bail!("not reported: {}", refused.join("; ")) }
 }
 

@@ -19,7 +19,7 @@ use crate::figures::{Bound, Figures};
 use crate::peers::{self, Peers};
 use crate::sizes::Sizes;
 use crate::wait::{rate, unsigned, until};
-use crate::world::{Database, LOOK, World};
+use crate::world::{Database, LOOK, World, fresh_prefix};
 
 const FILLED: &str = "bench_backlog";
 const DATABASE: &str = "limit: PostgreSQL alone (dequeue and mark)";
@@ -90,7 +90,7 @@ async fn limit(world: &World, sizes: &Sizes, figures: &mut Figures) -> Result<()
     store.close().await;
     world.discard(&database.name).await?;
 
-    let prefix = world.prefix();
+    let prefix = fresh_prefix();
     let messages: Vec<Message> = rows
         .into_iter()
         .map(|row| Message {
@@ -154,7 +154,7 @@ async fn dequeue_and_mark(store: &Store) -> Result<Vec<Row>> {
 async fn ours(world: &World, sizes: &Sizes, figures: &mut Figures) -> Result<()> {
     let database = world.copy(FILLED).await?;
     let store = database.store(CONTEXT).await?;
-    let prefix = world.prefix();
+    let prefix = fresh_prefix();
     let name = stream_name(&prefix, CONTEXT);
     let stop = CancellationToken::new();
     let mut running = JoinSet::new();
@@ -238,7 +238,7 @@ async fn peer(
     work: impl AsyncFnOnce(serde_json::Value) -> Result<serde_json::Value>,
 ) -> Result<f64> {
     let database = world.bare().await?;
-    let prefix = world.prefix();
+    let prefix = fresh_prefix();
     let stream = stream_name(&prefix, CONTEXT);
     batch::make_stream(&world.client, &stream, format!("{prefix}.>")).await?;
     let order = json!({

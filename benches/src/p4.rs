@@ -8,20 +8,20 @@ use anyhow::{Context, Result, ensure};
 use events::{Consumer, Delivery, Failure, Handler, Relay, async_trait};
 use futures::StreamExt;
 use serde_json::json;
-use service::{Scope, Tx};
+use service::Tx;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::facts::{CONTEXT, Facts, at, number};
+use crate::facts::{CONTEXT, Facts, number};
 use crate::figures::{Figures, percentile};
 use crate::peers::{self, Peers};
-use crate::resident::{self, Resident};
+use crate::resident::{self, Resident, commit};
 use crate::sitepass::Sitepass;
 use crate::sizes::Sizes;
 use crate::wait::{float, until};
-use crate::world::{LOOK, READER, World};
+use crate::world::{LOOK, READER, World, fresh_prefix};
 
 /// Connections that commit.
 const WRITERS: u32 = 8;
@@ -93,7 +93,7 @@ impl Starts {
     }
 
     fn note(&self, number: usize) {
-        let now = u64::try_from(self.began.elapsed().as_float()).unwrap_or(u64::MAX).max(1);
+        let now = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
         if let Some(slot) = self.at.get(number)
             && slot.swap(now, Ordering::Relaxed) != 0
         {
@@ -132,7 +132,7 @@ where
     // A thread of its own: the runtime's timer counts in whole milliseconds.
     let clock = std::thread::spawn(move || {
         for number in 0..count {
-            let wait = Duration::from_float((number * 1_000_000 / rate) as u64)
+            let wait = Duration::from_micros((number * 1_000_000 / rate) as u64)
                 .saturating_sub(began.elapsed());
             std::thread::sleep(wait);
             if due.send(number).is_err() {
@@ -185,7 +185,7 @@ async fn limit(world: &World, sizes: &Sizes, figures: &mut Figures) -> Result<()
     sqlx::raw_sql("CREATE TABLE facts (id bigint PRIMARY KEY, payload bytea NOT NULL)")
         .execute(&pool)
         .await?;
-    let subject = world.prefix();
+    let subject = fresh_prefix();
     let mut messages = world.client.subscribe(subject.clone()).await?;
     world.client.flush().await?;
     let starts = Starts::of(events_of(sizes));
@@ -223,7 +223,7 @@ async fn limit(world: &World, sizes: &Sizes, figures: &mut Figures) -> Result<()
 
 async fn ours(world: &World, sizes: &Sizes, figures: &mut Figures) -> Result<()> {
     let database = world.empty().await?;
-    let prefix = world.prefix();
+    let prefix = fresh_prefix();
     let (writer, reader) =
         (database.store_of(CONTEXT, WRITERS).await?, database.store(READER).await?);
     let facts = Facts::new();
@@ -273,12 +273,6 @@ async fn ours(world: &World, sizes: &Sizes, figures: &mut Figures) -> Result<()>
     writer.close().await;
     reader.close().await;
     world.discard(&database.name).await
-}
-
-async fn commit(store: &service::Store, facts: &Facts, number: usize) -> Result<()> {
-    let mut tx = store.begin(Scope::Site(facts.site)).await?;
-    events::enqueue(&mut tx, &facts.numbered(number), at()).await?;
-    Ok(tx.commit().await?)
 }
 
 /// Notes when each event's handler begins and does nothing else. What it notes it in is exchanged once it is warm.
@@ -360,7 +354,7 @@ async fn idle(
     figures: &mut Figures,
 ) -> Result<()> {
     let database = world.empty().await?;
-    let (resident, _) = Resident::start(world, &database, &world.prefix(), 0).await?;
+    let (resident, _) = Resident::start(world, &database, &fresh_prefix(), 0, false).await?;
     tokio::time::sleep(SETTLE).await;
     figures.show(IDLE, "%", resident.cpu(sizes.idle).await?);
     resident.end().await?;

@@ -20,7 +20,7 @@ use crate::figures::{Bound, Figures};
 use crate::peers::{self, Peers};
 use crate::sizes::Sizes;
 use crate::wait::{rate, unsigned, until};
-use crate::world::{Database, LOOK, READER, World};
+use crate::world::{Database, LOOK, READER, World, fresh_prefix};
 
 const LIMIT: &str = "limit: the statement alone";
 const OURS: &str = "ours: consumer";
@@ -35,7 +35,7 @@ pub(crate) async fn measure(world: &mut World, sizes: &Sizes, peers: &Peers) -> 
     let mut figures = Figures::of("P5", "Idempotent consumer: inbox and effect in one transaction");
     for round in 1..=sizes.rounds {
         say!("  round {round} of {}", sizes.rounds);
-        let prefix = world.prefix();
+        let prefix = fresh_prefix();
         let messages = Facts::new().messages(&prefix, sizes.events);
         limit(world, &messages, &mut figures).await?;
         ours(world, &prefix, &messages, &mut figures).await?;
@@ -49,7 +49,7 @@ pub(crate) async fn measure(world: &mut World, sizes: &Sizes, peers: &Peers) -> 
         format!("{} events of {AGGREGATES} aggregates from a filled stream, one consumer, the default patience; the effect counts up its aggregate", sizes.events),
     );
     figures.setting("limit", format!("the same ids and keys, {BATCH} a statement that enters them and counts up what is new, on one connection"));
-    figures.setting("pgqueuer", format!("{} jobs, each one statement that inserts its id once and counts up its key, from a pool of 10; {}", sizes.jobs, peers::PGQUEUER_SETTINGS));
+    figures.setting("pgqueuer", format!("{} jobs, each one statement that inserts its id once and counts up its key, from a pool of 20; {}", sizes.jobs, peers::PGQUEUER_SETTINGS));
     figures.note("Celery, the other peer of the goal, is not run: it needs a broker of its own beside PostgreSQL, and without one it does not do the same work.");
     Ok(figures)
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use events::{Consumer, Delivery, Failure, Handler, Relay, async_trait};
 use servers::{Signal, send};
-use service::{Scope, Tx};
+use service::{Scope, Store, StoreError, Tx};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::facts::{CONTEXT, Facts, at, number};
 use crate::world::{Database, READER, World};
+
+/// Between two commands of a load.
+pub(crate) const PAUSE: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -30,6 +33,9 @@ pub(crate) struct Options {
     /// Commits a fact of this number, and says when it was handled.
     #[arg(long)]
     fact: usize,
+    /// Goes on committing the facts that follow, so that a kill meets it at work.
+    #[arg(long)]
+    load: bool,
 }
 
 /// Counts up each event's aggregate and tells which was the last.
@@ -84,17 +90,35 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     running.spawn(Relay::new(bus.clone(), writer.clone(), CONTEXT).run(stop.clone()));
     running.spawn(Consumer::new(bus, reader, Count { handled }).run(stop.clone()));
     let facts = Facts::new();
-    let mut tx = writer.begin(Scope::Site(facts.site)).await?;
-    events::enqueue(&mut tx, &facts.numbered(options.fact), at()).await?;
-    tx.commit().await?;
+    commit(&writer, &facts, options.fact).await?;
     seen.wait_for(|last| *last == Some(options.fact)).await.context("the consumer ended")?;
     say!("handled");
+    if options.load {
+        let stop = stop.clone();
+        let next = options.fact + 1;
+        running.spawn(async move {
+            for number in next.. {
+                if stop.is_cancelled() {
+                    return;
+                }
+                commit(&writer, &facts, number).await.ok(); // what was not committed is not missed
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+    }
     terminate.recv().await;
     stop.cancel();
     while let Some(ended) = running.join_next().await {
         ended?;
     }
     Ok(())
+}
+
+/// One command: its fact, committed.
+pub(crate) async fn commit(store: &Store, facts: &Facts, number: usize) -> Result<(), StoreError> {
+    let mut tx = store.begin(Scope::Site(facts.site)).await?;
+    events::enqueue(&mut tx, &facts.numbered(number), at()).await?;
+    tx.commit().await
 }
 
 /// The process as another one sees it; dropping it kills it.
@@ -111,12 +135,14 @@ impl Resident {
         database: &Database,
         prefix: &str,
         fact: usize,
+        load: bool,
     ) -> Result<(Self, Duration)> {
         let began = Instant::now();
         let own = std::env::current_exe().context("find this program")?;
         let mut child = Command::new(own)
             .args(["resident", "--database", &database.url, "--nats", &world.nats.url()])
             .args(["--prefix", prefix, "--fact", &fact.to_string()])
+            .args(load.then_some("--load"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

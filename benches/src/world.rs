@@ -1,7 +1,7 @@
 //! The servers that are measured with, and the databases and streams on them.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -32,7 +32,6 @@ pub(crate) struct World {
     pub(crate) postgres: PrivatePostgres,
     pub(crate) nats: PrivateNats,
     pub(crate) client: async_nats::Client,
-    folder: PathBuf,
 }
 
 impl World {
@@ -41,14 +40,12 @@ impl World {
         let tell = |line: &str| say!("{line}");
         servers::ensure_postgres(tell)?;
         servers::ensure_nats(tell)?;
-        for server in ["postgres", "nats"] {
-            servers::erase(&folder.join(server))?;
-        }
+        erase(folder)?;
         say!("starting PostgreSQL and NATS");
         let postgres = PrivatePostgres::start(&folder.join("postgres"), Durability::Durable, None)?;
         let nats = PrivateNats::start(&folder.join("nats"), true, None)?;
         let client = async_nats::connect(nats.url()).await.context("connect to NATS")?;
-        let world = Self { postgres, nats, client, folder: folder.to_owned() };
+        let world = Self { postgres, nats, client };
         world.run(&format!("CREATE DATABASE {EMPTY}")).await?;
         let none = Migrator::with_migrations(vec![]);
         migrate(&world.postgres.url(EMPTY), CONTEXT, &none).await.context("migrate")?;
@@ -63,17 +60,6 @@ impl World {
             .await
             .context("migrate")?;
         Ok(world)
-    }
-
-    /// Stops both servers and removes their data.
-    pub(crate) fn stop(self) -> Result<()> {
-        let Self { postgres, nats, folder, .. } = self;
-        postgres.stop()?;
-        nats.stop()?;
-        for server in ["postgres", "nats"] {
-            servers::erase(&folder.join(server))?;
-        }
-        Ok(())
     }
 
     pub(crate) async fn admin(&self, database: &str) -> Result<PgConnection> {
@@ -132,11 +118,6 @@ impl World {
         Ok(database)
     }
 
-    /// A name no other stream has.
-    pub(crate) fn prefix(&self) -> String {
-        format!("bench{}", EventId::new().as_uuid().simple())
-    }
-
     pub(crate) fn bus(&self, prefix: &str) -> Bus {
         Bus::new(self.client.clone(), prefix)
     }
@@ -161,6 +142,16 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// The first part of the names of streams that no other has.
+pub(crate) fn fresh_prefix() -> String {
+    format!("bench{}", EventId::new().as_uuid().simple())
+}
+
+/// Stops what a killed run left behind, and removes all that servers stored.
+pub(crate) fn erase(folder: &Path) -> Result<()> {
+    ["postgres", "nats"].iter().try_for_each(|server| servers::erase(&folder.join(server)))
 }
 
 /// One database on the server.

@@ -20,8 +20,8 @@ WITH fresh AS (
 INSERT INTO effects (key, events) SELECT $2, 1 FROM fresh
 ON CONFLICT (key) DO UPDATE SET events = effects.events + 1
 """
-# Its guide on performance: larger for jobs that are short.
-CONCURRENT_EFFECTS = 10
+# The pool of its guide on performance.
+CONCURRENT_EFFECTS = 20
 
 
 async def filled(order: dict, bodies: list[bytes]) -> asyncpg.Connection:

@@ -7,21 +7,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use events::{Consumer, Delivery, Failure, Handler, Relay, async_trait};
-use service::{Scope, Store, Tx};
+use service::Tx;
 use sqlx::Connection;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::facts::{CONTEXT, Facts, at, number};
+use crate::facts::{CONTEXT, Facts, number};
 use crate::figures::Figures;
-use crate::resident::count;
+use crate::resident::{PAUSE, commit, count};
 use crate::wait::until;
-use crate::world::{Database, LOOK, READER, World};
+use crate::world::{Database, LOOK, READER, World, fresh_prefix};
 
 const WRITERS: usize = 4;
-/// Between the commands of one writer, and before it tries again.
-const PAUSE: Duration = Duration::from_millis(2);
 
 /// Notes when something first happened to a number that was drawn after it was armed.
 #[derive(Debug, Clone)]
@@ -99,7 +97,7 @@ impl Load {
     /// Starts everything and waits until a first event went through.
     pub(super) async fn start(world: &World) -> Result<Self> {
         let database = world.empty().await?;
-        let prefix = world.prefix();
+        let prefix = fresh_prefix();
         let (writer, reader) = (database.store(CONTEXT).await?, database.store(READER).await?);
         let (writing, stop) = (CancellationToken::new(), CancellationToken::new());
         let (committed, handled) = (Probe::new(), Probe::new());
@@ -120,7 +118,7 @@ impl Load {
                 while !writing.is_cancelled() {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     // A command that fails is another one's to repeat; only the acknowledged ones must be found.
-                    if write(&store, &facts, number).await.is_ok() {
+                    if commit(&store, &facts, number).await.is_ok() {
                         committed.note(number);
                         acknowledged.lock().unwrap_or_else(PoisonError::into_inner).push(number);
                     }
@@ -183,10 +181,4 @@ impl Load {
         figures.count_doubled("effects", doubled);
         world.discard(&database.name).await
     }
-}
-
-async fn write(store: &Store, facts: &Facts, number: usize) -> Result<(), service::StoreError> {
-    let mut tx = store.begin(Scope::Site(facts.site)).await?;
-    events::enqueue(&mut tx, &facts.numbered(number), at()).await?;
-    tx.commit().await
 }

@@ -14,7 +14,7 @@ use crate::figures::Figures;
 use crate::p3::{check, drained};
 use crate::sizes::Sizes;
 use crate::wait::{float, rate, until};
-use crate::world::{Database, World};
+use crate::world::{Database, World, fresh_prefix};
 
 pub(super) const BATCHES: &str = "rebuilding, limit: atomic batches alone";
 pub(super) const OURS: &str = "rebuilding, ours: relay";
@@ -26,7 +26,7 @@ const PAYLOADS: usize = 10_000;
 pub(super) async fn measure(world: &mut World, sizes: &Sizes, figures: &mut Figures) -> Result<()> {
     say!("  filling an outbox with {} events and sending them", sizes.rebuilt);
     let database = world.filled(FILLED, sizes.rebuilt).await?;
-    let prefix = world.prefix();
+    let prefix = fresh_prefix();
     let count = sizes.rebuilt as u64;
     relay_all(world, &database, &prefix, count).await?;
     let bytes = database.number("SELECT sum(length(payload))::bigint FROM training.outbox").await?;
@@ -84,7 +84,7 @@ async fn wipe(world: &mut World) -> Result<()> {
 }
 
 async fn limit(world: &World, count: usize, figures: &mut Figures) -> Result<()> {
-    let prefix = world.prefix();
+    let prefix = fresh_prefix();
     let payloads = Facts::new().messages(&prefix, count.min(PAYLOADS));
     let name = stream_name(&prefix, CONTEXT);
     batch::make_stream(&world.client, &name, format!("{prefix}.>")).await?;
