@@ -11,7 +11,9 @@ pub enum Point {
     BeforePublish,
     /// The broker has confirmed a batch, no row is marked.
     BeforeMark,
-    /// The effect is committed, the message not acknowledged.
+    /// The effects of a batch are written, nothing is committed.
+    BeforeCommit,
+    /// The effects of a batch are committed, none of its messages is acknowledged.
     BeforeAck,
 }
 

@@ -29,7 +29,7 @@ async fn a_consumer_killed_before_it_acknowledges_does_nothing_twice() {
     let brief = Patience { ack_wait: Duration::from_millis(300), ..patient() };
     let mut killed = JoinSet::new();
     let consumer =
-        world.consumer(Recorder::default()).with_patience(brief.clone()).halted(halt.clone());
+        world.consumer(Recorder::alone()).with_patience(brief.clone()).halted(halt.clone());
     killed.spawn(consumer.run(world.stop.clone()));
     halt.reached().await;
     killed.shutdown().await;
@@ -93,7 +93,7 @@ async fn a_poison_event_is_parked_and_the_others_flow() {
     world.until_effects(7).await;
     world.client.publish(name, "no envelope".into()).await.unwrap();
     let waiting = eventually("four parked events", async || {
-        let parked = parked::list(&world.reader).await.unwrap();
+        let parked = parked::list(&world.reader, None, 100).await.unwrap();
         (parked.len() == 4).then_some(parked)
     })
     .await;
@@ -113,7 +113,7 @@ async fn a_poison_event_is_parked_and_the_others_flow() {
     let never = waiting.iter().find(|parked| parked.error == "never").unwrap().event;
     assert_eq!(parked::resend(&world.reader, never).await.unwrap(), 1);
     eventually("it to be parked again", async || {
-        let parked = parked::list(&world.reader).await.unwrap();
+        let parked = parked::list(&world.reader, None, 100).await.unwrap();
         parked.iter().any(|parked| parked.event == never && parked.attempts == 2).then_some(())
     })
     .await;
@@ -124,7 +124,7 @@ async fn a_poison_event_is_parked_and_the_others_flow() {
     }
     world.until_effects(10).await;
     eventually("only the unreadable one to stay", async || {
-        (parked::list(&world.reader).await.unwrap().len() == 1).then_some(())
+        (parked::list(&world.reader, None, 100).await.unwrap().len() == 1).then_some(())
     })
     .await;
     world.shut_down().await;
@@ -139,7 +139,7 @@ async fn shutdown_finishes_the_event_in_hand_and_gives_the_others_back() {
     world.until_sent().await;
     let halt = Halt::at(Point::BeforeAck);
     let (stop, mut first) = (CancellationToken::new(), JoinSet::new());
-    first.spawn(world.consumer(Recorder::default()).halted(halt.clone()).run(stop.clone()));
+    first.spawn(world.consumer(Recorder::alone()).halted(halt.clone()).run(stop.clone()));
     halt.reached().await;
     stop.cancel();
     halt.release();

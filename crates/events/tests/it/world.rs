@@ -232,13 +232,20 @@ pub(crate) fn patient() -> Patience {
 pub(crate) struct Recorder {
     /// Subjects it fails on, and how.
     pub(crate) fails: Arc<Mutex<Vec<(String, &'static str)>>>,
+    /// The most events of one transaction; 0 for the usual.
+    pub(crate) batch: usize,
+    pub(crate) lanes: usize,
 }
 
 impl Recorder {
     pub(crate) fn failing(fails: &[(usize, &'static str)]) -> Self {
         let fails =
             fails.iter().map(|(subject, how)| (format!("day-{subject}/worker"), *how)).collect();
-        Self { fails: Arc::new(Mutex::new(fails)) }
+        Self { fails: Arc::new(Mutex::new(fails)), ..Self::default() }
+    }
+
+    pub(crate) fn alone() -> Self {
+        Self { batch: 1, ..Self::default() }
     }
 }
 
@@ -254,6 +261,14 @@ impl Handler for Recorder {
 
     fn events(&self) -> &'static [&'static str] {
         &["TrainingStarted"]
+    }
+
+    fn batch(&self) -> usize {
+        if self.batch == 0 { 100 } else { self.batch }
+    }
+
+    fn lanes(&self) -> usize {
+        self.lanes.max(1)
     }
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
