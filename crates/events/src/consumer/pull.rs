@@ -129,8 +129,11 @@ impl Pull {
                 self.ran_out(&message);
                 Ok(None)
             }
-            // A message too many bytes for what was left of a request: the next one has room for it.
-            StatusCode::REQUEST_TERMINATED if said.contains("MaxBytes") => {
+            // A request with a limit of bytes says when it is fulfilled; or that the next message, for which the next
+            // request has room, was too much for what was left of it.
+            StatusCode::REQUEST_TERMINATED
+                if said == "Batch Completed" || said.contains("MaxBytes") =>
+            {
                 self.ran_out(&message);
                 Ok(None)
             }
