@@ -41,6 +41,11 @@ impl Halt {
         self.reached.subscribe().wait_for(|times| *times > 0).await.ok();
     }
 
+    /// How often loops came to the point so far.
+    pub fn times(&self) -> u32 {
+        *self.reached.borrow()
+    }
+
     /// Lets the loop that is held go on, and every later one pass.
     pub fn release(&self) {
         self.open.send_replace(true);

@@ -151,25 +151,31 @@ impl Hand {
     }
 }
 
-/// The front of a lane: one unreadable message, or events that may share a transaction.
+/// The front of a lane: one unreadable message, or events that may share a transaction. Those of one aggregate keep
+/// their order; aggregates are taken in one order everywhere, so that replicas do not wait for each other in a circle.
 fn cut(waiting: &mut VecDeque<(Held, Result<Delivery, String>)>, most: usize) -> Option<Batch> {
     let (held, read) = waiting.pop_front()?;
-    let mut batch = match read {
-        Ok(delivery) => Batch { held: vec![held], deliveries: Ok(vec![delivery]) },
+    let first = match read {
+        Ok(delivery) => delivery,
         Err(problem) => return Some(Batch { held: vec![held], deliveries: Err(problem) }),
     };
-    let Ok(deliveries) = &mut batch.deliveries else { return Some(batch) };
-    let of_a_site = deliveries.iter().any(|delivery| delivery.site.is_some());
-    let fits = |read: &Result<Delivery, String>| {
-        read.as_ref().is_ok_and(|delivery| delivery.site.is_some() == of_a_site)
-    };
-    while deliveries.len() < most && waiting.front().is_some_and(|(_, read)| fits(read)) {
-        if let Some((held, Ok(delivery))) = waiting.pop_front() {
-            batch.held.push(held);
-            deliveries.push(delivery);
+    let of_a_site = first.site.is_some();
+    let mut events = vec![(held, first)];
+    while events.len() < most {
+        match waiting.pop_front() {
+            Some((held, Ok(delivery))) if delivery.site.is_some() == of_a_site => {
+                events.push((held, delivery));
+            }
+            Some(other) => {
+                waiting.push_front(other);
+                break;
+            }
+            None => break,
         }
     }
-    Some(batch)
+    events.sort_by(|(_, one), (_, other)| one.subject_id.cmp(&other.subject_id));
+    let (held, deliveries) = events.into_iter().unzip();
+    Some(Batch { held, deliveries: Ok(deliveries) })
 }
 
 fn read(message: Message) -> (Held, Result<Delivery, String>) {

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod batch;
 mod broker;
 mod consumer;
 mod inbox;
 mod outbox;
+mod parked;
 mod relay;
+mod watchdog;
 mod world;
