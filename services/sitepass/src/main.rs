@@ -40,21 +40,13 @@ enum Command {
     Audit(AuditCommand),
     /// Looks after events that could not be handled.
     #[command(subcommand)]
-    Parked(ParkedCommand),
+    Parked(commands::parked::ParkedCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Recomputes every site's hash chain; exits 1 when one is broken.
     Verify,
-}
-
-#[derive(Debug, Subcommand)]
-enum ParkedCommand {
-    /// Lists parked events of one service.
-    List { service: String },
-    /// Puts one back to be handled again.
-    Resend { service: String, event_id: uuid::Uuid },
 }
 
 /// What ends the process early.
@@ -86,10 +78,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate => commands::migrate().await,
         Command::ConfigKeys => commands::config_keys(),
         Command::Audit(AuditCommand::Verify) => commands::verify_audit().await,
-        Command::Parked(ParkedCommand::List { service }) => commands::list_parked(&service).await,
-        Command::Parked(ParkedCommand::Resend { service, event_id }) => {
-            commands::resend_parked(&service, event_id).await
-        }
+        Command::Parked(command) => commands::parked::run(command).await,
     }
 }
 
