@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod alert;
 mod bus;
 mod consumer;
 mod delivery;

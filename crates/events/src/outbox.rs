@@ -138,7 +138,7 @@ impl Fact<'_> {
         Ok(Row { id, context, name, site, payload })
     }
 
-    async fn write(self, tx: &mut Tx, at: DateTime<Utc>) -> Result<EventId, StoreError> {
+    pub(crate) async fn write(self, tx: &mut Tx, at: DateTime<Utc>) -> Result<EventId, StoreError> {
         let row = self.row(at)?;
         let id = row.id;
         write(tx, vec![row]).await?;

@@ -41,10 +41,10 @@ enum Command {
     Audit(AuditCommand),
     /// Looks after what a service has told.
     #[command(subcommand)]
-    Outbox(OutboxCommand),
+    Outbox(commands::outbox::OutboxCommand),
     /// Looks after events that could not be handled.
     #[command(subcommand)]
-    Parked(ParkedCommand),
+    Parked(commands::parked::ParkedCommand),
     /// Looks after what services run by themselves.
     #[command(subcommand)]
     Jobs(commands::jobs::JobsCommand),
@@ -54,14 +54,6 @@ enum Command {
 enum AuditCommand {
     /// Recomputes every site's hash chain; exits 1 when one is broken.
     Verify,
-}
-
-#[derive(Debug, Subcommand)]
-enum ParkedCommand {
-    /// Lists parked events of one service.
-    List { service: String },
-    /// Puts one back to be handled again.
-    Resend { service: String, event_id: uuid::Uuid },
 }
 
 /// What ends the process early.
@@ -94,11 +86,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::ConfigKeys => commands::config_keys(),
         Command::Audit(AuditCommand::Verify) => commands::verify_audit().await,
         Command::Outbox(command) => commands::outbox::run(command).await,
+        Command::Parked(command) => commands::parked::run(command).await,
         Command::Jobs(command) => commands::jobs::run(command).await,
-        Command::Parked(ParkedCommand::List { service }) => commands::list_parked(&service).await,
-        Command::Parked(ParkedCommand::Resend { service, event_id }) => {
-            commands::resend_parked(&service, event_id).await
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod backlog;
+mod batch;
 mod broker;
 mod consumer;
 mod days;
@@ -11,4 +12,6 @@ mod outbox;
 mod rebuild;
 mod relay;
 mod replay;
+mod parked;
+mod watchdog;
 mod world;

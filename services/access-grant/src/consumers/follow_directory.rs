@@ -83,6 +83,11 @@ impl Handler for FollowDirectory {
         &["AreaChanged", "WorkerChanged", "WorkerBound", "WorkerUnbound"]
     }
 
+    /// Grants are brought up to date once a transaction, last; and nobody takes the turn of all sites after that of one.
+    fn batch(&self) -> usize {
+        1
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         match delivery.name.as_str() {
             "AreaChanged" => {
