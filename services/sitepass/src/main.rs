@@ -8,7 +8,6 @@ mod targets;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::outbox::OutboxCommand;
 
 /// Wrong configuration (`EX_USAGE` of sysexits.h).
 const EXIT_CONFIG: u8 = 64;

@@ -198,7 +198,7 @@ async fn every_message_five_times_late_and_in_any_order_has_its_effect_once() {
         tx.commit().await.unwrap();
     }
     world.until_sent().await;
-    let sent = world.messages().await;
+    let sent = world.published().await;
     let mut messages: Vec<_> = std::iter::repeat_n(sent, 4).flatten().collect();
     messages.shuffle(&mut rand::rng());
     world.publish_again(messages.clone()).await;

@@ -237,7 +237,7 @@ impl World {
     }
 
     /// What the stream holds, as it was sent.
-    pub(crate) async fn messages(&self) -> Vec<(Subject, Bytes)> {
+    pub(crate) async fn published(&self) -> Vec<(Subject, Bytes)> {
         let stream = self.jetstream().get_stream(self.stream_name()).await.unwrap();
         let last = stream.cached_info().state.last_sequence;
         let mut messages = Vec::new();
