@@ -197,7 +197,11 @@ impl Relay {
         let mut asked = Instant::now();
         while !stop.is_cancelled() {
             if looked.is_none_or(|looked| looked.elapsed() > look) {
-                sight.settle(lead, &mut outlet, &mut states).await?;
+                tokio::select! {
+                    settled = sight.settle(lead, &mut outlet, &mut states) => settled?,
+                    // A long rebuild is left to the next leader, as by one that was killed.
+                    () = stop.cancelled() => return Ok(()),
+                }
                 frontier.look_at_all();
                 looked = Some(Instant::now());
             }

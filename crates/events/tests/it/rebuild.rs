@@ -126,6 +126,30 @@ async fn a_relay_killed_while_it_rebuilds_leaves_the_rest_to_the_next() {
 }
 
 #[tokio::test]
+async fn facts_keep_their_places_when_those_before_them_are_no_longer_kept() {
+    let mut world = World::new().await;
+    world.relay().await;
+    world.publish_all(0..300).await;
+    world.until_sent().await;
+    world.shut_down().await;
+    sqlx::query("DELETE FROM training.outbox WHERE stream_seq <= 120")
+        .execute(&world.database.admin())
+        .await
+        .unwrap();
+    let before = world.placed().await;
+    world.jetstream().delete_stream(world.stream_name()).await.unwrap();
+
+    world.stop = tokio_util::sync::CancellationToken::new();
+    world.relay().await;
+    world.until_streamed(180).await;
+    world.publish_all(300..301).await;
+    world.until_sent().await;
+    assert_same(&world.held().await[..180], &before);
+    assert_eq!(before[0].0, 121);
+    world.shut_down().await;
+}
+
+#[tokio::test]
 async fn places_that_were_not_ours_do_not_come_back_and_nothing_is_sent_twice() {
     let mut world = World::new().await;
     world.relay().await;
