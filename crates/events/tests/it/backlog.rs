@@ -13,7 +13,8 @@ use test_support::eventually;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Recorder, World, assert_same, at, quick, until_forgotten};
+use crate::streamed::assert_same;
+use crate::world::{Recorder, World, at, quick, until_forgotten};
 
 #[tokio::test]
 async fn a_backlog_is_in_the_stream_once_and_in_order_whatever_was_killed_when() {

@@ -12,7 +12,8 @@ use servers::PrivateNats;
 use test_support::eventually;
 use tokio::task::JoinSet;
 
-use crate::world::{CONTEXT, Recorder, World, assert_same, quick, until_forgotten};
+use crate::streamed::assert_same;
+use crate::world::{CONTEXT, Recorder, World, quick, until_forgotten};
 
 /// Notices at once what it would find within a minute.
 fn watchful() -> Pace {

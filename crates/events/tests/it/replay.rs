@@ -3,7 +3,8 @@ use events::rebuild::{self, Error};
 use test_support::eventually;
 use types::SystemClock;
 
-use crate::world::{CONTEXT, Recorder, World, assert_same};
+use crate::streamed::assert_same;
+use crate::world::{CONTEXT, Recorder, World};
 
 #[tokio::test]
 async fn facts_are_sent_once_more_and_an_inbox_ignores_them() {

@@ -4,14 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_nats::Subject;
-use async_nats::header::{NATS_BATCH_ID, NATS_MESSAGE_ID};
-use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::{self, stream};
 use chrono::{DateTime, Utc};
 use events::{
     Bus, Consumer, Delivery, Failure, Handler, Pace, Patience, Relay, async_trait, stream_name,
 };
-use futures::StreamExt;
 use prost::Message;
 use prost::bytes::Bytes;
 use proto::common::v1::{AlertCleared, AlertRaised};
@@ -149,57 +146,6 @@ impl World {
         self.jetstream().create_stream(config).await.unwrap();
     }
 
-    /// The message ids in the stream, in order.
-    pub(crate) async fn streamed(&self) -> Vec<String> {
-        self.messages().await.into_iter().map(|(_, id, _)| id).collect()
-    }
-
-    /// Place and message id of each message in the stream, in order, and whether it came in a batch.
-    pub(crate) async fn messages(&self) -> Vec<(u64, String, bool)> {
-        let Ok(stream) = self.jetstream().get_stream(self.stream_name()).await else {
-            return vec![];
-        };
-        let ack_policy = AckPolicy::None;
-        let config = pull::Config { headers_only: true, ack_policy, ..pull::Config::default() };
-        let consumer = stream.create_consumer(config).await.unwrap();
-        let count = stream.get_info().await.unwrap().state.messages;
-        let fetching = consumer.fetch().max_messages(count.try_into().unwrap()).messages();
-        let messages = fetching.await.unwrap().map(|message| {
-            let message = message.unwrap();
-            let headers = message.headers.as_ref();
-            let header = |name| Some(headers?.get(name)?.as_str().to_owned());
-            let place = message.info().unwrap().stream_sequence;
-            (place, header(NATS_MESSAGE_ID).unwrap_or_default(), header(NATS_BATCH_ID).is_some())
-        });
-        messages.collect().await
-    }
-
-    /// Waits until the stream holds `count` messages.
-    pub(crate) async fn until_streamed(&self, count: u64) {
-        eventually("messages in the stream", async || {
-            let stream = self.jetstream().get_stream(self.stream_name()).await.ok()?;
-            (stream.cached_info().state.messages == count).then_some(())
-        })
-        .await;
-    }
-
-    /// Each sent fact's place and id, by place.
-    pub(crate) async fn placed(&self) -> Vec<(u64, String)> {
-        let placed: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT stream_seq, event_id::text FROM training.outbox
-             WHERE stream_seq IS NOT NULL ORDER BY stream_seq",
-        )
-        .fetch_all(&self.database.admin())
-        .await
-        .unwrap();
-        placed.into_iter().map(|(place, id)| (place.unsigned_abs(), id)).collect()
-    }
-
-    /// Each message's place and id.
-    pub(crate) async fn held(&self) -> Vec<(u64, String)> {
-        self.messages().await.into_iter().map(|(place, id, _)| (place, id)).collect()
-    }
-
     /// The ids of the outbox in order.
     pub(crate) async fn written(&self) -> Vec<String> {
         self.ids("SELECT event_id::text FROM training.outbox ORDER BY seq").await
@@ -282,16 +228,6 @@ impl World {
             .unwrap();
         epochs.first().copied().unwrap_or_default()
     }
-}
-
-/// As `assert_eq!` for long lists: shows how they differ first.
-#[track_caller]
-pub(crate) fn assert_same<T: PartialEq + std::fmt::Debug>(left: &[T], right: &[T]) {
-    let differs = left.iter().zip(right).position(|(left, right)| left != right);
-    if let Some(at) = differs {
-        panic!("item {at} is {:?} and {:?}", left[at], right[at]);
-    }
-    assert_eq!(left.len(), right.len(), "the same as far as both go");
 }
 
 /// How long [`World::forgetful_stream`] remembers an id.
