@@ -61,6 +61,7 @@ pub(crate) async fn measure(world: &mut World, sizes: &Sizes, peers: &Peers) -> 
     figures.setting("pgqueuer", format!("{} jobs; {}", sizes.jobs, peers::PGQUEUER_SETTINGS));
     figures.note("The limit is 1 / (1 / PostgreSQL alone + 1 / atomic batches alone), of the same round; above 1.0 the two overlap.");
     figures.note("A peer's job publishes one message with a message id, waits for the acknowledgement and is then marked as done by the peer.");
+    figures.note("The events (TrainingStarted) are facts alone; one that is also its aggregate's state goes into a second stream besides.");
     Ok(figures)
 }
 

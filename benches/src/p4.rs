@@ -331,7 +331,7 @@ async fn graphile(
         }
     })
     .await?;
-    let answer = worker.answer().await?;
+    let answer = worker.last_answer().await?;
     let all = answer["latencies_us"].as_array().context("a peer's latencies")?;
     let took: Vec<f64> = all
         .iter()

@@ -26,7 +26,7 @@ const LIMIT: &str = "limit: the statement alone";
 const OURS: &str = "ours: consumer";
 const PGQUEUER: &str = "peer: pgqueuer";
 const DURABLE: &str = "reader--count";
-/// Events of one statement of the limit.
+/// The most events of one transaction, and of one statement of the limit.
 const BATCH: usize = 200;
 const COUNTED: &str = "SELECT coalesce(sum(events), 0)::bigint FROM reader.counters";
 
@@ -46,7 +46,7 @@ pub(crate) async fn measure(world: &mut World, sizes: &Sizes, peers: &Peers) -> 
     figures.ratio("≥ 5 × pgqueuer", OURS, PGQUEUER, Bound::AtLeast(5.0));
     figures.setting(
         "ours",
-        format!("{} events of {AGGREGATES} aggregates from a filled stream, one consumer, the default patience; the effect counts up its aggregate", sizes.events),
+        format!("{} events of {AGGREGATES} aggregates from a filled stream, one consumer of one lane, up to {BATCH} a transaction, the default patience; the effect counts up each event's aggregate, in one statement a transaction", sizes.events),
     );
     figures.setting("limit", format!("the same ids and keys, {BATCH} a statement that enters them and counts up what is new, on one connection"));
     figures.setting("pgqueuer", format!("{} jobs, each one statement that inserts its id once and counts up its key, from a pool of 20; {}", sizes.jobs, peers::PGQUEUER_SETTINGS));
@@ -114,15 +114,26 @@ impl Handler for Count {
     }
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        self.handle_all(tx, std::slice::from_ref(delivery)).await
+    }
+
+    async fn handle_all(&self, tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
+        let keys: Vec<&str> =
+            deliveries.iter().map(|delivery| delivery.subject_id.as_str()).collect();
         sqlx::query(
-            "INSERT INTO counters (key, events) VALUES ($1, 1)
+            "INSERT INTO counters (key, events)
+             SELECT key, count(*) FROM unnest($1::text[]) AS given (key) GROUP BY key ORDER BY key
              ON CONFLICT (key) DO UPDATE SET events = counters.events + excluded.events",
         )
-        .bind(&delivery.subject_id)
+        .bind(keys)
         .execute(&mut **tx)
         .await?;
-        self.handled.fetch_add(1, Ordering::Relaxed);
+        self.handled.fetch_add(deliveries.len(), Ordering::Relaxed);
         Ok(())
+    }
+
+    fn batch(&self) -> usize {
+        BATCH
     }
 }
 

@@ -117,7 +117,7 @@ pub(crate) fn output(command: &mut std::process::Command) -> Result<String> {
 impl Peers {
     /// Runs graphile-worker to the end of its order and gives its last answer.
     pub(crate) async fn graphile(&self, order: Value) -> Result<Value> {
-        Worker::start(self.graphile_command(&order))?.answer().await
+        Worker::start(self.graphile_command(&order))?.last_answer().await
     }
 
     /// Starts graphile-worker; it answers more than once.
@@ -138,7 +138,7 @@ impl Peers {
         let script = self.python.ancestors().nth(3).unwrap_or(Path::new(".")).join("bench.py");
         let mut command = Command::new(&self.python);
         command.arg(script).arg(order.to_string());
-        Worker::start(command)?.answer().await
+        Worker::start(command)?.last_answer().await
     }
 }
 
@@ -167,5 +167,15 @@ impl Worker {
             Some(line) => serde_json::from_str(&line).context("a peer's answer"),
             None => bail!("a peer ended without an answer ({})", self.child.wait().await?),
         }
+    }
+
+    /// Its next answer, once it has ended well.
+    pub(crate) async fn last_answer(mut self) -> Result<Value> {
+        let answer = self.answer().await?;
+        let status = self.child.wait().await?;
+        if !status.success() {
+            bail!("a peer ended badly ({status})");
+        }
+        Ok(answer)
     }
 }
