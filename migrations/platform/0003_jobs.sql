@@ -61,8 +61,9 @@ CREATE INDEX job_runs_unfinished ON job_runs (job, slot) WHERE finished_at IS NU
 SELECT set_config('search_path', current_schema() || ', pg_temp', true);
 
 -- Makes the partitions of today and the next days and drops those of days long past, unless a run in them has not
--- ended. Called again, also by several processes at once, it does what is left to do. It waits for nobody longer than
--- its lock time-out, so that whoever queues up behind it waits no longer either; then it fails, and is tried again.
+-- ended: the one or, when nothing is to be made, the other. Called again, also by several processes at once, it does
+-- what is left to do. It waits for nobody longer than its lock time-out, so that whoever queues up behind it waits no
+-- longer either; then it fails, and is tried again.
 CREATE FUNCTION keep_job_runs(today date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '300ms' AS $$
 DECLARE
@@ -83,8 +84,8 @@ BEGIN
         part := 'job_runs' || to_char(missing, '_YYYYMMDD');
         starts := missing::timestamp AT TIME ZONE 'UTC';
         ends := (missing + 1)::timestamp AT TIME ZONE 'UTC';
-        -- Made beside and attached: this locks nobody out but those at the rest.
-        LOCK TABLE job_runs_rest IN ACCESS EXCLUSIVE MODE;
+        -- Keeps writers out until it is attached: one that was on its way to the rest would be refused there.
+        LOCK TABLE ONLY job_runs IN SHARE ROW EXCLUSIVE MODE;
         EXECUTE format('CREATE TABLE %I (LIKE job_runs INCLUDING DEFAULTS)', part);
         EXECUTE format(
             'WITH moved AS (DELETE FROM job_runs_rest WHERE slot >= $1 AND slot < $2 RETURNING *)
@@ -92,6 +93,9 @@ BEGIN
         USING starts, ends;
         EXECUTE format('ALTER TABLE job_runs ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', part, starts, ends);
     END LOOP;
+    IF part IS NOT NULL THEN
+        RETURN; -- Dropping locks out readers as well, and may wait.
+    END IF;
     FOR part IN
         SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
         WHERE inhparent = 'job_runs'::regclass AND relname ~ '^job_runs_[0-9]{8}$'

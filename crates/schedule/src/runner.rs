@@ -310,7 +310,7 @@ impl Runner {
                 let earlier = run.makes_good.then_some(MADE_GOOD);
                 let close = Close { outcome: &outcome, error: None, earlier, now };
                 runs::close(&mut tx, &run.lease, run.place(), close).await?;
-                alarm::clear(&mut tx, run.job, standing.alarmed).await?;
+                alarm::clear(&mut tx, self.store.service(), run.job, standing.alarmed).await?;
                 "done"
             }
             Ended::Badly(err) => {
@@ -323,7 +323,9 @@ impl Runner {
                     let earlier = run.makes_good.then_some(GIVEN_UP);
                     let close = Close { outcome: GIVEN_UP, error: Some(err), earlier, now };
                     runs::close(&mut tx, &run.lease, run.place(), close).await?;
-                    alarm::raise(&mut tx, run.job, standing.alarmed, err).await?;
+                    tracing::error!(job = run.job, slot = %run.slot, error = %err, "slot given up");
+                    let service = self.store.service();
+                    alarm::raise(&mut tx, service, run.job, standing.alarmed, err).await?;
                     "given up"
                 }
             }

@@ -9,10 +9,13 @@ use types::SiteZone;
 use super::{NAME, World, start};
 
 impl World {
+    /// Makes what is to be made, and drops what is to be dropped.
     async fn keep(&self, today: NaiveDate) {
-        let mut tx = self.store.begin(Scope::System("keep")).await.unwrap();
-        sqlx::query("SELECT keep_job_runs($1)").bind(today).execute(&mut *tx).await.unwrap();
-        tx.commit().await.unwrap();
+        for _ in 0..2 {
+            let mut tx = self.store.begin(Scope::System("keep")).await.unwrap();
+            sqlx::query("SELECT keep_job_runs($1)").bind(today).execute(&mut *tx).await.unwrap();
+            tx.commit().await.unwrap();
+        }
     }
 
     /// The days' partitions, by the end of their names.
@@ -79,6 +82,31 @@ async fn rows_that_came_before_their_partition_move_into_it_and_others_are_forgo
     assert_eq!(world.kept().await, [past, start()], "what has not ended is kept");
     world.keep(today + TimeDelta::days(40)).await;
     assert_eq!(world.kept().await, [past]);
+}
+
+#[tokio::test]
+async fn whoever_writes_while_a_partition_is_made_waits_for_it() {
+    let world = World::new().await;
+    let mut making = world.store.begin(Scope::System("keep")).await.unwrap();
+    let today = start().date_naive();
+    sqlx::query("SELECT keep_job_runs($1)").bind(today).execute(&mut *making).await.unwrap();
+    let writes = world.write(start(), true);
+    let commits = async {
+        eventually("the writer to wait", async || {
+            let waiting: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .fetch_one(&world.database.admin())
+            .await
+            .unwrap();
+            (waiting == 1).then_some(())
+        })
+        .await;
+        making.commit().await.unwrap();
+    };
+    tokio::join!(writes, commits);
+    assert_eq!(world.kept().await, [start()]);
 }
 
 #[tokio::test]

@@ -199,4 +199,7 @@ async fn a_job_that_fails_slot_after_slot_is_given_up_and_alarms_until_one_runs_
     let finished = world.finished().await;
     let given_up = finished.iter().filter(|(_, outcome, _)| outcome == "given up").count();
     assert_eq!(given_up, 3, "{finished:?}");
+    let told = events::testing::outbox(&world.store).await;
+    let told: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(told, ["AlertRaised", "AlertCleared"]);
 }
