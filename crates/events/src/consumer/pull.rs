@@ -1,5 +1,6 @@
 //! Asks the broker for as many messages as there is room for, and no more: what is delivered is what is in hand.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
@@ -17,6 +18,9 @@ const EXPIRES: Duration = Duration::from_secs(30);
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Signs of life that may be missing, one after the other.
 const MISSED: u32 = 3;
+/// Between looks whether the connection was made anew: the broker then knows nothing of what was asked for, and would be
+/// silent until it counts as lost.
+const RECONNECTED: Duration = Duration::from_millis(250);
 
 /// Why nothing comes any more: the broker is silent, or the consumer is gone.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +38,8 @@ pub(super) struct Pull {
     /// Requested and not delivered yet.
     asked: usize,
     heard: Instant,
+    /// How often the client had connected when the inbox was subscribed.
+    connects: u64,
 }
 
 impl Pull {
@@ -44,8 +50,10 @@ impl Pull {
     ) -> Result<Self, async_nats::Error> {
         let client = context.client();
         let reply = Subject::from(client.new_inbox());
+        let connects = client.statistics().connects.load(Ordering::Relaxed);
         let inbox = client.subscribe(reply.clone()).await?;
-        Ok(Self { consumer, context, reply, inbox, heartbeat, asked: 0, heard: Instant::now() })
+        let heard = Instant::now();
+        Ok(Self { consumer, context, reply, inbox, heartbeat, asked: 0, heard, connects })
     }
 
     /// Asks for what fits into `room` besides what was asked for already. Does nothing until half of it is free, so
@@ -74,17 +82,23 @@ impl Pull {
         Ok(())
     }
 
-    /// The next message; `None` when a request ran out or the broker gave a sign of life. May be dropped while it waits.
+    /// The next message; `None` when a request ran out, the broker gave a sign of life or a while passed. May be dropped while it waits.
     pub(super) async fn next(&mut self) -> Result<Option<Message>, Lost> {
         let patience = self.heard + self.heartbeat * MISSED;
-        let message = tokio::select! {
+        let look = patience.min(Instant::now() + RECONNECTED);
+        tokio::select! {
             biased;
-            message = self.inbox.next() => message,
-            () = tokio::time::sleep_until(patience), if self.asked > 0 => {
-                return Err(Lost("no sign of life of the broker".to_owned()));
+            message = self.inbox.next() => self.read(message),
+            () = tokio::time::sleep_until(look), if self.asked > 0 => {
+                if self.context.client().statistics().connects.load(Ordering::Relaxed) != self.connects {
+                    return Err(Lost("the connection was made anew".to_owned()));
+                }
+                if look == patience {
+                    return Err(Lost("no sign of life of the broker".to_owned()));
+                }
+                Ok(None)
             }
-        };
-        self.read(message)
+        }
     }
 
     /// The next message, if it is there already.
