@@ -1,9 +1,12 @@
 //! With a broker of the test's own, which is killed.
 
+use std::time::{Duration, Instant};
+
+use events::Patience;
 use servers::PrivateNats;
 use test_support::eventually;
 
-use crate::world::{Recorder, World};
+use crate::world::{Recorder, World, patient};
 
 #[tokio::test]
 async fn commands_go_on_while_the_broker_is_down_and_everything_arrives_afterwards() {
@@ -25,6 +28,33 @@ async fn commands_go_on_while_the_broker_is_down_and_everything_arrives_afterwar
     assert_eq!(world.streamed().await, world.written().await);
     world.shut_down().await;
     world.assert_effects_once(35).await;
+}
+
+#[tokio::test]
+async fn a_consumer_asks_again_as_soon_as_the_broker_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let mut world = World::on(client, "sitepass".to_owned()).await;
+    world.relay().await;
+    // Silence alone would be noticed after half a minute, a delivery that is missing after a whole one.
+    let patience = Patience {
+        heartbeat: Duration::from_secs(10),
+        ack_wait: Duration::from_mins(1),
+        ..patient()
+    };
+    let consumer = world.consumer(Recorder::default()).with_patience(patience);
+    world.running.spawn(consumer.run(world.stop.clone()));
+    world.publish(0..3).await;
+    world.until_effects(3).await;
+
+    nats.kill().unwrap();
+    nats.restart().unwrap();
+    let back = Instant::now();
+    world.publish(3..6).await;
+    world.until_effects(6).await;
+    assert!(back.elapsed() < Duration::from_secs(15), "{:?}", back.elapsed());
+    world.shut_down().await;
 }
 
 #[tokio::test]
