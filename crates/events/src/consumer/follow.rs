@@ -27,7 +27,7 @@ pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &Cancellati
     let mut wait = FIRST_WAIT;
     let mut stuck = Stuck::default();
     while !stop.is_cancelled() {
-        match attend(consumer, &mut stuck, stop).await {
+        match attend(consumer, &mut stuck, stop).boxed().await {
             Ok(()) => wait = FIRST_WAIT,
             Err(err) => {
                 tracing::debug!(durable, error = %err, "the stream is not there yet");
@@ -175,9 +175,10 @@ async fn finish<H: Handler>(consumer: &Consumer<H>, batch: &Batch, stop: &Cancel
         return answer(consumer, batch, verdict).await;
     }
     for (delivery, held) in deliveries.iter().zip(&batch.held) {
-        let verdict = match stop.is_cancelled() && deliveries.len() > 1 {
-            true => Verdict::Untouched,
-            false => alone(consumer, delivery, held.sent(), stop).await,
+        let verdict = if stop.is_cancelled() && deliveries.len() > 1 {
+            Verdict::Untouched
+        } else {
+            alone(consumer, delivery, held.sent(), stop).await
         };
         if verdict == Verdict::Taken {
             Halt::pass(consumer.halt.as_ref(), Point::BeforeAck).await;

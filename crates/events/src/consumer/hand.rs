@@ -179,13 +179,10 @@ fn cut(waiting: &mut VecDeque<(Held, Result<Delivery, String>)>, most: usize) ->
 }
 
 fn read(message: Message) -> (Held, Result<Delivery, String>) {
-    // Of our own making since the subject is the broker's; a message that has none is delivered as its first attempt.
-    let (attempt, place) = message
-        .info()
-        .map(|info| {
-            (u32::try_from(info.delivered).unwrap_or(u32::MAX).max(1), info.stream_sequence)
-        })
-        .unwrap_or((1, 0));
+    // Every message of a stream says how often it was delivered and where it stands.
+    let (attempt, place) = message.info().map_or((1, 0), |info| {
+        (u32::try_from(info.delivered).unwrap_or(u32::MAX).max(1), info.stream_sequence)
+    });
     let size = message.payload.len();
     let read = if size > MAX_EVENT_BYTES {
         Err(format!("it is {size} bytes, {MAX_EVENT_BYTES} may be sent"))

@@ -141,9 +141,9 @@ async fn enter(
     .fetch_all(&mut **tx)
     .await?;
     let mut new: HashSet<Uuid> = new.into_iter().collect();
-    let outcome = |delivery: &Delivery| match new.remove(&delivery.id.as_uuid()) {
-        true => Outcome::Handled,
-        false => Outcome::Repeated,
+    let outcome = |delivery: &Delivery| {
+        let taken = new.remove(&delivery.id.as_uuid());
+        if taken { Outcome::Handled } else { Outcome::Repeated }
     };
     Ok(deliveries.iter().map(outcome).collect())
 }
