@@ -188,6 +188,10 @@ async fn a_slow_consumer_has_a_bounded_number_in_hand() {
     assert_eq!(info.num_pending, 86, "the others stay with the broker");
     halt.release();
     world.until_effects(150).await;
+    until_acknowledged(&world).await;
+    // A request that is fulfilled is followed by the next: nothing is given back and delivered again.
+    let info = consumer_info(&world).await.unwrap();
+    assert_eq!((info.num_redelivered, info.delivered.consumer_sequence), (0, 150));
     world.shut_down().await;
     world.assert_effects_once(150).await;
 }

@@ -196,22 +196,27 @@ async fn hundreds_asked_back_at_once_hold_up_no_live_event() {
 async fn a_handler_takes_back_no_event_of_another_context() {
     let mut world = World::new().await;
     world.relay().await;
-    let recorder = Recorder::failing(&[(0, "park")]);
+    let recorder = Recorder::failing(&[(0, "park"), (1, "park")]);
     world.consume(recorder.clone());
-    world.publish(0..1).await;
-    let row = eventually("it to be parked", async || waiting(&world).await.pop()).await;
-    assert_eq!(row.context, "training");
-    sqlx::query("UPDATE reader.parked_events SET context = 'ticket'")
+    world.publish(0..2).await;
+    let rows = eventually("both to be parked", async || {
+        Some(waiting(&world).await).filter(|rows| rows.len() == 2)
+    })
+    .await;
+    assert_eq!(rows[0].context, "training");
+    let older = rows.iter().map(|row| row.event).min().unwrap();
+    sqlx::query("UPDATE reader.parked_events SET context = 'ticket' WHERE event_id = $1")
+        .bind(older.as_uuid())
         .execute(&world.database.admin())
         .await
         .unwrap();
     recorder.fails.lock().unwrap().clear();
-    parked::resend(&world.reader, row.event).await.unwrap();
-    world.publish(1..2).await;
+    assert_eq!(parked::resend_all(&world.reader, None).await.unwrap(), 2);
+    // Older events are taken first: when this one is, the other was passed over.
     world.until_effects(1).await;
     world.shut_down().await;
-    assert_eq!(waiting(&world).await.len(), 1);
-    assert_eq!(world.effects().await, ["day-1/worker"]);
+    let rest: Vec<_> = waiting(&world).await.into_iter().map(|row| row.event).collect();
+    assert_eq!(rest, [older]);
 }
 
 async fn waiting(world: &World) -> Vec<parked::Parked> {
