@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use load::Load;
-pub use mistakes::{FENCING, MISTAKES, caught};
+pub use mistakes::{Mistake, see};
 pub use world::{Scale, World};
 
 /// A row of the fault matrix.

@@ -1,5 +1,7 @@
 //! The test of the tests: a build that makes a mistake must not pass for whole.
 
+use std::str::FromStr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream;
@@ -10,41 +12,88 @@ use super::faults::{events, network};
 use super::load::Client;
 use super::{Load, World};
 
-/// Mistakes of consumers, caught on the common installation.
-pub const MISTAKES: [&str; 2] = ["ack-before-commit", "no-dedupe"];
-/// Mistakes of relays, caught where a service has two replicas.
-pub const FENCING: [&str; 2] = ["no-fencing", "wake-without-poll"];
+/// What is done wrong on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// A message is acknowledged before its effect is committed.
+    AckBeforeCommit,
+    /// The inbox is written and not asked.
+    NoDedupe,
+    /// A relay publishes whatever the stream holds by now.
+    NoFencing,
+    /// A relay looks for rows only when its own process has committed some.
+    WakeWithoutPoll,
+}
+
+impl Mistake {
+    pub const ALL: [Self; 4] =
+        [Self::AckBeforeCommit, Self::NoDedupe, Self::NoFencing, Self::WakeWithoutPoll];
+
+    /// As processes are told it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AckBeforeCommit => "ack-before-commit",
+            Self::NoDedupe => "no-dedupe",
+            Self::NoFencing => "no-fencing",
+            Self::WakeWithoutPoll => "wake-without-poll",
+        }
+    }
+
+    /// The invariant it breaks.
+    fn breaks(self) -> u8 {
+        match self {
+            Self::AckBeforeCommit | Self::NoFencing => 2,
+            Self::NoDedupe | Self::WakeWithoutPoll => 9,
+        }
+    }
+
+    /// Whether it shows only where a service has two replicas.
+    fn needs_replicas(self) -> bool {
+        matches!(self, Self::NoFencing | Self::WakeWithoutPoll)
+    }
+}
+
+impl FromStr for Mistake {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|mistake| mistake.name() == text);
+        known.ok_or_else(|| format!("no mistake {text}: there are {:?}", Self::ALL.map(Self::name)))
+    }
+}
 
 const MISTAKE: &str = "SITEPASS_FAULT_MISTAKE";
 const POINT: &str = "SITEPASS_FAULT_POINT";
 /// The process of audit and report.
 const READERS: usize = 3;
 
-/// Lets an installation make a mistake in the fault that shows it; what the checker says then. The installation is
-/// of no use afterwards.
+/// Lets an installation make a mistake in the fault that shows it; what the checker says then.
 ///
 /// # Panics
-/// When the fault itself cannot be brought about.
-pub async fn caught(world: &mut World, mistake: &str) -> Vec<Broken> {
-    world.ledger.note(format!("planted: {mistake}"));
+/// When the fault itself cannot be brought about, and when the checker does not see that the mistake's invariant is
+/// broken.
+pub async fn see(mistake: Mistake, seed: u64) -> Vec<Broken> {
+    let mut world = World::start_for_mistakes(mistake.needs_replicas(), seed).await;
+    // Nothing is wrong yet.
+    world.assert_whole().await;
+    world.ledger.note(format!("planted: {}", mistake.name()));
     match mistake {
-        "ack-before-commit" => acks_before_commit(world).await,
-        "no-dedupe" => takes_twice(world).await,
-        "no-fencing" => publishes_unfenced(world).await,
-        "wake-without-poll" => {
-            never_polls(world).await;
-        }
-        other => panic!("no mistake {other}"),
+        Mistake::AckBeforeCommit => acks_before_commit(&mut world).await,
+        Mistake::NoDedupe => takes_twice(&mut world).await,
+        Mistake::NoFencing => publishes_unfenced(&mut world).await,
+        Mistake::WakeWithoutPoll => never_polls(&mut world).await,
     }
     let broken = world.checker.check(&world.ledger).await;
-    world.ledger.note(format!("{mistake}: {} invariants broken", broken.len()));
+    let seen = broken.iter().any(|broken| broken.invariant == mistake.breaks());
+    assert!(seen, "{mistake:?} was not seen: {broken:?}\n{}", world.ledger.story());
     broken
 }
 
 /// It dies between the two.
 async fn acks_before_commit(world: &mut World) {
     let load = Load::start(world).await;
-    let settings = [(MISTAKE, "ack-before-commit"), (POINT, "consumer.before-commit:5")];
+    let settings =
+        [(MISTAKE, Mistake::AckBeforeCommit.name()), (POINT, "consumer.before-commit:5")];
     world.installation.restart(READERS, &settings);
     eventually("the readers to die", || {
         let ended = world.installation.has_ended(READERS);
@@ -57,25 +106,16 @@ async fn acks_before_commit(world: &mut World) {
 
 /// Everything comes again.
 async fn takes_twice(world: &mut World) {
-    world.installation.restart(READERS, &[(MISTAKE, "no-dedupe")]);
+    world.installation.restart(READERS, &[(MISTAKE, Mistake::NoDedupe.name())]);
     world.installation.process_ready(READERS).await;
     events::repeated(world).await;
 }
 
 /// A leader sleeps between reading and publishing, and wakes when another has published the same.
 async fn publishes_unfenced(world: &mut World) {
-    world
-        .installation
-        .restart(0, &[(MISTAKE, "no-fencing"), (POINT, "relay.before-publish:1:pause")]);
-    world.installation.process_ready(0).await;
-    let before = network::epoch(world).await;
-    world.installation.kill(1);
-    eventually("the replica apart to lead", || async {
-        (network::epoch(world).await > before).then_some(())
-    })
-    .await;
-    world.installation.restart(1, &[]);
-    world.installation.process_ready(1).await;
+    let settings = [(MISTAKE, Mistake::NoFencing.name()), (POINT, "relay.before-publish:1:pause")];
+    network::lead_apart(world, &settings).await;
+    let led = network::epoch(world).await;
     let load = Load::start(world).await;
     eventually("the leader to sleep", || {
         let paused = world.installation.is_paused(0);
@@ -83,35 +123,25 @@ async fn publishes_unfenced(world: &mut World) {
     })
     .await;
     world.ledger.note("the leader sleeps");
-    let led = before + 1;
     eventually("another to lead", || async { (network::epoch(world).await > led).then_some(()) })
         .await;
+    world.ledger.note("another leads");
     world.acked(5).await;
     load.stop().await;
     // What the stream itself would still know as a repeat is no test of the fence.
     let stream = jetstream::new(world.checker.nats().clone()).get_stream("SITEPASS_TICKET").await;
     let window = stream.expect("the stream is there").cached_info().config.duplicate_window;
-    tokio::time::sleep(window + Duration::from_secs(1)).await;
-    world.ledger.note("the leader wakes");
+    world.suffer("the leader sleeps on", window + Duration::from_secs(1)).await;
     world.installation.resume(0);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.suffer("the leader wakes", Duration::from_secs(2)).await;
 }
 
 /// The other replica writes, and nothing in the leader's own process commits.
 async fn never_polls(world: &mut World) {
-    world.installation.restart(0, &[(MISTAKE, "wake-without-poll")]);
-    world.installation.process_ready(0).await;
-    let before = network::epoch(world).await;
-    world.installation.kill(1);
-    eventually("the replica apart to lead", || async {
-        (network::epoch(world).await > before).then_some(())
-    })
-    .await;
-    world.installation.restart(1, &[]);
-    world.installation.process_ready(1).await;
+    network::lead_apart(world, &[(MISTAKE, Mistake::WakeWithoutPoll.name())]).await;
     let client = Client::new(world).await;
     for _ in 0..3 {
-        let number = world.titles.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = world.titles.fetch_add(1, Ordering::Relaxed);
         client.publish(number, true, &CancellationToken::new()).await;
     }
 }

@@ -58,7 +58,7 @@ pub(crate) async fn leader_cut_off(world: &mut World) {
         Scale::Full => vec![6, 30, 120],
     };
     for seconds in lasts {
-        lead_apart(world).await;
+        lead_apart(world, &[]).await;
         let before = epoch(world).await;
         world.ways.postgres[0].set(NetFault::Partition);
         world.suffer("the leader is cut off from PostgreSQL", Duration::from_secs(seconds)).await;
@@ -69,7 +69,7 @@ pub(crate) async fn leader_cut_off(world: &mut World) {
         let after = epoch(world).await;
         assert_eq!(after, before + 1, "leadership did not move once\n{}", world.ledger.story());
 
-        lead_apart(world).await;
+        lead_apart(world, &[]).await;
         world.ways.nats[0].set(NetFault::Partition);
         world.suffer("the leader is cut off from NATS", Duration::from_secs(seconds)).await;
         world.ways.heal();
@@ -78,9 +78,9 @@ pub(crate) async fn leader_cut_off(world: &mut World) {
     }
 }
 
-/// Makes the replica that nobody calls the leader of the ticket stream's relay.
-pub(crate) async fn lead_apart(world: &mut World) {
-    world.installation.restart(0, &[]);
+/// Makes the replica that nobody calls the leader of the ticket stream's relay, with these settings for its life.
+pub(crate) async fn lead_apart(world: &mut World, settings: &[(&str, &str)]) {
+    world.installation.restart(0, settings);
     world.installation.process_ready(0).await;
     let before = epoch(world).await;
     world.ledger.note("the other replica is killed");
