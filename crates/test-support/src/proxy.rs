@@ -3,6 +3,8 @@
 mod line;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -33,6 +35,7 @@ pub enum NetFault {
 pub struct Proxy {
     port: u16,
     faults: watch::Sender<NetFault>,
+    torn: Arc<AtomicU64>,
     accepting: JoinHandle<()>,
 }
 
@@ -45,12 +48,19 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let port = listener.local_addr().expect("a bound port").port();
         let faults = watch::Sender::new(NetFault::None);
-        let accepting = tokio::spawn(line::accept(listener, target, faults.clone(), seed));
-        Self { port, faults, accepting }
+        let torn = Arc::<AtomicU64>::default();
+        let lines = line::accept(listener, target, faults.clone(), Arc::clone(&torn), seed);
+        let accepting = tokio::spawn(lines);
+        Self { port, faults, torn, accepting }
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections have lost bytes so far.
+    pub fn torn(&self) -> u64 {
+        self.torn.load(Ordering::Relaxed)
     }
 
     /// From now on this is wrong, with open connections too; [`NetFault::None`] heals.

@@ -1,7 +1,8 @@
 //! One connection through a proxy.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -24,13 +25,14 @@ pub(super) async fn accept(
     listener: TcpListener,
     target: SocketAddr,
     faults: watch::Sender<NetFault>,
+    torn: Arc<AtomicU64>,
     seed: u64,
 ) {
     let mut connections = JoinSet::new();
     for number in 0.. {
         tokio::select! {
             Ok((client, _)) = listener.accept() => {
-                let line = Line::new(faults.subscribe(), seed ^ number);
+                let line = Line::new(faults.subscribe(), Arc::clone(&torn), seed ^ number);
                 connections.spawn(line.carry(client, target));
             }
             Some(_) = connections.join_next() => {}
@@ -46,6 +48,7 @@ struct Line {
     random: StdRng,
     /// Bytes were lost on the way: whatever came after them would be nonsense.
     torn: AtomicBool,
+    all_torn: Arc<AtomicU64>,
     /// Bytes it still carries before it is reset; drawn when the fault begins.
     left: AtomicI64,
 }
@@ -63,9 +66,15 @@ enum Fate {
 }
 
 impl Line {
-    fn new(faults: watch::Receiver<NetFault>, seed: u64) -> Self {
+    fn new(faults: watch::Receiver<NetFault>, all_torn: Arc<AtomicU64>, seed: u64) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        Self { faults, random, torn: AtomicBool::new(false), left: AtomicI64::new(UNDRAWN) }
+        Self {
+            faults,
+            random,
+            torn: AtomicBool::new(false),
+            all_torn,
+            left: AtomicI64::new(UNDRAWN),
+        }
     }
 
     async fn carry(mut self, mut client: TcpStream, target: SocketAddr) {
@@ -155,7 +164,11 @@ impl Line {
                         let due = Instant::now() + after;
                         sender.send((due, bytes_per_second, chunk)).await.map_err(|_| Cut)?;
                     }
-                    Fate::Lost => self.torn.store(true, Ordering::Relaxed),
+                    Fate::Lost => {
+                        if !self.torn.swap(true, Ordering::Relaxed) {
+                            self.all_torn.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
                     Fate::Cut => return Err(Cut),
                 }
             }

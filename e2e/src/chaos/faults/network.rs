@@ -80,11 +80,10 @@ pub(crate) async fn leader_cut_off(world: &mut World) {
 
 /// Makes the replica that nobody calls the leader of the ticket stream's relay, with these settings for its life.
 pub(crate) async fn lead_apart(world: &mut World, settings: &[(&str, &str)]) {
-    world.installation.restart(0, settings);
-    world.installation.process_ready(0).await;
     let before = epoch(world).await;
-    world.ledger.note("the other replica is killed");
+    world.ledger.note("the other replica is killed, and the replica apart starts alone");
     world.installation.kill(1);
+    world.installation.restart(0, settings);
     eventually("the replica apart to lead", || async {
         (epoch(world).await > before).then_some(())
     })
