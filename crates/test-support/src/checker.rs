@@ -63,10 +63,8 @@ impl Checker {
     }
 
     /// Gives up sooner than after a minute: for a test that knows the installation will not heal.
-    #[must_use]
-    pub fn within(mut self, within: Duration) -> Self {
+    pub fn give_up_after(&mut self, within: Duration) {
         self.within = within;
-        self
     }
 
     /// This event is meant to be parked.

@@ -1,15 +1,12 @@
 //! The test of the tests: a build that makes a mistake must not pass for whole.
 
 use std::str::FromStr;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream;
 use test_support::{Broken, eventually};
-use tokio_util::sync::CancellationToken;
 
 use super::faults::{events, network};
-use super::load::Client;
 use super::{Load, World};
 
 /// What is done wrong on purpose.
@@ -49,7 +46,7 @@ impl Mistake {
 
     /// Whether it shows only where a service has two replicas.
     fn needs_replicas(self) -> bool {
-        matches!(self, Self::NoFencing | Self::WakeWithoutPoll)
+        self == Self::NoFencing
     }
 }
 
@@ -64,6 +61,8 @@ impl FromStr for Mistake {
 
 const MISTAKE: &str = "SITEPASS_FAULT_MISTAKE";
 const POINT: &str = "SITEPASS_FAULT_POINT";
+/// The process of directory and ticket.
+const OWNERS: usize = 1;
 /// The process of audit and report.
 const READERS: usize = 3;
 
@@ -136,12 +135,12 @@ async fn publishes_unfenced(world: &mut World) {
     world.suffer("the leader wakes", Duration::from_secs(2)).await;
 }
 
-/// The other replica writes, and nothing in the leader's own process commits.
+/// Another process writes, as a command of the binary does, and nothing in the relay's own process commits.
 async fn never_polls(world: &mut World) {
-    network::lead_apart(world, &[(MISTAKE, Mistake::WakeWithoutPoll.name())]).await;
-    let client = Client::new(world).await;
-    for _ in 0..3 {
-        let number = world.titles.fetch_add(1, Ordering::Relaxed);
-        client.publish(number, true, &CancellationToken::new()).await;
-    }
+    world.installation.restart(OWNERS, &[(MISTAKE, Mistake::WakeWithoutPoll.name())]);
+    world.installation.process_ready(OWNERS).await;
+    world.suffer("the relay takes the lead and reads what there is", Duration::from_secs(2)).await;
+    // The directory has no job whose commits would wake its relay.
+    world.burst("directory", 5).await;
+    world.checker.give_up_after(Duration::from_secs(5));
 }

@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use servers::{Durability, PrivateNats, PrivatePostgres};
+use sqlx::AssertSqlSafe;
 use test_support::{
     Backing, Blueprint, Checker, Installation, Ledger, NetFault, Proxy, SERVICES, eventually,
 };
@@ -142,12 +143,12 @@ impl World {
     pub(super) async fn start_for_mistakes(replicas: bool, seed: u64) -> Self {
         let split = if replicas { REPLICAS } else { SPLIT };
         let mut world = Self::start(split, seed, Scale::Quick).await;
-        world.checker = world.checker.within(Duration::from_secs(30));
+        world.checker.give_up_after(Duration::from_secs(30));
         world
     }
 
-    /// Commits facts of nobody's, as a busy service would.
-    pub(super) async fn burst(&self, count: usize) {
+    /// Commits facts of one service at once, as another process of it would.
+    pub(super) async fn burst(&self, context: &str, count: usize) {
         let now = SystemClock::system().now();
         let (mut ids, mut payloads) = (Vec::new(), Vec::new());
         for _ in 0..count {
@@ -156,8 +157,8 @@ impl World {
                 CommandAudited { action: "chaos.burst".to_owned(), ..CommandAudited::default() };
             let envelope = EventEnvelope {
                 id: id.to_string(),
-                source: "/sitepass/ticket".to_owned(),
-                r#type: "sitepass.ticket.v1.CommandAudited".to_owned(),
+                source: format!("/sitepass/{context}"),
+                r#type: format!("sitepass.{context}.v1.CommandAudited"),
                 time: Some(proto::timestamp(now)),
                 site_id: self.demo.site_id.clone(),
                 data: fact.encode_to_vec(),
@@ -166,18 +167,19 @@ impl World {
             ids.push(id.as_uuid());
             payloads.push(envelope.encode_to_vec());
         }
-        sqlx::query(
-            "INSERT INTO ticket.outbox (event_id, context, name, site, payload, created_at)
-             SELECT event_id, 'ticket', 'CommandAudited', $3, payload, $4
-             FROM unnest($1::uuid[], $2::bytea[]) AS given (event_id, payload)",
-        )
-        .bind(ids)
-        .bind(payloads)
-        .bind(&self.demo.site_id)
-        .bind(now)
-        .execute(self.checker.pool())
-        .await
-        .expect("PostgreSQL answers");
+        let sql = format!(
+            "INSERT INTO {context}.outbox (event_id, context, name, site, payload, created_at)
+             SELECT event_id, '{context}', 'CommandAudited', $3, payload, $4
+             FROM unnest($1::uuid[], $2::bytea[]) AS given (event_id, payload)"
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(ids)
+            .bind(payloads)
+            .bind(&self.demo.site_id)
+            .bind(now)
+            .execute(self.checker.pool())
+            .await
+            .expect("PostgreSQL answers");
     }
 
     /// How long something lasts.

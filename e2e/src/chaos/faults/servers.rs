@@ -63,7 +63,7 @@ pub(crate) async fn broker_restored(world: &mut World) {
 
 /// F23: while somebody holds an old snapshot, events are published as fast as before.
 pub(crate) async fn old_snapshot(world: &mut World) {
-    let rounds = if world.scale == crate::chaos::Scale::Quick { 4 } else { 20 };
+    let rounds = if world.scale == crate::chaos::Scale::Quick { 4 } else { 10 };
     let before = drained(world, rounds).await;
     let url = world.postgres.url("sitepass");
     let mut holder = sqlx::PgConnection::connect(&url).await.expect("PostgreSQL answers");
@@ -89,7 +89,7 @@ async fn drained(world: &World, rounds: usize) -> Duration {
     let mut times = Vec::new();
     for _ in 0..rounds {
         let started = Instant::now();
-        world.burst(200).await;
+        world.burst("ticket", 50).await;
         loop {
             let unsent = "SELECT count(*) FROM ticket.outbox WHERE sent_at IS NULL";
             let unsent: i64 = sqlx::query_scalar(unsent)
