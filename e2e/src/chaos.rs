@@ -107,7 +107,7 @@ pub async fn run(faults: &[Fault], seed: u64, scale: Scale) {
         for fault in faults {
             strike(&mut world, fault).await;
         }
-        world.stop().await;
+        world.stop();
     }
 }
 

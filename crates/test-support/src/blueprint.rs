@@ -41,6 +41,9 @@ struct Planned {
 
 impl Blueprint {
     /// One process for each list of targets. Alone, it reaches its services without ports.
+    ///
+    /// # Panics
+    /// When there are no free ports.
     pub fn new(backing: &Backing, split: &[&str]) -> Self {
         let mut free = free_addresses(3 + SERVICES.len() + split.len()).into_iter();
         let mut next = || free.next().expect("as many as were asked for");

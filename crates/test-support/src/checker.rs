@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::{Ledger, Outcome};
 
 /// Healing takes no longer.
-const HEALED_WITHIN: Duration = Duration::from_secs(60);
+const HEALED_WITHIN: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A broken invariant: its number in the fault matrix, and what shows it.
@@ -165,7 +165,7 @@ impl Checker {
         match self.count(effects::OPEN_NOTICES).await {
             Ok(0) => {}
             Ok(open) => {
-                left.push(Broken { invariant: 9, what: format!("{open} notices are queued") })
+                left.push(Broken { invariant: 9, what: format!("{open} notices are queued") });
             }
             Err(err) => left.push(Broken { invariant: 9, what: err.to_string() }),
         }
@@ -199,7 +199,6 @@ impl Checker {
                 (Outcome::Acked(id), [(stored, cancelled)]) => {
                     stored == id && (*cancelled || !cancels)
                 }
-                (Outcome::Acked(_), _) => false,
                 (Outcome::Refused(_), [(_, cancelled)]) => cancels && !cancelled,
                 (Outcome::Refused(_), []) => true,
                 (Outcome::Unknown(_) | Outcome::Asked, found) => found.len() <= 1,

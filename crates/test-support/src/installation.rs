@@ -145,7 +145,6 @@ impl Installation {
 }
 
 /// A program that inherits nothing of what names the run's servers: those are no settings of the binary.
-#[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
 pub(crate) fn clean(program: PathBuf) -> Command {
     let mut command = Command::new(program);
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("SITEPASS_")) {

@@ -50,6 +50,7 @@ impl Proxy {
         let faults = watch::Sender::new(NetFault::None);
         let torn = Arc::<AtomicU64>::default();
         let lines = line::accept(listener, target, faults.clone(), Arc::clone(&torn), seed);
+        #[expect(clippy::disallowed_methods, reason = "ends when the proxy is dropped")]
         let accepting = tokio::spawn(lines);
         Self { port, faults, torn, accepting }
     }

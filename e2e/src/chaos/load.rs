@@ -37,17 +37,17 @@ impl Load {
     pub async fn start(world: &World) -> Self {
         let client = Client::new(world).await;
         let (stop, give_up) = (CancellationToken::new(), CancellationToken::new());
-        let (stopped, given_up, titles) =
-            (stop.clone(), give_up.clone(), Arc::clone(&world.titles));
+        let (ending, hopeless, titles) = (stop.clone(), give_up.clone(), Arc::clone(&world.titles));
         let mut random =
             StdRng::seed_from_u64(world.ledger.seed() ^ titles.load(Ordering::Relaxed));
+        #[expect(clippy::disallowed_methods, reason = "ends when the load is stopped")]
         let commands = tokio::spawn(async move {
             let mut commands = JoinSet::new();
             let mut tick = tokio::time::interval(EVERY);
             loop {
                 tokio::select! {
                     _ = tick.tick() => {}
-                    () = stopped.cancelled() => return commands,
+                    () = ending.cancelled() => return commands,
                 }
                 while let Some(ended) = commands.try_join_next() {
                     ended.expect("a command is answered or not");
@@ -55,7 +55,7 @@ impl Load {
                 if commands.len() < MOST_AT_ONCE {
                     let (again, cancel) = (random.random_bool(0.85), random.random_bool(0.2));
                     let number = titles.fetch_add(1, Ordering::Relaxed);
-                    commands.spawn(client.clone().send(number, again, cancel, given_up.clone()));
+                    commands.spawn(client.clone().send(number, again, cancel, hopeless.clone()));
                 }
             }
         });
@@ -175,9 +175,8 @@ impl Client {
             self.ledger.answer(title, outcome.clone(), started.elapsed());
             match outcome {
                 Outcome::Acked(ticket) => return Some(ticket),
-                Outcome::Refused(_) => return None,
                 Outcome::Asked | Outcome::Unknown(_) if again => {}
-                Outcome::Asked | Outcome::Unknown(_) => return None,
+                Outcome::Asked | Outcome::Unknown(_) | Outcome::Refused(_) => return None,
             }
             tokio::select! {
                 () = tokio::time::sleep(BEFORE_AGAIN) => {}

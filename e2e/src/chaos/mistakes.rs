@@ -83,8 +83,8 @@ pub async fn see(mistake: Mistake, seed: u64) -> Vec<Broken> {
         Mistake::WakeWithoutPoll => never_polls(&mut world).await,
     }
     let broken = world.checker.check(&world.ledger).await;
-    let seen = broken.iter().any(|broken| broken.invariant == mistake.breaks());
-    assert!(seen, "{mistake:?} was not seen: {broken:?}\n{}", world.ledger.story());
+    let noticed = broken.iter().any(|broken| broken.invariant == mistake.breaks());
+    assert!(noticed, "{mistake:?} was not seen: {broken:?}\n{}", world.ledger.story());
     broken
 }
 

@@ -257,7 +257,7 @@ impl World {
     }
 
     /// Ends everything in order.
-    pub async fn stop(self) {
+    pub fn stop(self) {
         // A blocked worker would stop the proxies, and with them what the processes still have to say.
         let codes = block_in_place(|| self.installation.stop());
         assert!(
