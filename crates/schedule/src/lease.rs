@@ -7,7 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use service::{Scope, Store, StoreError, Tx, faults};
 use uuid::Uuid;
 
-
 #[derive(Debug, Clone)]
 pub(crate) struct Lease {
     pub(crate) job: &'static str,

@@ -112,7 +112,7 @@ impl Checker {
         let mut broken = Vec::new();
         broken.extend(self.commands(ledger).await);
         for (invariant, sql) in effects::INVARIANTS {
-            broken.extend(self.none(*invariant, sql).await);
+            broken.extend(self.none(*invariant, &effects::over(&self.schemas, sql)).await);
         }
         broken.extend(self.strays().await);
         broken.extend(self.parked().await);
@@ -216,8 +216,9 @@ impl Checker {
     }
 
     async fn strays(&self) -> Vec<Broken> {
+        let sql = effects::over(&self.schemas, effects::STRAYS);
         let meant: Vec<uuid::Uuid> = self.meant.iter().copied().collect();
-        let found = sqlx::query_scalar(effects::STRAYS).bind(meant).fetch_all(&self.pool).await;
+        let found = sqlx::query_scalar(AssertSqlSafe(sql)).bind(meant).fetch_all(&self.pool).await;
         let found = found.unwrap_or_else(|err| vec![err.to_string()]);
         found.into_iter().map(|what| Broken { invariant: 2, what }).collect()
     }

@@ -105,7 +105,7 @@ pub(super) async fn look(checker: &Checker) -> Result<Vec<Broken>, async_nats::E
         let schema = durable.split("--").next().unwrap_or_default().replace('-', "_");
         let sql = format!(
             "SELECT name, count(*) FROM {context}.outbox AS told
-             WHERE context = $1 AND stream_seq IS NOT NULL AND (cardinality($3::text[]) = 0 OR name = ANY ($3)) AND NOT EXISTS (
+             WHERE context = $1 AND stream_seq IS NOT NULL AND NOT state_only AND (cardinality($3::text[]) = 0 OR name = ANY ($3)) AND NOT EXISTS (
                  SELECT FROM {schema}.inbox WHERE consumer = $2 AND inbox.event_id = told.event_id
              ) AND NOT EXISTS (
                  SELECT FROM {schema}.parked_events AS parked WHERE consumer = $2 AND parked.event_id = told.event_id
