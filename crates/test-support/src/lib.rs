@@ -15,7 +15,7 @@ mod proxy;
 pub use blueprint::{Blueprint, SERVICES};
 pub use checker::{Broken, Checker};
 pub use database::{Database, migrate_all, services};
-pub use eventually::eventually;
+pub use eventually::{eventually, lasts};
 pub use harness::{Harness, START};
 pub use installation::{Backing, Installation};
 pub use ledger::{Entry, Ledger, Outcome};

@@ -179,7 +179,7 @@ impl Client {
                 Outcome::Asked | Outcome::Unknown(_) | Outcome::Refused(_) => return None,
             }
             tokio::select! {
-                () = tokio::time::sleep(BEFORE_AGAIN) => {}
+                () = test_support::lasts(BEFORE_AGAIN) => {}
                 () = give_up.cancelled() => return None,
             }
         }

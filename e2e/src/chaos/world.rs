@@ -190,13 +190,13 @@ impl World {
     /// Lets a fault last, and writes down that it began.
     pub(super) async fn suffer(&self, what: impl Into<String>, how_long: Duration) {
         self.ledger.note(what);
-        tokio::time::sleep(how_long).await;
+        test_support::lasts(how_long).await;
     }
 
     /// Up to some hundred milliseconds, so that what comes next comes at any moment.
     pub(super) async fn any_moment(&mut self) {
         let wait = Duration::from_millis(self.random.random_range(0..400));
-        tokio::time::sleep(wait).await;
+        test_support::lasts(wait).await;
     }
 
     /// Waits until so many more commands are acked.
