@@ -15,6 +15,10 @@ verify:
 test *options:
     cargo xtask test {{options}}
 
+# Faults on real processes: `just chaos --seeds 5`, `just chaos --only F4 --seed 7`, `just chaos --mistakes`
+chaos *options:
+    cargo chaos {{options}}
+
 # After changing a checked query or a migration
 prepare:
     cargo xtask prepare

@@ -10,6 +10,7 @@ macro_rules! say {
 }
 
 mod cargo;
+mod chaos;
 mod child;
 mod demo;
 mod prepare;
@@ -43,6 +44,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Breaks installations of real processes on purpose and checks what must hold; `--help` lists the arguments.
+    Chaos {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Writes what the checked queries mean into `.sqlx`, from a freshly migrated database.
     Prepare {
         /// Only says whether `.sqlx` is up to date.
@@ -57,6 +63,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&stop, &options),
         Task::Verify => verify::run(&stop),
         Task::Test { args } => test::run(&stop, &args),
+        Task::Chaos { args } => chaos::run(&stop, &args),
         Task::Prepare { check } => prepare::run(&stop, check),
     });
     match outcome {

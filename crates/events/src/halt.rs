@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use service::faults;
 use tokio::sync::watch;
 
 /// A point a loop passes again and again.
@@ -15,6 +16,18 @@ pub enum Point {
     BeforeCommit,
     /// The effects of a batch are committed, none of its messages is acknowledged.
     BeforeAck,
+}
+
+impl Point {
+    /// As chaos tests name it to a process.
+    fn name(self) -> &'static str {
+        match self {
+            Self::BeforePublish => "relay.before-publish",
+            Self::BeforeMark => "relay.before-mark",
+            Self::BeforeCommit => "consumer.before-commit",
+            Self::BeforeAck => "consumer.before-ack",
+        }
+    }
 }
 
 /// Holds a loop at one point. Clones are the same hold.
@@ -52,6 +65,7 @@ impl Halt {
     }
 
     pub(crate) async fn pass(halt: Option<&Self>, point: Point) {
+        faults::point(point.name());
         let Some(halt) = halt.filter(|halt| halt.point == point) else { return };
         halt.reached.send_modify(|times| *times += 1);
         halt.open.subscribe().wait_for(|open| *open).await.ok();

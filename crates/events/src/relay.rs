@@ -12,7 +12,7 @@ pub(crate) mod tail;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::Stream;
-use service::{Shell, Store, StoreError};
+use service::{Shell, Store, StoreError, faults};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
 use tokio::sync::watch;
@@ -231,7 +231,7 @@ impl Relay {
 
     async fn wait(&self, changed: &mut watch::Receiver<u64>, stop: &CancellationToken) {
         tokio::select! {
-            () = tokio::time::sleep(self.pace.poll) => {}
+            () = tokio::time::sleep(self.pace.poll), if !faults::mistake("wake-without-poll") => {}
             // Never closes: the store outlives the relay.
             _ = changed.changed() => {}
             () = stop.cancelled() => {}

@@ -34,9 +34,14 @@ impl Answer {
 
 impl Api {
     pub fn new(base: &str) -> Result<Self> {
+        Self::within(base, Duration::from_secs(30))
+    }
+
+    /// Waits no longer than `timeout` for an answer.
+    pub fn within(base: &str, timeout: Duration) -> Result<Self> {
         // Fails only when a provider is installed already, which is as good.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let client = Client::builder().timeout(Duration::from_secs(30)).no_proxy().build()?;
+        let client = Client::builder().timeout(timeout).no_proxy().build()?;
         Ok(Self { client, base: base.trim_end_matches('/').to_owned(), token: None })
     }
 

@@ -4,10 +4,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use service::{Scope, Store, StoreError, Tx};
+use service::{Scope, Store, StoreError, Tx, faults};
 use uuid::Uuid;
-
-use crate::mistakes;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Lease {
@@ -84,7 +82,7 @@ impl Lease {
         .fetch_optional(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(renewed.is_some() || mistakes::no_fencing())
+        Ok(renewed.is_some() || faults::mistake("no-fencing"))
     }
 
     /// Whether it is still this holder's; if so it stays so until `tx` ends.
@@ -105,7 +103,7 @@ impl Lease {
         .bind(idle(self.ttl))
         .fetch_optional(&mut **tx)
         .await?;
-        Ok(standing.or_else(|| mistakes::no_fencing().then(Standing::default)))
+        Ok(standing.or_else(|| faults::mistake("no-fencing").then(Standing::default)))
     }
 
     /// Gives it back: the next slot is whoever's comes first. Does nothing to another's.

@@ -6,7 +6,6 @@ mod hand;
 mod job;
 mod lease;
 pub mod manage;
-mod mistakes;
 mod run;
 mod runner;
 mod runs;

@@ -1,10 +1,9 @@
 //! The rows of slots. What is written of a run is written under its holder and epoch.
 
 use chrono::{DateTime, Utc};
-use service::{StoreError, Tx};
+use service::{StoreError, Tx, faults};
 
 use crate::lease::Lease;
-use crate::mistakes;
 
 /// What a slot came to that a later one made good.
 pub(crate) const MADE_GOOD: &str = "made good later";
@@ -192,7 +191,7 @@ pub(crate) async fn close(
         .execute(&mut **tx)
         .await?;
     }
-    Ok(closed || mistakes::no_fencing())
+    Ok(closed || faults::mistake("no-fencing"))
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ pub use find::{PostgresPrograms, find_nats, find_postgres};
 pub use home::Busy;
 pub use install::{ensure_nats, ensure_postgres};
 pub use nats::PrivateNats;
-pub use port::{free_port, is_listening};
+pub use port::{free_port, is_listening, reserve};
 pub use postgres::{Durability, PrivatePostgres};
-pub use process::{Signal, is_alive, send, stop_stale};
+pub use process::{Signal, is_alive, is_paused, send, stop_stale};
 
 /// The git-ignored folder that holds everything the demo and the tests keep on disk: `.sitepass` of this workspace.
 pub fn state_dir() -> PathBuf {

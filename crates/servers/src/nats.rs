@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::account::Account;
 use crate::find::find_nats;
@@ -75,6 +76,26 @@ impl PrivateNats {
         Ok(())
     }
 
+    /// Deletes every stream and consumer of a server that was stopped or killed.
+    pub fn wipe(&mut self) -> Result<()> {
+        let streams = self.streams();
+        fs::remove_dir_all(&streams).context("delete the streams")?;
+        fs::create_dir_all(&streams).context("make the folder for streams")?;
+        self.account.own(&streams)
+    }
+
+    /// Copies the streams to `to`, which is made. Pause or kill the server first: it writes in several files.
+    pub fn copy_streams(&self, to: &Path) -> Result<()> {
+        fs::create_dir_all(to).context("make a folder for the copy")?;
+        copy_all(&self.streams(), to)
+    }
+
+    /// Puts a copy in the place of the streams of a server that was stopped or killed.
+    pub fn restore_streams(&mut self, from: &Path) -> Result<()> {
+        self.wipe()?;
+        copy_all(from, &self.streams())
+    }
+
     /// Freezes the server: connections stay open and nothing answers.
     pub fn pause(&self) {
         self.server.pause();
@@ -88,6 +109,16 @@ impl PrivateNats {
     pub fn stop(mut self) -> Result<()> {
         self.server.stop()
     }
+}
+
+/// With owners, which the server's account needs.
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    let done =
+        Command::new("cp").arg("-a").arg(from.join(".")).arg(to).output().context("start cp")?;
+    if !done.status.success() {
+        bail!("copy the streams: {}", String::from_utf8_lossy(&done.stderr).trim_end());
+    }
+    Ok(())
 }
 
 fn streams(home: &Path) -> PathBuf {

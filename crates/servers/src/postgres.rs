@@ -87,6 +87,11 @@ impl PrivatePostgres {
         self.server.kill()
     }
 
+    /// `pg_ctl -m immediate`: the server drops everything at once and recovers at its next start.
+    pub fn shut_down_immediately(&mut self) -> Result<()> {
+        self.server.end(Signal::QUIT)
+    }
+
     /// Starts it again on the same port and data, stopping it first if it runs.
     pub fn restart(&mut self) -> Result<()> {
         self.server.stop()?;

@@ -13,6 +13,7 @@ use rustix::process::{Pid, kill_process};
 struct Seen {
     parent: u32,
     dead: bool,
+    paused: bool,
 }
 
 /// Sends `signal`; a process that is no longer there is not an error.
@@ -25,6 +26,11 @@ pub fn send(pid: u32, signal: Signal) {
 /// Whether the process runs; a dead one that its parent has not collected does not.
 pub fn is_alive(pid: u32) -> bool {
     all().get(&pid).is_some_and(|seen| !seen.dead)
+}
+
+/// Whether the process is there and was stopped by a signal, as [`Signal::STOP`] does.
+pub fn is_paused(pid: u32) -> bool {
+    all().get(&pid).is_some_and(|seen| seen.paused)
 }
 
 /// Stops what an earlier, killed run left behind: the process of `pid` when its command line holds `mark`. Asks it to
@@ -97,7 +103,11 @@ fn from_proc() -> BTreeMap<u32, Seen> {
             let state = fields.next()?;
             Some((
                 pid,
-                Seen { parent: fields.next()?.parse().ok()?, dead: matches!(state, "Z" | "X") },
+                Seen {
+                    parent: fields.next()?.parse().ok()?,
+                    dead: matches!(state, "Z" | "X"),
+                    paused: state == "T",
+                },
             ))
         })
         .collect()
@@ -110,7 +120,9 @@ fn from_ps() -> BTreeMap<u32, Seen> {
             let mut fields = line.split_whitespace();
             let pid = fields.next()?.parse().ok()?;
             let parent = fields.next()?.parse().ok()?;
-            Some((pid, Seen { parent, dead: fields.next()?.starts_with('Z') }))
+            let state = fields.next()?;
+            let (dead, paused) = (state.starts_with('Z'), state.starts_with('T'));
+            Some((pid, Seen { parent, dead, paused }))
         })
         .collect()
 }

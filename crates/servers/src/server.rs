@@ -80,6 +80,11 @@ impl Server {
 
     /// Asks the server to end and kills it when it does not. Stopping a stopped server does nothing.
     pub(crate) fn stop(&mut self) -> Result<()> {
+        self.end(self.gentle)
+    }
+
+    /// Sends `signal` and waits for the end, as [`Server::stop`] does.
+    pub(crate) fn end(&mut self, signal: Signal) -> Result<()> {
         if self.exited().is_some() {
             return Ok(());
         }
@@ -87,7 +92,7 @@ impl Server {
         for member in &family {
             send(*member, Signal::CONT); // a paused server cannot end
         }
-        send(self.pid(), self.gentle);
+        send(self.pid(), signal);
         let end = Instant::now() + STOP_LIMIT;
         while self.exited().is_none() {
             if Instant::now() >= end {

@@ -6,6 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::faults;
+
 const PREFIX: &str = "SITEPASS_";
 
 /// One thing wrong with the configuration.
@@ -110,7 +112,9 @@ impl Env {
 
     /// Every mistake, unknown keys included; call it when everything has been read.
     pub fn finish(mut self) -> Result<(), Vec<Mistake>> {
-        for key in self.values.keys().filter(|key| !self.known.contains(*key)) {
+        for key in
+            self.values.keys().filter(|key| !(self.known.contains(*key) || faults::is_setting(key)))
+        {
             self.mistakes.push(Mistake {
                 key: key.clone(),
                 problem: "is no setting of sitepass".to_owned(),

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod clock_sync;
 pub mod config;
+pub mod faults;
 pub mod grpc;
 pub mod health;
 pub mod http;

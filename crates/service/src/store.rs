@@ -14,6 +14,7 @@ use tracing::Span;
 use types::SiteId;
 
 use crate::config::DatabaseConfig;
+use crate::faults;
 use crate::migrate::schema;
 
 /// How long a caller waits for a connection before the answer is [`StoreError::Unavailable`].
@@ -232,7 +233,9 @@ impl Tx {
     /// [`StoreError::Unavailable`] means *unknown*: the connection may have broken after the commit.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&mut *self.transaction).await?;
+        faults::point("commit.before");
         self.transaction.commit().await?;
+        faults::point("commit.after");
         self.changed.send_modify(|commits| *commits += 1);
         Ok(())
     }

@@ -107,6 +107,19 @@ pub fn services() -> Vec<String> {
     schemas().into_iter().map(|(service, _)| service).collect()
 }
 
+/// Brings every service's schema up to date on a server of a test's own; `admin_url` names the database.
+///
+/// # Panics
+/// When a migration fails.
+pub async fn migrate_all(admin_url: &str) {
+    migrate::create_database(admin_url).await.expect("the database can be made");
+    for (service, folder) in schemas() {
+        let migrations = migrate::from_folder(&folder).await.expect("the migrations can be read");
+        let migrated = migrate::migrate(admin_url, &service, &migrations).await;
+        migrated.unwrap_or_else(|err| panic!("{service} cannot be migrated: {err:?}"));
+    }
+}
+
 fn migrations() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../migrations")
 }

@@ -20,3 +20,9 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
         tokio::time::sleep(POLL).await;
     }
 }
+
+/// Lets so much time pass: that a fault lasts, or that a client leaves between two tries. What is to happen is waited for
+/// with [`eventually`].
+pub async fn lasts(how_long: Duration) {
+    tokio::time::sleep(how_long).await;
+}

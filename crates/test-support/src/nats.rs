@@ -12,7 +12,7 @@ pub struct Nats {
     pub client: async_nats::Client,
     /// First part of each subject and stream name.
     pub prefix: String,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Nats {

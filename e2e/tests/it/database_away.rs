@@ -1,19 +1,6 @@
-use std::path::Path;
-
-use e2e::{Backing, Installation};
 use fleet::{Admin, Api};
 use servers::{Durability, PrivateNats, PrivatePostgres};
-use test_support::eventually;
-
-pub(crate) async fn migrate(postgres: &PrivatePostgres) {
-    let url = postgres.url("sitepass");
-    service::migrate::create_database(&url).await.unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
-    for name in test_support::services() {
-        let migrations = service::migrate::from_folder(&folder.join(&name)).await.unwrap();
-        service::migrate::migrate(&url, &name, &migrations).await.unwrap();
-    }
-}
+use test_support::{Backing, Installation, eventually, migrate_all};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_database_away_calls_fail_in_order_and_work_again_without_a_restart() {
@@ -21,7 +8,7 @@ async fn with_the_database_away_calls_fail_in_order_and_work_again_without_a_res
     let mut postgres =
         PrivatePostgres::start(&folder.path().join("pg"), Durability::Durable, None).unwrap();
     let nats = PrivateNats::start(&folder.path().join("nats"), true, None).unwrap();
-    migrate(&postgres).await;
+    migrate_all(&postgres.url("sitepass")).await;
     let url = postgres.url("sitepass").replacen("postgres@", "", 1);
     let backing =
         Backing { database_url: url, nats_url: nats.url(), stream_prefix: "sitepass".to_owned() };

@@ -2,13 +2,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::{Backing, Installation, Spans};
+use e2e::Spans;
 use fleet::{Admin, Api, Demo, Sandbox, Timeline, Urls, Worker};
 use serde_json::json;
 use servers::{Durability, PrivateNats, PrivatePostgres};
 use service::Tasks;
-
-use crate::database_away::migrate;
+use test_support::{Backing, Installation, migrate_all};
 
 /// In the ticket's row, its events and its notices: who does not find it has not looked.
 const TITLE: &str = "1#楼钢筋绑扎";
@@ -172,7 +171,7 @@ async fn after_a_whole_day_nothing_personal_is_readable_at_rest_in_logs_or_in_tr
     let postgres =
         PrivatePostgres::start(&folder.path().join("pg"), Durability::Durable, None).unwrap();
     let nats = PrivateNats::start(&folder.path().join("nats"), true, None).unwrap();
-    migrate(&postgres).await;
+    migrate_all(&postgres.url("sitepass")).await;
     let backing = Backing {
         database_url: postgres.url("sitepass").replacen("postgres@", "", 1),
         nats_url: nats.url(),
@@ -190,7 +189,7 @@ async fn after_a_whole_day_nothing_personal_is_readable_at_rest_in_logs_or_in_tr
     assert!(people >= 9 && secrets.len() > 5 * people, "the roster was not read");
     let openid = sandbox.messages().await.unwrap()[0]["openid"].as_str().unwrap().to_owned();
     assert!(secrets.contains(&openid), "messages go to somebody else");
-    let (logs, blobs) = (installation.logs.clone(), installation.blobs.clone());
+    let (logs, blobs) = (installation.logs(), installation.blobs.clone());
     assert_eq!(
         installation.stop(),
         [Some(0)],

@@ -1,5 +1,5 @@
-use e2e::{Backing, Installation};
 use fleet::Timeline;
+use test_support::{Backing, Installation};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_day_plays_on_an_installation_split_in_three_processes() {

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
-use e2e::{Backing, Installation, Spans, Told};
+use e2e::{Spans, Told};
 use fleet::{Admin, Sandbox, Worker};
 use serde_json::{Value, json};
 use service::Tasks;
-use test_support::eventually;
+use test_support::{Backing, Installation, eventually};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 

@@ -7,6 +7,7 @@ use async_nats::jetstream::Message;
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
+use service::faults;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -169,6 +170,9 @@ async fn finish<H: Handler>(consumer: &Consumer<H>, batch: &Batch, stop: &Cancel
             return;
         }
     };
+    if faults::mistake("ack-before-commit") {
+        answer(consumer, batch, Verdict::Taken).await;
+    }
     if deliveries.len() > 1
         && let Some(verdict) = together(consumer, deliveries, stop).await
     {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use service::{Scope, Store, StoreError, Tx};
+use service::{Scope, Store, StoreError, Tx, faults};
 use sqlx::types::Uuid;
 use types::SystemClock;
 
@@ -142,7 +142,7 @@ async fn enter(
     .await?;
     let mut new: HashSet<Uuid> = new.into_iter().collect();
     let outcome = |delivery: &Delivery| {
-        let taken = new.remove(&delivery.id.as_uuid());
+        let taken = new.remove(&delivery.id.as_uuid()) || faults::mistake("no-dedupe");
         if taken { Outcome::Handled } else { Outcome::Repeated }
     };
     Ok(deliveries.iter().map(outcome).collect())
@@ -152,7 +152,11 @@ async fn effect<H>(tx: &mut Tx, handler: &H, deliveries: &[Delivery]) -> Result<
 where
     H: Handler + ?Sized,
 {
-    match AssertUnwindSafe(handler.handle_all(tx, deliveries)).catch_unwind().await {
+    let work = async {
+        assert!(!faults::mistake("panic-in-handler"), "as it was told to");
+        handler.handle_all(tx, deliveries).await
+    };
+    match AssertUnwindSafe(work).catch_unwind().await {
         Ok(result) => result,
         Err(panic) => Err(Failure::Park(format!("the handler panicked: {}", said(panic.as_ref())))),
     }

@@ -10,7 +10,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::{HeaderMap, Request};
 use serde::Deserialize;
-use service::telemetry;
+use service::{faults, telemetry};
 use tracing::Instrument;
 use types::EventId;
 
@@ -90,7 +90,7 @@ impl<'a> Outlet<'a> {
             let mut headers = headers(row, row.traceparent.clone());
             headers.insert(NATS_BATCH_ID, batch.as_str());
             headers.insert(NATS_BATCH_SEQUENCE, number.to_string());
-            if number == 1 {
+            if number == 1 && !faults::mistake("no-fencing") {
                 // A relay that lost the lead is refused by it.
                 headers.insert(NATS_EXPECTED_LAST_SEQUENCE, last.to_string());
             }
@@ -156,10 +156,12 @@ impl<'a> Outlet<'a> {
             telemetry::set_parent(&span, row.traceparent.as_deref());
             let traceparent = span.in_scope(telemetry::current_traceparent);
             // The stream takes it only as the successor of `expected`.
-            let message = PublishMessage::build()
+            let mut message = PublishMessage::build()
                 .payload(row.payload.clone().into())
-                .headers(headers(row, traceparent.or_else(|| row.traceparent.clone())))
-                .expected_last_sequence(expected);
+                .headers(headers(row, traceparent.or_else(|| row.traceparent.clone())));
+            if !faults::mistake("no-fencing") {
+                message = message.expected_last_sequence(expected);
+            }
             #[expect(clippy::disallowed_methods, reason = "the relay is the one that publishes")]
             let sending = self.bus.jetstream.send_publish(subject, message);
             let Ok(confirmation) = sending.instrument(span).await else { break };

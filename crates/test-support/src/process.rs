@@ -1,0 +1,98 @@
+//! One process of an installation.
+
+use std::fs::OpenOptions;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use servers::{Signal, send};
+
+use crate::blueprint::binary;
+use crate::installation::clean;
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) targets: String,
+    pub(crate) admin: SocketAddr,
+    pub(crate) log: PathBuf,
+    /// What it alone is told.
+    own: Vec<(String, String)>,
+    child: Child,
+}
+
+impl Process {
+    pub(crate) fn start(
+        targets: String,
+        admin: SocketAddr,
+        log: PathBuf,
+        shared: &[(String, String)],
+        own: Vec<(String, String)>,
+    ) -> Self {
+        std::fs::File::create(&log).expect("a log file");
+        let child = spawn(&targets, admin, &log, shared, &own, &[]);
+        Self { targets, admin, log, own, child }
+    }
+
+    pub(crate) fn restart(&mut self, shared: &[(String, String)], besides: &[(&str, &str)]) {
+        self.kill();
+        self.child = spawn(&self.targets, self.admin, &self.log, shared, &self.own, besides);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
+    pub(crate) fn pause(&self) {
+        send(self.child.id(), Signal::STOP);
+    }
+
+    pub(crate) fn resume(&self) {
+        send(self.child.id(), Signal::CONT);
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        servers::is_paused(self.child.id())
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    pub(crate) fn ask_to_stop(&self) {
+        send(self.child.id(), Signal::TERM);
+    }
+
+    /// The exit code; `None` when a signal ended it.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("a child can be waited for").code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(
+    targets: &str,
+    admin: SocketAddr,
+    log: &Path,
+    shared: &[(String, String)],
+    own: &[(String, String)],
+    besides: &[(&str, &str)],
+) -> Child {
+    let log = OpenOptions::new().append(true).open(log).expect("the log file is there");
+    clean(binary())
+        .args(["serve", "--sandbox", "--target", targets])
+        .envs(shared.iter().chain(own).cloned())
+        .envs(besides.iter().copied())
+        .env("SITEPASS_ADMIN_LISTEN", admin.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("the sitepass binary starts; `cargo xtask test` builds it")
+}

@@ -1,0 +1,146 @@
+//! The test of the tests: a build that makes a mistake must not pass for whole.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_nats::jetstream;
+use test_support::{Broken, eventually};
+
+use super::faults::{events, network};
+use super::{Load, World};
+
+/// What is done wrong on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// A message is acknowledged before its effect is committed.
+    AckBeforeCommit,
+    /// The inbox is written and not asked.
+    NoDedupe,
+    /// A relay publishes whatever the stream holds by now.
+    NoFencing,
+    /// A relay looks for rows only when its own process has committed some.
+    WakeWithoutPoll,
+}
+
+impl Mistake {
+    pub const ALL: [Self; 4] =
+        [Self::AckBeforeCommit, Self::NoDedupe, Self::NoFencing, Self::WakeWithoutPoll];
+
+    /// As processes are told it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AckBeforeCommit => "ack-before-commit",
+            Self::NoDedupe => "no-dedupe",
+            Self::NoFencing => "no-fencing",
+            Self::WakeWithoutPoll => "wake-without-poll",
+        }
+    }
+
+    /// The invariant it breaks.
+    fn breaks(self) -> u8 {
+        match self {
+            Self::AckBeforeCommit | Self::NoFencing => 2,
+            Self::NoDedupe | Self::WakeWithoutPoll => 9,
+        }
+    }
+
+    /// Whether it shows only where a service has two replicas.
+    fn needs_replicas(self) -> bool {
+        self == Self::NoFencing
+    }
+}
+
+impl FromStr for Mistake {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|mistake| mistake.name() == text);
+        known.ok_or_else(|| format!("no mistake {text}: there are {:?}", Self::ALL.map(Self::name)))
+    }
+}
+
+const MISTAKE: &str = "SITEPASS_FAULT_MISTAKE";
+const POINT: &str = "SITEPASS_FAULT_POINT";
+/// The process of directory and ticket.
+const OWNERS: usize = 1;
+/// The process of audit and report.
+const READERS: usize = 3;
+
+/// Lets an installation make a mistake in the fault that shows it; what the checker says then.
+///
+/// # Panics
+/// When the fault itself cannot be brought about, and when the checker does not see that the mistake's invariant is
+/// broken.
+pub async fn see(mistake: Mistake, seed: u64) -> Vec<Broken> {
+    let mut world = World::start_for_mistakes(mistake.needs_replicas(), seed).await;
+    // Nothing is wrong yet.
+    world.assert_whole().await;
+    world.ledger.note(format!("planted: {}", mistake.name()));
+    match mistake {
+        Mistake::AckBeforeCommit => acks_before_commit(&mut world).await,
+        Mistake::NoDedupe => takes_twice(&mut world).await,
+        Mistake::NoFencing => publishes_unfenced(&mut world).await,
+        Mistake::WakeWithoutPoll => never_polls(&mut world).await,
+    }
+    let broken = world.checker.check(&world.ledger).await;
+    let noticed = broken.iter().any(|broken| broken.invariant == mistake.breaks());
+    assert!(noticed, "{mistake:?} was not seen: {broken:?}\n{}", world.ledger.story());
+    broken
+}
+
+/// It dies between the two.
+async fn acks_before_commit(world: &mut World) {
+    let load = Load::start(world).await;
+    let settings =
+        [(MISTAKE, Mistake::AckBeforeCommit.name()), (POINT, "consumer.before-commit:5")];
+    world.installation.restart(READERS, &settings);
+    eventually("the readers to die", || {
+        let ended = world.installation.has_ended(READERS);
+        async move { ended.then_some(()) }
+    })
+    .await;
+    world.ready().await;
+    load.stop().await;
+}
+
+/// Everything comes again.
+async fn takes_twice(world: &mut World) {
+    world.installation.restart(READERS, &[(MISTAKE, Mistake::NoDedupe.name())]);
+    world.installation.process_ready(READERS).await;
+    events::repeated(world).await;
+}
+
+/// A leader sleeps between reading and publishing, and wakes when another has published the same.
+async fn publishes_unfenced(world: &mut World) {
+    let settings = [(MISTAKE, Mistake::NoFencing.name()), (POINT, "relay.before-publish:1:pause")];
+    network::lead_apart(world, &settings).await;
+    let led = network::epoch(world).await;
+    let load = Load::start(world).await;
+    eventually("the leader to sleep", || {
+        let paused = world.installation.is_paused(0);
+        async move { paused.then_some(()) }
+    })
+    .await;
+    world.ledger.note("the leader sleeps");
+    eventually("another to lead", || async { (network::epoch(world).await > led).then_some(()) })
+        .await;
+    world.ledger.note("another leads");
+    world.acked(5).await;
+    load.stop().await;
+    // What the stream itself would still know as a repeat is no test of the fence.
+    let stream = jetstream::new(world.checker.nats().clone()).get_stream("SITEPASS_TICKET").await;
+    let window = stream.expect("the stream is there").cached_info().config.duplicate_window;
+    world.suffer("the leader sleeps on", window + Duration::from_secs(1)).await;
+    world.installation.resume(0);
+    world.suffer("the leader wakes", Duration::from_secs(2)).await;
+}
+
+/// Another process writes, as a command of the binary does, and nothing in the relay's own process commits.
+async fn never_polls(world: &mut World) {
+    world.installation.restart(OWNERS, &[(MISTAKE, Mistake::WakeWithoutPoll.name())]);
+    world.installation.process_ready(OWNERS).await;
+    world.suffer("the relay takes the lead and reads what there is", Duration::from_secs(2)).await;
+    // The directory has no job whose commits would wake its relay.
+    world.burst("directory", 5).await;
+    world.checker.give_up_after(Duration::from_secs(5));
+}

@@ -1,0 +1,17 @@
+use e2e::chaos::{Fault, Mistake, Scale, run, see};
+
+/// Every fault of the quick lane on one installation.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_is_whole_after_each_fault_of_the_quick_lane() {
+    run(&Fault::QUICK, 3, Scale::Quick).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_acknowledges_before_it_commits_does_not_pass_for_whole() {
+    see(Mistake::AckBeforeCommit, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_no_longer_leads_and_publishes_does_not_pass_for_whole() {
+    see(Mistake::NoFencing, 5).await;
+}
