@@ -1,0 +1,275 @@
+//! Tells every live aggregate once more: fills a stream of states that is new or was lost.
+
+mod rows;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use prost::Message;
+use proto::Event;
+use service::{Scope, Shell, Store, StoreError, Tx};
+use sqlx::PgConnection;
+use tokio_util::sync::CancellationToken;
+use types::SystemClock;
+
+use crate::outbox::{Fact, write_states};
+use crate::states::{COMPLETE_ID, COMPLETE_KIND};
+
+pub use rows::{Live, Rows};
+
+/// Told in one transaction: their rows are locked for so long.
+const PAGE: i64 = 100;
+const POLL: Duration = Duration::from_secs(2);
+
+/// One live aggregate as its owner tells it.
+#[derive(Debug, Clone)]
+pub struct Announced {
+    pub(crate) fact: Fact<'static>,
+    pub(crate) state: proto::State,
+    pub(crate) at: DateTime<Utc>,
+}
+
+impl Announced {
+    /// `event` carries the aggregate as it now is; `at` is when that became true (site time), or the last such
+    /// instant the owner remembers.
+    ///
+    /// # Panics
+    /// For an event that is no state.
+    pub fn of<E: Event>(event: &E, at: DateTime<Utc>) -> Self {
+        let state = event.state().expect("an owner announces states");
+        let fact = Fact {
+            context: E::CONTEXT,
+            name: E::NAME,
+            subject: event.subject_id(),
+            site: event.site_id().unwrap_or_default(),
+            version: event.version(),
+            data: event.encode_to_vec(),
+        };
+        Self { fact, state, at }
+    }
+}
+
+/// An owner that can tell what it has.
+#[async_trait]
+pub trait Announce: Send + Sync + 'static {
+    /// The context whose aggregates it tells: `access_grant`. Its kinds are those of [`proto::state_kinds`].
+    fn context(&self) -> &'static str;
+
+    /// Where the aggregates of a kind are.
+    fn rows(&self, kind: &str) -> Rows;
+
+    /// Reads these aggregates, whose rows are locked, and says them as they now are. `tx` sees every site.
+    async fn tell(
+        &self,
+        tx: &mut Tx,
+        kind: &str,
+        live: &[Live],
+    ) -> Result<Vec<Announced>, StoreError>;
+}
+
+/// Starts telling what the owner is asked to tell; the first time by itself. Runs until shutdown; every replica of the
+/// owner starts one, and one of them works.
+pub fn announce<A: Announce>(shell: &Shell, store: &Store, owner: A) {
+    let announcer = Announcer::new(store.clone(), owner);
+    let stop = shell.tasks.token();
+    shell.tasks.spawn("announce", async move { announcer.run(stop).await });
+}
+
+/// Asks the owner of `context` to tell every live aggregate again. The running service does it; asked while it is at
+/// it, it goes on.
+pub async fn reannounce(store: &Store, context: &str) -> Result<(), StoreError> {
+    let mut tx = store.begin(Scope::System("ask for an announcement")).await?;
+    let under_way = sqlx::query(
+        "SELECT FROM announcements WHERE context = $1 AND done_at IS NULL FOR UPDATE",
+    )
+    .bind(context)
+    .fetch_optional(&mut *tx)
+    .await?;
+    if under_way.is_none() {
+        ask(&mut tx, context).await?;
+    }
+    tx.commit().await
+}
+
+/// How far an announcement has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// System time.
+    pub asked_at: DateTime<Utc>,
+    /// The kind that is being told.
+    pub kind: String,
+    pub told: u64,
+    pub done_at: Option<DateTime<Utc>>,
+    /// Told and not published yet.
+    pub unsent: u64,
+}
+
+/// The announcement of `context` that runs, or ran last; `None` before the first.
+pub async fn progress(store: &Store, context: &str) -> Result<Option<Progress>, StoreError> {
+    let mut tx = store.begin(Scope::System("look at an announcement")).await?;
+    let row: Option<(DateTime<Utc>, String, i64, Option<DateTime<Utc>>, i64)> = sqlx::query_as(
+        "SELECT asked_at, kind, told, done_at,
+             (SELECT count(*) FROM outbox WHERE sent_at IS NULL AND context = $1 AND state_only)
+         FROM announcements WHERE context = $1",
+    )
+    .bind(context)
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(row.map(|(asked_at, kind, told, done_at, unsent)| Progress {
+        asked_at,
+        kind,
+        told: u64::try_from(told).unwrap_or_default(),
+        done_at,
+        unsent: u64::try_from(unsent).unwrap_or_default(),
+    }))
+}
+
+/// Has it all told from the beginning, whatever is under way. What an earlier announcement told and was not published
+/// yet is not published any more: its end must not pass for the end of this one.
+pub(crate) async fn ask(conn: &mut PgConnection, context: &str) -> Result<(), StoreError> {
+    let now = SystemClock::system().now();
+    // Held from here on: no page of the one before is written any more.
+    sqlx::query(
+        "INSERT INTO announcements (context, asked_at, kind, after, told) VALUES ($1, $2, '', '', 0)
+         ON CONFLICT (context) DO UPDATE
+         SET asked_at = excluded.asked_at, kind = '', after = '', told = 0, done_at = NULL",
+    )
+    .bind(context)
+    .bind(now)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query(
+        "UPDATE outbox SET sent_at = $2 WHERE sent_at IS NULL AND context = $1 AND state_only",
+    )
+    .bind(context)
+    .bind(now)
+    .execute(&mut *conn)
+    .await?;
+    Ok(())
+}
+
+/// The loop of one owner.
+#[derive(Debug)]
+pub struct Announcer<A> {
+    store: Store,
+    owner: A,
+    kinds: Vec<&'static str>,
+    poll: Duration,
+    page: i64,
+}
+
+impl<A: Announce> Announcer<A> {
+    pub fn new(store: Store, owner: A) -> Self {
+        let kinds = proto::state_kinds(owner.context());
+        Self { store, owner, kinds, poll: POLL, page: PAGE }
+    }
+
+    /// For tests: how often it looks whether it was asked, and how many it tells at once.
+    #[must_use]
+    pub fn with_pace(mut self, poll: Duration, page: i64) -> Self {
+        (self.poll, self.page) = (poll, page);
+        self
+    }
+
+    /// Runs until `stop`. Dropping it is as good as killing it: the next goes on where it was.
+    pub async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.step().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(err) => {
+                    tracing::warn!(context = self.owner.context(), error = %err, "states are told later");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.poll) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Tells one page, if there is something to tell; whether it did.
+    pub async fn step(&self) -> Result<bool, StoreError> {
+        let context = self.owner.context();
+        let mut tx = self.store.begin(Scope::System("tell every live aggregate")).await?;
+        // A new owner is asked by nobody: it tells what it has, so that its readers know that they have it all.
+        sqlx::query(
+            "INSERT INTO announcements (context, asked_at, kind, after, told) VALUES ($1, $2, '', '', 0)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(context)
+        .bind(SystemClock::system().now())
+        .execute(&mut *tx)
+        .await?;
+        let asked: Option<(String, String)> = sqlx::query_as(
+            "SELECT kind, after FROM announcements WHERE context = $1 AND done_at IS NULL FOR UPDATE SKIP LOCKED",
+        )
+        .bind(context)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some((kind, after)) = asked else { return Ok(false) };
+        let mut place = self.kinds.iter().position(|known| *known == kind).unwrap_or(0);
+        let mut after = after;
+        while let Some(kind) = self.kinds.get(place) {
+            let rows = self.owner.rows(kind);
+            if let Some(last) = rows.last_of_page(&mut tx, &after, self.page).await? {
+                let live = rows.lock(&mut tx, &after, &last).await?;
+                let told = self.owner.tell(&mut tx, kind, &live).await?;
+                move_on(&mut tx, context, kind, &last, told.len()).await?;
+                write_states(&mut tx, told).await?;
+                tx.commit().await?;
+                return Ok(true);
+            }
+            place += 1;
+            after.clear();
+        }
+        complete(&mut tx, context).await?;
+        tx.commit().await?;
+        tracing::info!(context, "every live aggregate is told");
+        Ok(true)
+    }
+}
+
+async fn move_on(
+    tx: &mut Tx,
+    context: &str,
+    kind: &str,
+    after: &str,
+    told: usize,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE announcements SET kind = $2, after = $3, told = told + $4 WHERE context = $1",
+    )
+    .bind(context)
+    .bind(kind)
+    .bind(after)
+    .bind(i64::try_from(told).unwrap_or(i64::MAX))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Told last: who reads the stream knows by it that all is there.
+async fn complete(tx: &mut Tx, context: &'static str) -> Result<(), StoreError> {
+    let now = SystemClock::system().now();
+    let mark = Announced {
+        fact: Fact {
+            context,
+            name: COMPLETE_KIND,
+            subject: COMPLETE_ID.to_owned(),
+            site: String::new(),
+            version: 0,
+            data: Vec::new(),
+        },
+        state: proto::State { kind: COMPLETE_KIND, id: COMPLETE_ID.to_owned(), ended: false },
+        at: now,
+    };
+    write_states(tx, vec![mark]).await?;
+    sqlx::query("UPDATE announcements SET done_at = $2 WHERE context = $1")
+        .bind(context)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
