@@ -1,9 +1,11 @@
 -- Facts on their way out. A row is written in the transaction of the change it tells of and stays after it was sent:
 -- it is the record, the stream a copy that can be rebuilt.
+--
+-- A partition a day, by the instant an event's id carries (UUIDv7): old days are dropped whole, and ids stay unique.
 CREATE TABLE outbox (
     -- Drawn after the aggregate's row is locked, so the order of one aggregate's facts is the order of this number.
-    seq bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
-    event_id uuid NOT NULL UNIQUE,
+    seq bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    event_id uuid PRIMARY KEY,
     context text NOT NULL,
     name text NOT NULL,
     -- A site's id, '-' where no site applies: the last part of the subject.
@@ -12,11 +14,22 @@ CREATE TABLE outbox (
     traceparent text,
     created_at timestamptz NOT NULL,
     sent_at timestamptz,
-    -- Where the stream holds it; with its last sequence this finds a lost tail.
+    -- Where the stream holds it. It keeps this place when the stream is rebuilt.
     stream_seq bigint,
-    CHECK ((sent_at IS NULL) = (stream_seq IS NULL))
-);
+    -- Set where the fact is also the newest state of an aggregate: its kind and id, and whether it has ended with it.
+    state_kind text,
+    state_id text,
+    state_ends boolean NOT NULL DEFAULT false,
+    -- A state told again: it goes to the state stream alone, and has no place among the facts.
+    state_only boolean NOT NULL DEFAULT false,
+    CHECK ((sent_at IS NOT NULL AND NOT state_only) = (stream_seq IS NOT NULL)),
+    CHECK ((state_kind IS NULL) = (state_id IS NULL)),
+    CHECK (state_kind IS NOT NULL OR NOT state_only)
+) PARTITION BY RANGE (event_id);
 CREATE INDEX outbox_unsent ON outbox (seq) WHERE sent_at IS NULL;
+CREATE INDEX outbox_place ON outbox (stream_seq) WHERE stream_seq IS NOT NULL;
+-- Ids of days that have no partition: of a clock that is wrong by days, or of no clock at all.
+CREATE TABLE outbox_rest PARTITION OF outbox DEFAULT;
 SELECT protect_global('outbox', 'SELECT, INSERT, UPDATE');
 
 -- One row a stream: who leads its relay and how far the stream is known. A leader marks only under its own epoch.
@@ -24,7 +37,11 @@ CREATE TABLE relay_state (
     context text PRIMARY KEY,
     epoch bigint NOT NULL,
     leader uuid NOT NULL,
-    last_stream_seq bigint NOT NULL
+    last_stream_seq bigint NOT NULL,
+    -- Facts with ids in this range are still to be sent once more, because somebody asked for it.
+    replay_from uuid,
+    replay_to uuid,
+    CHECK ((replay_from IS NULL) = (replay_to IS NULL))
 );
 SELECT protect_global('relay_state', 'SELECT, INSERT, UPDATE');
 
@@ -34,7 +51,8 @@ CREATE TABLE inbox (
     event_id uuid NOT NULL,
     taken_at timestamptz NOT NULL,
     PRIMARY KEY (consumer, event_id)
-);
+) PARTITION BY RANGE (event_id);
+CREATE TABLE inbox_rest PARTITION OF inbox DEFAULT;
 SELECT protect_global('inbox', 'SELECT, INSERT, DELETE');
 
 -- Events a handler could not take, until a person puts them back.
@@ -52,3 +70,109 @@ CREATE TABLE parked_events (
     PRIMARY KEY (consumer, event_id)
 );
 SELECT protect_global('parked_events');
+
+-- The first id an event of this instant can have.
+CREATE FUNCTION first_event_id(at timestamptz) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+$$;
+
+-- The day, in UTC, that an event's id carries.
+CREATE FUNCTION day_of_event(id uuid) RETURNS date LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT (to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0) AT TIME ZONE 'UTC')::date
+$$;
+
+-- What follows finds this schema's tables, whoever calls it.
+SELECT set_config('search_path', current_schema() || ', pg_temp', true);
+
+-- Makes one missing day of the outbox or the inbox, or drops one that is no longer kept, and names it; NULL when
+-- nothing is left to do. One step a transaction, and a step waits for nobody longer than its lock time-out, so that
+-- whoever queues up behind it waits no longer either; then it fails, and is tried again later.
+--   ahead  days after that of `at` that have a partition already
+--   kept   days before it that stay; a day with unsent facts stays longer
+CREATE FUNCTION keep_days(parent text, at timestamptz, ahead integer, kept integer) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '300ms' AS $$
+DECLARE
+    today date := (at AT TIME ZONE 'UTC')::date;
+    missing date;
+    part text;
+    rest text := parent || '_rest';
+    unsent boolean := false;
+BEGIN
+    IF parent NOT IN ('outbox', 'inbox') THEN
+        RAISE EXCEPTION '% has no days', parent;
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(hashtext('keep_days ' || current_schema())) THEN
+        RETURN NULL;
+    END IF;
+
+    -- A day ahead, or a day within what is kept whose rows came before its partition.
+    EXECUTE format(
+        'SELECT min(day) FROM (
+             SELECT ($1 + ahead) AS day FROM generate_series(0, $2) AS ahead
+             UNION ALL
+             (SELECT day_of_event(event_id) FROM %I
+              WHERE event_id >= first_event_id(($1 - $3)::timestamp AT TIME ZONE ''UTC'')
+                AND event_id < first_event_id(($1 + $2 + 1)::timestamp AT TIME ZONE ''UTC'')
+              ORDER BY event_id LIMIT 1)
+         ) AS wanted
+         WHERE day IS NOT NULL AND to_regclass($4 || to_char(day, ''_YYYYMMDD'')) IS NULL', rest)
+    INTO missing USING today, ahead, kept, parent;
+    IF missing IS NOT NULL THEN
+        part := parent || to_char(missing, '_YYYYMMDD');
+        -- Made beside and attached: this locks nobody out but those at the rest.
+        EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', rest);
+        EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, parent);
+        EXECUTE format(
+            'WITH moved AS (
+                 DELETE FROM %I WHERE event_id >= first_event_id($1) AND event_id < first_event_id($2) RETURNING *)
+             INSERT INTO %I SELECT * FROM moved', rest, part)
+        USING missing::timestamp AT TIME ZONE 'UTC', (missing + 1)::timestamp AT TIME ZONE 'UTC';
+        EXECUTE format(
+            'ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, part,
+            first_event_id(missing::timestamp AT TIME ZONE 'UTC'),
+            first_event_id((missing + 1)::timestamp AT TIME ZONE 'UTC'));
+        RETURN part;
+    END IF;
+
+    -- A caller whose clock is far from the database's drops nothing: one of the two is wrong.
+    IF abs(extract(epoch FROM at - clock_timestamp())) > 2 * 86400 THEN
+        RETURN NULL;
+    END IF;
+    FOR part IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = parent::regclass AND c.relname ~ '_[0-9]{8}$'
+          AND to_date(right(c.relname, 8), 'YYYYMMDD') < today - kept
+        ORDER BY c.relname
+    LOOP
+        IF parent = 'outbox' THEN
+            EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE sent_at IS NULL)', part) INTO unsent;
+            CONTINUE WHEN unsent;
+        END IF;
+        EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', parent);
+        IF parent = 'outbox' THEN
+            EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE sent_at IS NULL)', part) INTO unsent;
+            CONTINUE WHEN unsent;
+        END IF;
+        EXECUTE format('DROP TABLE %I', part);
+        RETURN part;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+DO $$
+DECLARE
+    signature text := 'keep_days(text, timestamptz, integer, integer)';
+    parent text;
+BEGIN
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
+    EXECUTE format(
+        'GRANT EXECUTE ON FUNCTION %s TO sitepass_%s_app, sitepass_%s_system',
+        signature, current_schema(), current_schema());
+    -- Today and tomorrow; the relays go on from there.
+    FOREACH parent IN ARRAY ARRAY['outbox', 'inbox'] LOOP
+        WHILE keep_days(parent, clock_timestamp(), 1, 0) IS NOT NULL LOOP
+        END LOOP;
+    END LOOP;
+END
+$$;

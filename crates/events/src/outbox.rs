@@ -18,12 +18,11 @@ pub async fn enqueue<E: Event>(
     event: &E,
     at: DateTime<Utc>,
 ) -> Result<EventId, StoreError> {
-    let site = event.site_id().unwrap_or_default();
     let fact = Fact {
         context: E::CONTEXT,
         name: E::NAME,
         subject: event.subject_id(),
-        site,
+        site: event.site_id().unwrap_or_default(),
         version: event.version(),
         data: event.encode_to_vec(),
     };
@@ -36,38 +35,18 @@ pub async fn enqueue_all<E: Event>(
     events: &[E],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let (mut ids, mut sites, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
-    for event in events {
-        let id = EventId::new();
-        let site = event.site_id().unwrap_or_default();
+    let rows = events.iter().map(|event| {
         let fact = Fact {
             context: E::CONTEXT,
             name: E::NAME,
             subject: event.subject_id(),
-            site: site.clone(),
+            site: event.site_id().unwrap_or_default(),
             version: event.version(),
             data: event.encode_to_vec(),
         };
-        ids.push(id.as_uuid());
-        sites.push(if site.is_empty() { "-".to_owned() } else { site });
-        payloads.push(fact.payload(id, at)?);
-    }
-    sqlx::query(
-        "INSERT INTO outbox (event_id, context, name, site, payload, traceparent, created_at)
-         SELECT event_id, $4, $5, site, payload, $6, $7
-         FROM unnest($1::uuid[], $2::text[], $3::bytea[]) WITH ORDINALITY AS given (event_id, site, payload, place)
-         ORDER BY place",
-    )
-    .bind(ids)
-    .bind(sites)
-    .bind(payloads)
-    .bind(E::CONTEXT)
-    .bind(E::NAME)
-    .bind(telemetry::current_traceparent())
-    .bind(SystemClock::system().now())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+        fact.row(at)
+    });
+    write(tx, rows.collect::<Result<_, _>>()?).await
 }
 
 /// Who did what to what, and why; before and after never hold personal data.
@@ -145,36 +124,63 @@ impl Fact<'_> {
         }
     }
 
-    /// The envelope's bytes; refused when they are more than may be sent.
-    fn payload(self, id: EventId, at: DateTime<Utc>) -> Result<Vec<u8>, StoreError> {
-        let name = self.name.to_owned();
+    /// The fact as a row under a new id; refused when its envelope is larger than may be sent.
+    fn row(self, at: DateTime<Utc>) -> Result<Row, StoreError> {
+        let id = EventId::new();
+        let (context, name) = (self.context.to_owned(), self.name.to_owned());
+        let site = if self.site.is_empty() { "-".to_owned() } else { self.site.clone() };
         let payload = self.envelope(id, at).encode_to_vec();
         if payload.len() > MAX_EVENT_BYTES {
             let problem =
                 format!("{name} is {} bytes, {MAX_EVENT_BYTES} may be sent", payload.len());
             return Err(StoreError::Database(sqlx::Error::Encode(problem.into())));
         }
-        Ok(payload)
+        Ok(Row { id, context, name, site, payload })
     }
 
     async fn write(self, tx: &mut Tx, at: DateTime<Utc>) -> Result<EventId, StoreError> {
-        let id = EventId::new();
-        let (context, name) = (self.context.to_owned(), self.name.to_owned());
-        let site = if self.site.is_empty() { "-".to_owned() } else { self.site.clone() };
-        let payload = self.payload(id, at)?;
-        sqlx::query(
-            "INSERT INTO outbox (event_id, context, name, site, payload, traceparent, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(id.as_uuid())
-        .bind(context)
-        .bind(name)
-        .bind(site)
-        .bind(payload)
-        .bind(telemetry::current_traceparent())
-        .bind(SystemClock::system().now())
-        .execute(&mut **tx)
-        .await?;
+        let row = self.row(at)?;
+        let id = row.id;
+        write(tx, vec![row]).await?;
         Ok(id)
     }
+}
+
+/// A row of the outbox before it is written.
+struct Row {
+    id: EventId,
+    context: String,
+    name: String,
+    site: String,
+    payload: Vec<u8>,
+}
+
+/// The one way into the outbox: all rows in one statement, numbered in their order.
+async fn write(tx: &mut Tx, rows: Vec<Row>) -> Result<(), StoreError> {
+    let (mut ids, mut contexts, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut sites, mut payloads) = (Vec::new(), Vec::new());
+    for Row { id, context, name, site, payload } in rows {
+        ids.push(id.as_uuid());
+        contexts.push(context);
+        names.push(name);
+        sites.push(site);
+        payloads.push(payload);
+    }
+    sqlx::query(
+        "INSERT INTO outbox (event_id, context, name, site, payload, traceparent, created_at)
+         SELECT event_id, context, name, site, payload, $6, $7
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+              WITH ORDINALITY AS given (event_id, context, name, site, payload, place)
+         ORDER BY place",
+    )
+    .bind(ids)
+    .bind(contexts)
+    .bind(names)
+    .bind(sites)
+    .bind(payloads)
+    .bind(telemetry::current_traceparent())
+    .bind(SystemClock::system().now())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }

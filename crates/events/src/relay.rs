@@ -1,6 +1,7 @@
 //! Publishes what the outbox holds, in its order, once. One relay leads a stream; the others stand by.
 
 mod lead;
+mod state;
 mod tail;
 
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use tracing::Instrument;
 use crate::bus::{Bus, subject};
 use crate::halt::{Halt, Point};
 use lead::{Lead, Unsent};
+use state::States;
 
 /// Starts the relay of `context`, the one whose events are in this service's outbox. Runs until shutdown; every
 /// replica starts one.
@@ -129,7 +131,7 @@ impl Relay {
         };
         let stream = lead.hold(self.bus.make_stream(self.context)).await?.map_err(Ended::broker)?;
         let mut changed = self.store.changed();
-        let mut doubt = true;
+        let (mut states, mut doubt) = (States, true);
         while !stop.is_cancelled() {
             if doubt {
                 tail::settle(&mut lead, &stream).await?;
@@ -147,7 +149,7 @@ impl Relay {
                 continue;
             }
             Halt::pass(self.halt.as_ref(), Point::BeforePublish).await;
-            doubt = !self.send(&mut lead, &stream, &rows).await?;
+            doubt = !self.send(&mut lead, &mut states, &stream, &rows).await?;
         }
         lead.resign().await;
         Ok(())
@@ -155,7 +157,13 @@ impl Relay {
 
     /// Publishes `rows` in order and marks those the broker confirmed; `false` when it is not known what the
     /// stream holds now.
-    async fn send(&self, lead: &mut Lead, stream: &Stream, rows: &[Unsent]) -> Result<bool, Ended> {
+    async fn send(
+        &self,
+        lead: &mut Lead,
+        states: &mut States,
+        stream: &Stream,
+        rows: &[Unsent],
+    ) -> Result<bool, Ended> {
         let publishing = self.publish(lead.last_stream_seq, rows);
         let publishing = tokio::time::timeout(self.pace.confirmation, publishing);
         let Ok(confirmed) = lead.hold(publishing).await? else { return Ok(false) };
@@ -170,6 +178,7 @@ impl Relay {
                 "batch in doubt"
             );
         }
+        states.publish(lead, &rows[..confirmed.len()]).await?;
         lead.mark(&confirmed).await?;
         let sent = u64::try_from(confirmed.len()).unwrap_or_default();
         metrics::counter!("events_published_total", "context" => self.context).increment(sent);

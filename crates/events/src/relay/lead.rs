@@ -23,6 +23,7 @@ pub(super) struct Lead {
 }
 
 #[derive(Debug, sqlx::FromRow)]
+#[expect(dead_code, reason = "no state is published yet")]
 pub(super) struct Unsent {
     pub(super) seq: i64,
     pub(super) event_id: Uuid,
@@ -31,6 +32,11 @@ pub(super) struct Unsent {
     pub(super) payload: Vec<u8>,
     pub(super) traceparent: Option<String>,
     created_at: chrono::DateTime<chrono::Utc>,
+    pub(super) state_kind: Option<String>,
+    pub(super) state_id: Option<String>,
+    pub(super) state_ends: bool,
+    /// Not for the stream of facts.
+    pub(super) state_only: bool,
 }
 
 impl Lead {
@@ -86,7 +92,9 @@ impl Lead {
 
     pub(super) async fn unsent(&mut self, limit: u16) -> Result<Vec<Unsent>, Ended> {
         let rows: Vec<Unsent> = sqlx::query_as(
-            "SELECT seq, event_id, name, site, payload, traceparent, created_at FROM outbox
+            "SELECT seq, event_id, name, site, payload, traceparent, created_at,
+                    state_kind, state_id, state_ends, state_only
+             FROM outbox
              WHERE sent_at IS NULL AND context = $1 ORDER BY seq LIMIT $2",
         )
         .bind(self.context)
