@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use prost::Message;
-use proto::Event;
+use proto::{Event, State};
 use service::{Scope, Shell, Store, StoreError, Tx};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 use types::SystemClock;
 
-use crate::outbox::{Fact, write_states};
-use crate::states::{COMPLETE_ID, COMPLETE_KIND};
+use crate::outbox::{Fact, enqueue_states};
+use crate::states::{COMPLETE_ID, COMPLETE_KIND, ERASURE};
 
 pub use rows::{Live, Rows};
 
@@ -25,9 +24,8 @@ const POLL: Duration = Duration::from_secs(2);
 /// One live aggregate as its owner tells it.
 #[derive(Debug, Clone)]
 pub struct Announced {
-    pub(crate) fact: Fact<'static>,
-    pub(crate) state: proto::State,
-    pub(crate) at: DateTime<Utc>,
+    fact: Fact<'static>,
+    at: DateTime<Utc>,
 }
 
 impl Announced {
@@ -37,16 +35,24 @@ impl Announced {
     /// # Panics
     /// For an event that is no state.
     pub fn of<E: Event>(event: &E, at: DateTime<Utc>) -> Self {
-        let state = event.state().expect("an owner announces states");
-        let fact = Fact {
-            context: E::CONTEXT,
-            name: E::NAME,
-            subject: event.subject_id(),
-            site: event.site_id().unwrap_or_default(),
-            version: event.version(),
-            data: event.encode_to_vec(),
-        };
-        Self { fact, state, at }
+        let fact = Fact::of(event);
+        assert!(fact.state.is_some(), "{} is no state", E::NAME);
+        Self { fact, at }
+    }
+
+    /// The event's name: `TicketAmended`.
+    pub fn name(&self) -> &str {
+        self.fact.name
+    }
+
+    /// Of which aggregate it is the state.
+    pub fn state(&self) -> Option<&State> {
+        self.fact.state.as_ref()
+    }
+
+    /// The aggregate's version.
+    pub fn version(&self) -> u64 {
+        self.fact.version
     }
 }
 
@@ -80,12 +86,11 @@ pub fn announce<A: Announce>(shell: &Shell, store: &Store, owner: A) {
 /// it, it goes on.
 pub async fn reannounce(store: &Store, context: &str) -> Result<(), StoreError> {
     let mut tx = store.begin(Scope::System("ask for an announcement")).await?;
-    let under_way = sqlx::query(
-        "SELECT FROM announcements WHERE context = $1 AND done_at IS NULL FOR UPDATE",
-    )
-    .bind(context)
-    .fetch_optional(&mut *tx)
-    .await?;
+    let under_way =
+        sqlx::query("SELECT FROM announcements WHERE context = $1 AND done_at IS NULL FOR UPDATE")
+            .bind(context)
+            .fetch_optional(&mut *tx)
+            .await?;
     if under_way.is_none() {
         ask(&mut tx, context).await?;
     }
@@ -217,7 +222,8 @@ impl<A: Announce> Announcer<A> {
                 let live = rows.lock(&mut tx, &after, &last).await?;
                 let told = self.owner.tell(&mut tx, kind, &live).await?;
                 move_on(&mut tx, context, kind, &last, told.len()).await?;
-                write_states(&mut tx, told).await?;
+                let told = told.into_iter().map(|told| (told.fact, told.at)).collect();
+                enqueue_states(&mut tx, told).await?;
                 tx.commit().await?;
                 return Ok(true);
             }
@@ -253,23 +259,30 @@ async fn move_on(
 /// Told last: who reads the stream knows by it that all is there.
 async fn complete(tx: &mut Tx, context: &'static str) -> Result<(), StoreError> {
     let now = SystemClock::system().now();
-    let mark = Announced {
-        fact: Fact {
-            context,
-            name: COMPLETE_KIND,
-            subject: COMPLETE_ID.to_owned(),
-            site: String::new(),
-            version: 0,
-            data: Vec::new(),
-        },
-        state: proto::State { kind: COMPLETE_KIND, id: COMPLETE_ID.to_owned(), ended: false },
-        at: now,
-    };
-    write_states(tx, vec![mark]).await?;
+    let mark = bare(context, COMPLETE_KIND, COMPLETE_KIND, COMPLETE_ID);
+    enqueue_states(tx, vec![(mark, now)]).await?;
     sqlx::query("UPDATE announcements SET done_at = $2 WHERE context = $1")
         .bind(context)
         .bind(now)
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Takes an aggregate's state out of the stream, for one that may not be remembered. Call it after the aggregate's row
+/// was written; facts about it that are enqueued later put a state there again. Twice changes nothing.
+pub async fn erase_state(
+    tx: &mut Tx,
+    context: &'static str,
+    kind: &'static str,
+    id: &str,
+) -> Result<(), StoreError> {
+    let erasure = bare(context, ERASURE, kind, id);
+    enqueue_states(tx, vec![(erasure, SystemClock::system().now())]).await
+}
+
+/// What says nothing but of which state it is.
+fn bare<'a>(context: &'a str, name: &'a str, kind: &'static str, id: &str) -> Fact<'a> {
+    let (site, state) = (String::new(), Some(State { kind, id: id.to_owned(), ended: false }));
+    Fact { context, name, subject: id.to_owned(), site, version: 0, state, data: Vec::new() }
 }

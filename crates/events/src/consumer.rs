@@ -1,6 +1,7 @@
 //! Takes deliveries in: one durable pull consumer a handler, each event's effect once.
 
 mod follow;
+mod prime;
 mod take;
 
 use std::time::Duration;
@@ -27,6 +28,18 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The events it takes; empty for all of the stream.
     fn events(&self) -> &'static [&'static str];
+
+    /// The kinds of aggregates ([`proto::state_kinds`]) whose newest state it takes before it follows the facts, when
+    /// it is new or its schema was wiped. It takes every event of such a kind as the aggregate's present state.
+    fn states(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether, after its schema was wiped, it is given every fact there still is. `false` for what must not be done
+    /// again for facts of the past: then it goes on where it was.
+    fn replays(&self) -> bool {
+        true
+    }
 
     /// Writes the event's effect in `tx`, whose scope is the event's site, or the system where it has none. Commits
     /// nothing itself and talks to nobody but its own database. Not called again for an event whose effect is

@@ -13,6 +13,10 @@ pub enum Point {
     BeforeMark,
     /// The effect is committed, the message not acknowledged.
     BeforeAck,
+    /// A new consumer has read every state and has not written that down.
+    BeforePrimed,
+    /// The facts of a batch are confirmed, their states not published.
+    BeforeStates,
 }
 
 /// Holds a loop at one point. Clones are the same hold.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod announce;
 mod bus;
 mod consumer;
 mod delivery;
@@ -7,11 +8,17 @@ mod halt;
 mod outbox;
 pub mod parked;
 mod relay;
+mod states;
 pub mod testing;
 
+pub use announce::{
+    Announce, Announced, Announcer, Live, Progress, Rows, announce, erase_state, progress,
+    reannounce,
+};
 pub use async_trait::async_trait;
 pub use bus::{Bus, stream_name, subject};
 pub use consumer::{Consumer, Handler, Outcome, Patience, deliver, run};
 pub use delivery::{Delivery, Failure};
 pub use outbox::{AuditFact, MAX_EVENT_BYTES, audit, enqueue, enqueue_all};
 pub use relay::{Pace, Relay, relay};
+pub use states::{state_stream_name, state_subject};

@@ -131,10 +131,11 @@ impl Relay {
         };
         let stream = lead.hold(self.bus.make_stream(self.context)).await?.map_err(Ended::broker)?;
         let mut changed = self.store.changed();
-        let (mut states, mut doubt) = (States, true);
+        let mut states = States::open(&self.bus, self.halt.clone(), &mut lead).await?;
+        let mut doubt = true;
         while !stop.is_cancelled() {
             if doubt {
-                tail::settle(&mut lead, &stream).await?;
+                tail::settle(&mut lead, &mut states, &stream).await?;
                 doubt = false;
             }
             changed.mark_unchanged();
@@ -164,29 +165,35 @@ impl Relay {
         stream: &Stream,
         rows: &[Unsent],
     ) -> Result<bool, Ended> {
-        let publishing = self.publish(lead.last_stream_seq, rows);
+        let facts: Vec<&Unsent> = rows.iter().filter(|row| !row.state_only).collect();
+        let publishing = self.publish(lead.last_stream_seq, &facts);
         let publishing = tokio::time::timeout(self.pace.confirmation, publishing);
         let Ok(confirmed) = lead.hold(publishing).await? else { return Ok(false) };
         Halt::pass(self.halt.as_ref(), Point::BeforeMark).await;
-        let known = confirmed.len() == rows.len();
-        if !known {
-            let stream = &stream.cached_info().config.name;
-            tracing::debug!(
-                stream,
-                asked = rows.len(),
-                confirmed = confirmed.len(),
-                "batch in doubt"
-            );
-        }
-        states.publish(lead, &rows[..confirmed.len()]).await?;
-        lead.mark(&confirmed).await?;
+        let known = confirmed.len() == facts.len();
+        let rows = match facts.get(confirmed.len()) {
+            None => rows,
+            Some(missing) => {
+                let stream = &stream.cached_info().config.name;
+                tracing::debug!(
+                    stream,
+                    asked = facts.len(),
+                    confirmed = confirmed.len(),
+                    "batch in doubt"
+                );
+                &rows[..rows.partition_point(|row| row.seq < missing.seq)]
+            }
+        };
+        states.publish(lead, rows).await?;
+        let told = rows.iter().filter(|row| row.state_only).map(|row| row.seq);
+        lead.mark(&confirmed, &told.collect::<Vec<_>>()).await?;
         let sent = u64::try_from(confirmed.len()).unwrap_or_default();
         metrics::counter!("events_published_total", "context" => self.context).increment(sent);
         Ok(known)
     }
 
     /// Sends all without waiting, then collects the confirmations up to the first that is missing or odd.
-    async fn publish(&self, last_stream_seq: u64, rows: &[Unsent]) -> Vec<(i64, u64)> {
+    async fn publish(&self, last_stream_seq: u64, rows: &[&Unsent]) -> Vec<(i64, u64)> {
         let mut pending = Vec::with_capacity(rows.len());
         for (row, expected) in rows.iter().zip(last_stream_seq..) {
             let subject = subject(&self.bus.prefix, self.context, &row.name, &row.site);

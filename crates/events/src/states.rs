@@ -9,6 +9,9 @@ use async_nats::jetstream::stream;
 pub(crate) const COMPLETE_KIND: &str = "Announced";
 pub(crate) const COMPLETE_ID: &str = "all";
 
+/// The name of a row of the outbox that takes a state away.
+pub(crate) const ERASURE: &str = "StateErased";
+
 /// An aggregate that has ended stays in the stream for so long: as long as the facts about it stay in theirs.
 pub(crate) const ENDED_STAYS: Duration = Duration::from_hours(14 * 24);
 
@@ -52,6 +55,9 @@ mod tests {
     fn a_subject_takes_any_id() {
         let subject = |id| state_subject("sitepass", "device", "Device", id);
         assert_eq!(subject("day-1/worker"), "sitepass.device.state.v1.Device.day-1/worker");
-        assert_eq!(subject("a.b c*>%é"), "sitepass.device.state.v1.Device.a%2Eb%20c%2A%3E%25%C3%A9");
+        assert_eq!(
+            subject("a.b c*>%é"),
+            "sitepass.device.state.v1.Device.a%2Eb%20c%2A%3E%25%C3%A9"
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::delivery::Delivery;
 
 pub use crate::halt::{Halt, Point};
 
-/// Every fact in the service's outbox, in order, as name and message.
+/// Every fact in the service's outbox, in order, as name and message; states that were told again are none.
 ///
 /// # Panics
 /// When the outbox cannot be read.
@@ -19,7 +19,7 @@ pub async fn outbox(store: &Store) -> Vec<(String, Vec<u8>)> {
     let mut tx =
         store.begin(Scope::System("look at the outbox")).await.expect("the database answers");
     let rows: Vec<(String, Vec<u8>)> =
-        sqlx::query_as("SELECT name, payload FROM outbox ORDER BY seq")
+        sqlx::query_as("SELECT name, payload FROM outbox WHERE NOT state_only ORDER BY seq")
             .fetch_all(&mut *tx)
             .await
             .expect("the outbox can be read");

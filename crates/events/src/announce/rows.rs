@@ -76,7 +76,8 @@ impl Rows {
     }
 
     fn id(&self) -> String {
-        let texts: Vec<String> = self.key.iter().map(|(column, _)| format!("{column}::text")).collect();
+        let texts: Vec<String> =
+            self.key.iter().map(|(column, _)| format!("{column}::text")).collect();
         texts.join(" || '/' || ")
     }
 

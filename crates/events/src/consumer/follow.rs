@@ -14,6 +14,7 @@ use tracing::Instrument;
 use types::EventId;
 use uuid::Uuid;
 
+use super::prime::prime;
 use super::take::{Outcome, Sent, deliver, park};
 use super::{Consumer, Handler};
 use crate::bus::{stream_name, subject};
@@ -53,6 +54,7 @@ pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &Cancellati
 async fn subscribe<H: Handler>(
     consumer: &Consumer<H>,
 ) -> Result<(PullConsumer, Stream), async_nats::Error> {
+    prime(consumer).await?;
     let Consumer { bus, handler, patience, .. } = consumer;
     let context = handler.context();
     let filter_subjects = handler

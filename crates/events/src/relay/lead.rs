@@ -14,16 +14,15 @@ use super::{Ended, Pace};
 
 /// Held as long as the session lives: the server closes it once its process gives no sign of life.
 pub(super) struct Lead {
-    conn: PgConnection,
-    context: &'static str,
-    epoch: i64,
+    pub(super) conn: PgConnection,
+    pub(super) context: &'static str,
+    pub(super) epoch: i64,
     heartbeat: Duration,
     /// The stream's last sequence as far as it is known and written down.
     pub(super) last_stream_seq: u64,
 }
 
 #[derive(Debug, sqlx::FromRow)]
-#[expect(dead_code, reason = "no state is published yet")]
 pub(super) struct Unsent {
     pub(super) seq: i64,
     pub(super) event_id: Uuid,
@@ -111,11 +110,39 @@ impl Lead {
         Ok(rows)
     }
 
+    /// Those of `events` that are not marked yet, in their order.
+    pub(super) async fn unsent_of(&mut self, events: &[Uuid]) -> Result<Vec<Unsent>, Ended> {
+        let rows = sqlx::query_as(
+            "SELECT seq, event_id, name, site, payload, traceparent, created_at,
+                    state_kind, state_id, state_ends, state_only
+             FROM outbox
+             WHERE event_id = ANY ($2) AND event_id BETWEEN $3 AND $4
+               AND context = $1 AND sent_at IS NULL ORDER BY seq",
+        )
+        .bind(self.context)
+        .bind(events)
+        .bind(events.iter().min())
+        .bind(events.iter().max())
+        .fetch_all(&mut self.conn)
+        .await?;
+        Ok(rows)
+    }
+
     /// Marks rows, given with the place the stream confirmed; the last is the stream's last sequence.
-    pub(super) async fn mark(&mut self, confirmed: &[(i64, u64)]) -> Result<(), Ended> {
-        let Some((_, last)) = confirmed.last() else { return Ok(()) };
-        let (seqs, places): (Vec<i64>, Vec<i64>) =
-            confirmed.iter().map(|(seq, place)| (*seq, signed(*place))).unzip();
+    /// `states` are rows that have no place there.
+    pub(super) async fn mark(
+        &mut self,
+        confirmed: &[(i64, u64)],
+        states: &[i64],
+    ) -> Result<(), Ended> {
+        if confirmed.is_empty() && states.is_empty() {
+            return Ok(());
+        }
+        let last = confirmed.last().map_or(self.last_stream_seq, |(_, last)| *last);
+        let (mut seqs, mut places): (Vec<i64>, Vec<Option<i64>>) =
+            confirmed.iter().map(|(seq, place)| (*seq, Some(signed(*place)))).unzip();
+        seqs.extend(states);
+        places.resize(seqs.len(), None);
         let marked = sqlx::query(
             "WITH held AS (
                  UPDATE relay_state SET last_stream_seq = $3 WHERE context = $1 AND epoch = $2 RETURNING epoch
@@ -126,7 +153,7 @@ impl Lead {
         )
         .bind(self.context)
         .bind(self.epoch)
-        .bind(signed(*last))
+        .bind(signed(last))
         .bind(SystemClock::system().now())
         .bind(&seqs)
         .bind(&places)
@@ -135,7 +162,7 @@ impl Lead {
         if marked.rows_affected() == 0 {
             return Err(Ended::Fenced);
         }
-        self.last_stream_seq = *last;
+        self.last_stream_seq = last;
         Ok(())
     }
 

@@ -6,13 +6,18 @@ use uuid::Uuid;
 
 use super::Ended;
 use super::lead::Lead;
+use super::state::States;
 
 /// Read before they are marked together.
 const CHUNK: usize = 500;
 
 /// Brings the outbox and the stream to one view: marks rows whose message is there though no confirmation came,
 /// and takes back the mark of rows whose message was lost with the stream's tail.
-pub(super) async fn settle(lead: &mut Lead, stream: &Stream) -> Result<(), Ended> {
+pub(super) async fn settle(
+    lead: &mut Lead,
+    states: &mut States,
+    stream: &Stream,
+) -> Result<(), Ended> {
     let last = lead.hold(stream.get_info()).await?.map_err(Ended::broker)?.state.last_sequence;
     if last < lead.last_stream_seq {
         let known = lead.last_stream_seq;
@@ -34,6 +39,8 @@ pub(super) async fn settle(lead: &mut Lead, stream: &Stream) -> Result<(), Ended
                 found.push((id, place));
             }
         }
+        let ids: Vec<Uuid> = found.iter().map(|(id, _)| *id).collect();
+        states.publish_found(lead, &ids).await?;
         let own = lead.found(&found, to).await?;
         tracing::info!(from, to, own, "read back what the stream holds");
     }
