@@ -83,6 +83,10 @@ impl Handler for FollowDirectory {
         &["AreaChanged", "WorkerChanged", "WorkerBound", "WorkerUnbound"]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Area", "Worker", "WorkerBinding"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         match delivery.name.as_str() {
             "AreaChanged" => {

@@ -42,6 +42,10 @@ impl Handler for FollowTickets {
         ]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Ticket"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let ticket = match delivery.name.as_str() {
             "TicketPublished" => delivery.decode::<pb::TicketPublished>()?.ticket,

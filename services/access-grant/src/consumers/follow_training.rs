@@ -35,6 +35,10 @@ impl Handler for FollowTraining {
         &["TrainingCompleted"]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["TrainingDay"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: TrainingCompleted = delivery.decode()?;
         let completion = Completion {

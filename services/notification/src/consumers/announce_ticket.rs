@@ -27,6 +27,11 @@ impl Handler for AnnounceTicket {
         &[TicketPublished::NAME]
     }
 
+    /// Nobody is told of an old ticket once more because our tables were lost.
+    fn replays(&self) -> bool {
+        false
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: TicketPublished = delivery.decode()?;
         let ticket = delivery.carried("ticket", fact.ticket)?;
