@@ -6,5 +6,7 @@ mod broker;
 mod consumer;
 mod inbox;
 mod outbox;
+mod owner;
 mod relay;
+mod state;
 mod world;
