@@ -5,14 +5,14 @@ use std::time::Duration;
 use async_nats::header::HeaderMap;
 use async_nats::jetstream::stream::Stream;
 use events::testing::{Halt, Point};
-use events::{Announcer, Pace, progress, reannounce, state_stream_name, state_subject};
+use events::{Announcer, Pace, Patience, progress, reannounce, state_stream_name, state_subject};
 use service::Scope;
 use test_support::eventually;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::owner::{Keeper, Owner, change, enter, ids, newest};
-use crate::world::{CONTEXT, Recorder, World, at, quick};
+use crate::world::{CONTEXT, Recorder, World, at, patient, quick};
 
 impl World {
     fn announcer(&self) -> Announcer<Owner> {
@@ -142,7 +142,10 @@ async fn a_wiped_consumer_is_given_every_fact_there_still_is() {
 #[tokio::test]
 async fn a_wiped_consumer_that_must_not_do_things_twice_goes_on_where_it_was() {
     let (mut world, videos) = World::settled(2).await;
-    world.consume(Keeper::doing_once());
+    // What is sent to the pull of the first life comes again soon.
+    let brief = Patience { ack_wait: Duration::from_millis(500), ..patient() };
+    let first = world.consumer(Keeper::doing_once()).with_patience(brief.clone());
+    world.running.spawn(first.run(world.stop.clone()));
     eventually("all facts", async || (world.effects().await.len() == 4).then_some(())).await;
     world.shut_down().await;
     sqlx::query("TRUNCATE reader.effects, reader.newest, reader.inbox, reader.consumers")
@@ -151,7 +154,8 @@ async fn a_wiped_consumer_that_must_not_do_things_twice_goes_on_where_it_was() {
         .unwrap();
     world.stop = CancellationToken::new();
     world.relay().await;
-    world.consume(Keeper::doing_once());
+    let second = world.consumer(Keeper::doing_once()).with_patience(brief);
+    world.running.spawn(second.run(world.stop.clone()));
     change(&world, &videos[1], 3).await;
     world.until_known(&at_version(&videos[1..], 3)).await;
     assert_eq!(world.effects().await.len(), 1, "nothing of the past");
@@ -352,6 +356,7 @@ async fn what_changes_while_it_is_told_is_never_overwritten_by_what_it_was() {
     enter(&world, &video, 1).await;
     let mut tx = world.writer.begin(Scope::Site(world.site)).await.unwrap();
     crate::owner::write(&mut tx, &world, &video, 2).await;
+    events::enqueue(&mut tx, &crate::owner::fact(&world, &video, 2), at()).await.unwrap();
     // It waits for the change, and tells what it has become.
     let announcer = world.announcer();
     let telling = tokio::spawn(async move { announcer.step().await });
@@ -366,7 +371,6 @@ async fn what_changes_while_it_is_told_is_never_overwritten_by_what_it_was() {
         (waiting || telling.is_finished()).then_some(())
     })
     .await;
-    events::enqueue(&mut tx, &crate::owner::fact(&world, &video, 2), at()).await.unwrap();
     tx.commit().await.unwrap();
     assert!(telling.await.unwrap().unwrap());
     world.relay().await;
