@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use prost::Message;
 use proto::{Event, State};
 use service::{Scope, Shell, Store, StoreError, Tx};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
-use types::SystemClock;
+use types::{EventId, SystemClock};
 
+use crate::delivery::Delivery;
 use crate::outbox::{Fact, enqueue_states};
 use crate::states::{COMPLETE_ID, COMPLETE_KIND, ERASURE};
 
@@ -40,19 +42,15 @@ impl Announced {
         Self { fact, at }
     }
 
-    /// The event's name: `TicketAmended`.
-    pub fn name(&self) -> &str {
-        self.fact.name
-    }
-
     /// Of which aggregate it is the state.
-    pub fn state(&self) -> Option<&State> {
+    pub(crate) fn state(&self) -> Option<&State> {
         self.fact.state.as_ref()
     }
 
-    /// The aggregate's version.
-    pub fn version(&self) -> u64 {
-        self.fact.version
+    /// As a reader of the states gets it, under a new id.
+    pub(crate) fn delivery(self) -> Delivery {
+        let payload = self.fact.envelope(EventId::new(), self.at).encode_to_vec();
+        Delivery::read(&payload, 1).expect("an envelope of ours")
     }
 }
 

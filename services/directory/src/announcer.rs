@@ -13,7 +13,7 @@ use crate::{store, wire};
 
 /// When a row became what it is, it does not tell: its beginning stands for it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Announcer;
+pub struct Announcer;
 
 const fn all(table: &'static str, key: &'static [(&'static str, &'static str)]) -> Rows {
     Rows { table, key, live: "true", since: "created_at" }

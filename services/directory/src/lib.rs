@@ -12,6 +12,7 @@ mod store;
 mod wire;
 mod wiring;
 
+pub use announcer::Announcer;
 pub use config::Config;
 pub use grpc::POLICY;
 pub use sms::Config as SmsConfig;

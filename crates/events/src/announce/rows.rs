@@ -26,7 +26,7 @@ pub struct Live {
 
 impl Rows {
     /// The ids of the page after `after` (empty at the beginning): its last, and how many it holds.
-    pub(super) async fn last_of_page(
+    pub(crate) async fn last_of_page(
         &self,
         tx: &mut Tx,
         after: &str,
@@ -50,7 +50,7 @@ impl Rows {
 
     /// The live aggregates after `after` up to `last`. None of them changes before `tx` ends. One that changed while
     /// its lock was waited for is given as it is now, or not at all if it is live no more.
-    pub(super) async fn lock(
+    pub(crate) async fn lock(
         &self,
         tx: &mut Tx,
         after: &str,
