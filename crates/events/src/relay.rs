@@ -1,21 +1,30 @@
 //! Publishes what the outbox holds, in its order, once. One relay leads a stream; the others stand by.
 
+mod days;
+mod frontier;
 mod lead;
+mod places;
+mod publish;
+mod settle;
 mod state;
-mod tail;
+pub(crate) mod tail;
 
 use std::time::{Duration, Instant};
 
-use async_nats::HeaderMap;
-use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::Stream;
-use service::{Shell, Store, StoreError, telemetry};
+use service::{Shell, Store, StoreError};
+use sqlx::{Connection, PgConnection};
+use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use types::SystemClock;
 
-use crate::bus::{Bus, subject};
+use crate::bus::Bus;
 use crate::halt::{Halt, Point};
-use lead::{Lead, Unsent};
+use frontier::Frontier;
+use lead::{Lead, Unsent, session};
+use publish::Outlet;
+use settle::Sight;
 use state::States;
 
 /// Starts the relay of `context`, the one whose events are in this service's outbox. Runs until shutdown; every
@@ -35,8 +44,11 @@ pub struct Pace {
     pub idle_timeout: Duration,
     /// For the broker's confirmation of one batch; after it the outcome is unknown and is looked up.
     pub confirmation: Duration,
-    /// Published without waiting in between.
+    /// Rows read at once, at most 1000. Up to a hundred are published one by one without waiting in between, more as
+    /// one atomic batch.
     pub batch: u16,
+    /// Between looks whether the stream still holds what it should.
+    pub look: Duration,
 }
 
 impl Default for Pace {
@@ -45,8 +57,28 @@ impl Default for Pace {
             poll: Duration::from_millis(250),
             idle_timeout: Duration::from_secs(3),
             confirmation: Duration::from_secs(5),
-            batch: 256,
+            batch: 1000,
+            look: Duration::from_mins(1),
         }
+    }
+}
+
+/// How long facts are kept. The stream must not hold what the outbox can no longer rebuild, and an inbox must know
+/// every event that may come once more: a fact sent again on its last day in the outbox stays in the stream for the
+/// whole of `stream` from then.
+#[derive(Debug, Clone)]
+pub struct Retention {
+    /// In the stream.
+    pub stream: Duration,
+    /// In the outbox, by the day they were written, in days; unsent ones stay longer.
+    pub outbox_days: u16,
+    /// Ids in the inbox, in days.
+    pub inbox_days: u16,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { stream: Duration::from_hours(14 * 24), outbox_days: 16, inbox_days: 32 }
     }
 }
 
@@ -57,7 +89,16 @@ pub struct Relay {
     store: Store,
     context: &'static str,
     pace: Pace,
+    retention: Retention,
     halt: Option<Halt>,
+}
+
+/// A part of a backlog the stream has confirmed, that is not marked yet.
+#[derive(Default)]
+struct Sent {
+    rows: Vec<Unsent>,
+    places: Vec<Option<u64>>,
+    last: u64,
 }
 
 /// Why a term of leadership ended. Each reason is met by taking the lead again and looking what the stream holds.
@@ -85,12 +126,19 @@ impl Ended {
 
 impl Relay {
     pub fn new(bus: Bus, store: Store, context: &'static str) -> Self {
-        Self { bus, store, context, pace: Pace::default(), halt: None }
+        let (pace, retention) = (Pace::default(), Retention::default());
+        Self { bus, store, context, pace, retention, halt: None }
     }
 
     #[must_use]
     pub fn with_pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
+        self
+    }
+
+    #[must_use]
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -129,113 +177,175 @@ impl Relay {
         let Some(mut lead) = Lead::take(&self.store, self.context, &self.pace, stop).await? else {
             return Ok(());
         };
-        let stream = lead.hold(self.bus.make_stream(self.context)).await?.map_err(Ended::broker)?;
-        let mut changed = self.store.changed();
-        let mut states = States::open(&self.bus, self.halt.clone(), &mut lead).await?;
-        let mut doubt = true;
-        while !stop.is_cancelled() {
-            if doubt {
-                tail::settle(&mut lead, &mut states, &stream).await?;
-                doubt = false;
-            }
-            changed.mark_unchanged();
-            let rows = lead.unsent(self.pace.batch).await?;
-            if rows.is_empty() {
-                tokio::select! {
-                    () = tokio::time::sleep(self.pace.poll) => {}
-                    // Never closes: the store outlives the relay.
-                    _ = changed.changed() => {}
-                    () = stop.cancelled() => {}
-                }
-                continue;
-            }
-            Halt::pass(self.halt.as_ref(), Point::BeforePublish).await;
-            doubt = !self.send(&mut lead, &mut states, &stream, &rows).await?;
+        tokio::select! {
+            ended = self.lead(&mut lead, stop) => ended?,
+            never = days::keep(&self.store, &self.retention) => match never {},
         }
         lead.resign().await;
         Ok(())
     }
 
-    /// Publishes `rows` in order and marks those the broker confirmed; `false` when it is not known what the
-    /// stream holds now.
-    async fn send(
+    async fn lead(&self, lead: &mut Lead, stop: &CancellationToken) -> Result<(), Ended> {
+        let stream = self.stream(lead).await?;
+        let Pace { batch, look, confirmation, .. } = self.pace;
+        let halt = self.halt.as_ref();
+        let sight = Sight { stream: &stream, max_age: self.retention.stream, batch, halt };
+        let mut outlet = Outlet::new(&self.bus, self.context, confirmation);
+        let mut states = States::new(self.halt.clone());
+        let mut frontier = Frontier::default();
+        let mut changed = self.store.changed();
+        let mut looked: Option<Instant> = None;
+        let mut asked = Instant::now();
+        while !stop.is_cancelled() {
+            if looked.is_none_or(|looked| looked.elapsed() > look) {
+                states.look(&self.bus, lead).await?;
+                sight.settle(lead, &mut outlet, &mut states).await?;
+                frontier.look_at_all();
+                looked = Some(Instant::now());
+            }
+            if asked.elapsed() >= self.pace.poll {
+                // Half a batch, so that new facts find room beside those sent once more.
+                if lead.replay_next(batch.div_ceil(2)).await? > 0 {
+                    frontier.look_at_all();
+                } else {
+                    asked = Instant::now();
+                }
+            }
+            changed.mark_unchanged();
+            let rows = frontier.read(&mut lead.conn, self.context, batch).await?;
+            self.measure(&rows);
+            if rows.is_empty() {
+                self.wait(&mut changed, stop).await;
+                continue;
+            }
+            if !self.drain(lead, &mut outlet, &mut states, &mut frontier, rows, stop).await? {
+                looked = None;
+                // A broker that refuses everything is not asked without a pause.
+                tokio::time::sleep(self.pace.poll).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, changed: &mut watch::Receiver<u64>, stop: &CancellationToken) {
+        tokio::select! {
+            () = tokio::time::sleep(self.pace.poll) => {}
+            // Never closes: the store outlives the relay.
+            _ = changed.changed() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    /// The stream as it should be. A missing one is made so that what it held can get its places back.
+    async fn stream(&self, lead: &mut Lead) -> Result<Stream, Ended> {
+        let max_age = self.retention.stream;
+        let keeping = self.bus.keep_stream(self.context, max_age);
+        if let Some(stream) = lead.hold(keeping).await?.map_err(Ended::broker)? {
+            return Ok(stream);
+        }
+        let first = lead.lowest_place().await?;
+        let making = self.bus.make_stream(self.context, max_age, first);
+        lead.hold(making).await?.map_err(Ended::broker)
+    }
+
+    /// Publishes `rows` and, while reads come back full, what follows: a batch is in flight while the one before is
+    /// marked and the next one read. `false` when it is not known what the stream holds now.
+    async fn drain(
         &self,
         lead: &mut Lead,
+        outlet: &mut Outlet<'_>,
         states: &mut States,
-        stream: &Stream,
-        rows: &[Unsent],
+        frontier: &mut Frontier,
+        mut rows: Vec<Unsent>,
+        stop: &CancellationToken,
     ) -> Result<bool, Ended> {
-        let facts: Vec<&Unsent> = rows.iter().filter(|row| !row.state_only).collect();
-        let publishing = self.publish(lead.last_stream_seq, &facts);
-        let publishing = tokio::time::timeout(self.pace.confirmation, publishing);
-        let Ok(confirmed) = lead.hold(publishing).await? else { return Ok(false) };
-        Halt::pass(self.halt.as_ref(), Point::BeforeMark).await;
-        let known = confirmed.len() == facts.len();
-        let rows = match facts.get(confirmed.len()) {
-            None => rows,
-            Some(missing) => {
-                let stream = &stream.cached_info().config.name;
-                tracing::debug!(
-                    stream,
-                    asked = facts.len(),
-                    confirmed = confirmed.len(),
-                    "batch in doubt"
-                );
-                &rows[..rows.partition_point(|row| row.seq < missing.seq)]
+        let mut sent = Sent { last: lead.last_stream_seq, ..Sent::default() };
+        let mut aside: Option<PgConnection> = None;
+        let known = loop {
+            Halt::pass(self.halt.as_ref(), Point::BeforePublish).await;
+            let facts: Vec<&Unsent> = rows.iter().filter(|row| !row.state_only).collect();
+            let backlog = rows.len() >= usize::from(self.pace.batch) && !stop.is_cancelled();
+            let (last, published) = (sent.last, Notify::new());
+            let working = async {
+                let outcome = tokio::join!(outlet.publish(last, &facts), async {
+                    if backlog { self.read_on(&mut aside, frontier).await } else { Ok(vec![]) }
+                });
+                published.notify_one();
+                outcome
+            };
+            let marking = async {
+                self.finish(lead, states, &sent).await?;
+                lead.hold(published.notified()).await
+            };
+            let ((confirmed, next), marked) = tokio::join!(working, marking);
+            let known = confirmed == facts.len();
+            marked?;
+            sent = confirm(rows, confirmed, last);
+            Halt::pass(self.halt.as_ref(), Point::BeforeMark).await;
+            rows = next?;
+            if !known || rows.is_empty() {
+                break known;
             }
+            self.measure(&rows);
         };
-        states.publish(lead, rows).await?;
-        let told = rows.iter().filter(|row| row.state_only).map(|row| row.seq);
-        lead.mark(&confirmed, &told.collect::<Vec<_>>()).await?;
-        let sent = u64::try_from(confirmed.len()).unwrap_or_default();
-        metrics::counter!("events_published_total", "context" => self.context).increment(sent);
+        self.finish(lead, states, &sent).await?;
+        if let Some(conn) = aside {
+            conn.close().await?;
+        }
         Ok(known)
     }
 
-    /// Sends all without waiting, then collects the confirmations up to the first that is missing or odd.
-    async fn publish(&self, last_stream_seq: u64, rows: &[&Unsent]) -> Vec<(i64, u64)> {
-        let mut pending = Vec::with_capacity(rows.len());
-        for (row, expected) in rows.iter().zip(last_stream_seq..) {
-            let subject = subject(&self.bus.prefix, self.context, &row.name, &row.site);
-            let span = tracing::info_span!(
-                "publish",
-                otel.name = format!("publish {}", row.name),
-                otel.kind = "producer",
-                messaging.system = "nats",
-                messaging.destination.name = subject,
-                messaging.message.id = %row.event_id,
-            );
-            telemetry::set_parent(&span, row.traceparent.as_deref());
-            let message = message(row, expected, span.in_scope(telemetry::current_traceparent));
-            #[expect(clippy::disallowed_methods, reason = "the relay is the one that publishes")]
-            let sending = self.bus.jetstream.send_publish(subject, message);
-            let Ok(confirmation) = sending.instrument(span).await else { break };
-            pending.push((row.seq, expected + 1, confirmation));
+    /// The next rows of a backlog, in a session of their own: the lead's is busy with marks.
+    async fn read_on(
+        &self,
+        aside: &mut Option<PgConnection>,
+        frontier: &mut Frontier,
+    ) -> Result<Vec<Unsent>, Ended> {
+        let conn = match aside {
+            Some(conn) => conn,
+            None => aside.insert(session(&self.store, &self.pace).await?),
+        };
+        frontier.read(conn, self.context, self.pace.batch).await
+    }
+
+    async fn finish(&self, lead: &mut Lead, states: &mut States, sent: &Sent) -> Result<(), Ended> {
+        if sent.rows.is_empty() {
+            return Ok(());
         }
-        let mut confirmed = Vec::with_capacity(pending.len());
-        for (seq, expected, confirmation) in pending {
-            match confirmation.await {
-                Ok(ack) if !ack.duplicate && ack.sequence == expected => {
-                    confirmed.push((seq, expected));
-                }
-                // Whatever came after it was refused by its own expectation, or is found in the stream.
-                _ => break,
-            }
-        }
-        confirmed
+        states.publish(lead, &sent.rows).await?;
+        lead.mark(&sent.rows, &sent.places, sent.last).await?;
+        let facts = sent.places.iter().flatten().count();
+        metrics::counter!("events_published_total", "context" => self.context)
+            .increment(facts as u64);
+        Ok(())
+    }
+
+    fn measure(&self, rows: &[Unsent]) {
+        let age = rows.first().map_or(0.0, |row| {
+            let age = SystemClock::system().now() - row.created_at;
+            age.to_std().unwrap_or_default().as_secs_f64()
+        });
+        metrics::gauge!("outbox_oldest_seconds", "context" => self.context).set(age);
+        metrics::gauge!("outbox_unsent", "context" => self.context)
+            .set(f64::from(u32::try_from(rows.len()).unwrap_or(u32::MAX)));
     }
 }
 
-/// The stream takes it only as the successor of `expected`, so a relay that lost the lead is refused there.
-fn message(row: &Unsent, expected: u64, traceparent: Option<String>) -> PublishMessage {
-    let mut headers = HeaderMap::new();
-    if let Some(traceparent) = traceparent.or_else(|| row.traceparent.clone()) {
-        headers.insert(telemetry::TRACEPARENT, traceparent);
+/// The rows up to the first that is not confirmed, with the places after `last` for the facts among them.
+fn confirm(mut rows: Vec<Unsent>, confirmed: usize, mut last: u64) -> Sent {
+    let end = last + confirmed as u64;
+    let mut places = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.state_only {
+            places.push(None);
+            continue;
+        }
+        if last == end {
+            break;
+        }
+        last += 1;
+        places.push(Some(last));
     }
-    // `headers` replaces what is there: the message id comes after it.
-    PublishMessage::build()
-        .payload(row.payload.clone().into())
-        .headers(headers)
-        .message_id(row.event_id.to_string())
-        .expected_last_sequence(expected)
+    rows.truncate(places.len());
+    Sent { rows, places, last }
 }

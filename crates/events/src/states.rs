@@ -33,12 +33,13 @@ pub fn state_subject(prefix: &str, context: &str, kind: &str, id: &str) -> Strin
     subject
 }
 
-/// The stream of a context's states.
-pub(crate) fn state_stream(prefix: &str, context: &str) -> stream::Config {
+/// The stream of a context's states. It is never trimmed: an aggregate may not change for years.
+pub(crate) fn state_stream(prefix: &str, context: &str, replicas: usize) -> stream::Config {
     stream::Config {
         name: state_stream_name(prefix, context),
         subjects: vec![format!("{prefix}.{context}.state.v1.>")],
         storage: stream::StorageType::File,
+        num_replicas: replicas,
         max_messages_per_subject: 1,
         allow_direct: true,
         allow_atomic_publish: true,

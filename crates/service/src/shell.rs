@@ -21,6 +21,8 @@ pub struct Shell {
     pub nats: async_nats::Client,
     /// First part of every subject and stream name; `sitepass` but for tests.
     pub stream_prefix: String,
+    /// How many servers of a NATS cluster hold each stream.
+    pub stream_replicas: usize,
     pub keys: CallerKeys,
     pub health: Health,
 }

@@ -71,6 +71,7 @@ async fn shell(peers: Peers) -> Shell {
         peers,
         nats,
         stream_prefix: "test".to_owned(),
+        stream_replicas: 1,
         keys: CallerKeys::from_root(&[7; 32]).unwrap(),
         health: Health::default(),
     }

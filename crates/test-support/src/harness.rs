@@ -32,6 +32,7 @@ impl Harness {
             peers: Peers::in_process(),
             nats: nats.client.clone(),
             stream_prefix: nats.prefix.clone(),
+            stream_replicas: 1,
             keys: CallerKeys::from_root(&[42; 32]).expect("32 bytes are enough"),
             health: Health::default(),
         };

@@ -23,6 +23,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     let app = App::new(store.clone());
     let routes = Routes::new(AuditServiceServer::new(Grpc::new(app)));
     service::grpc::serve(&shell, "audit", routes, POLICY, listener);
+    events::relay(&shell, &store, "audit");
     for context in CONTEXTS {
         events::run(&shell, &store, Record::of(context));
     }

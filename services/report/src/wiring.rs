@@ -30,6 +30,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
         POLICY,
         listener,
     );
+    events::relay(&shell, &store, "report");
     for source in Source::ALL {
         events::run(&shell, &store, Fold::new(source));
     }

@@ -1,5 +1,7 @@
 //! Commands beside `serve`.
 
+pub(crate) mod outbox;
+
 use anyhow::{Context, bail};
 use service::Store;
 use service::config::{DatabaseConfig, Env};

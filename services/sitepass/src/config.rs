@@ -11,6 +11,7 @@ use crate::targets::{SERVICES, Targets};
 pub(crate) struct Config {
     pub(crate) nats_url: String,
     pub(crate) stream_prefix: String,
+    pub(crate) stream_replicas: usize,
     pub(crate) caller_secret: Secret,
     pub(crate) admin_listen: SocketAddr,
     pub(crate) log: String,
@@ -24,6 +25,10 @@ impl Config {
     pub(crate) fn read(env: &mut Env, targets: &Targets) -> Result<Self, Invalid> {
         let nats_url = env.required("SITEPASS_NATS_URL");
         let stream_prefix = env.or("SITEPASS_STREAM_PREFIX", "sitepass".to_owned());
+        let stream_replicas = env.or("SITEPASS_STREAM_REPLICAS", 1);
+        if stream_replicas.is_ok_and(|replicas| !(1..=5).contains(&replicas)) {
+            env.mistake("SITEPASS_STREAM_REPLICAS", "is no number of servers from 1 to 5");
+        }
         let caller_secret = env.secret("SITEPASS_CALLER_SECRET", 32);
         let admin_listen =
             env.or("SITEPASS_ADMIN_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8100)));
@@ -41,6 +46,7 @@ impl Config {
         Ok(Self {
             nats_url: nats_url?,
             stream_prefix: stream_prefix?,
+            stream_replicas: stream_replicas?,
             caller_secret: caller_secret?,
             admin_listen: admin_listen?,
             log: log?,

@@ -8,6 +8,7 @@ mod targets;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use commands::outbox::OutboxCommand;
 
 /// Wrong configuration (`EX_USAGE` of sysexits.h).
 const EXIT_CONFIG: u8 = 64;
@@ -38,6 +39,9 @@ enum Command {
     /// Looks after the audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Looks after what a service has told.
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
     /// Looks after events that could not be handled.
     #[command(subcommand)]
     Parked(ParkedCommand),
@@ -86,6 +90,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate => commands::migrate().await,
         Command::ConfigKeys => commands::config_keys(),
         Command::Audit(AuditCommand::Verify) => commands::verify_audit().await,
+        Command::Outbox(command) => commands::outbox::run(command).await,
         Command::Parked(ParkedCommand::List { service }) => commands::list_parked(&service).await,
         Command::Parked(ParkedCommand::Resend { service, event_id }) => {
             commands::resend_parked(&service, event_id).await

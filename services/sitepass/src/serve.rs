@@ -115,6 +115,7 @@ pub(crate) async fn serve(names: &[String], sandbox: bool) -> Result<(), Failure
         peers: Peers::new(targets.names(), &config.peers).context("read the addresses of peers")?,
         nats: nats.clone(),
         stream_prefix: config.stream_prefix,
+        stream_replicas: config.stream_replicas,
         keys: auth::CallerKeys::from_root(config.caller_secret.expose())
             .context("read SITEPASS_CALLER_SECRET")?,
         health,

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use service::{Store, StoreError};
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,19 @@ pub(super) struct Lead {
     pub(super) last_stream_seq: u64,
 }
 
+/// Selects rows of the outbox as [`Unsent`].
+macro_rules! select_facts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT seq, event_id, name, site, payload, traceparent, created_at, stream_seq, ",
+            "state_kind, state_id, state_ends, state_only FROM outbox ",
+            $rest
+        )
+    };
+}
+pub(super) use select_facts;
+
+/// A row of the outbox that is to be sent.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Unsent {
     pub(super) seq: i64,
@@ -30,12 +44,27 @@ pub(super) struct Unsent {
     pub(super) site: String,
     pub(super) payload: Vec<u8>,
     pub(super) traceparent: Option<String>,
-    created_at: chrono::DateTime<chrono::Utc>,
+    pub(super) created_at: DateTime<Utc>,
+    /// Its place in the stream that was lost, while that is rebuilt.
+    pub(super) stream_seq: Option<i64>,
     pub(super) state_kind: Option<String>,
     pub(super) state_id: Option<String>,
     pub(super) state_ends: bool,
     /// Not for the stream of facts.
     pub(super) state_only: bool,
+}
+
+/// A session for reading and marking. Statistics of a table whose rows are all new or all sent within a second are
+/// wrong most of the time, so the plans are fixed: by index, row by row.
+pub(super) async fn session(store: &Store, pace: &Pace) -> Result<PgConnection, StoreError> {
+    let mut conn = store.session(pace.idle_timeout).await?;
+    sqlx::raw_sql(
+        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;
+         SET enable_mergejoin = off; SET jit = off",
+    )
+    .execute(&mut conn)
+    .await?;
+    Ok(conn)
 }
 
 impl Lead {
@@ -46,7 +75,7 @@ impl Lead {
         pace: &Pace,
         stop: &CancellationToken,
     ) -> Result<Option<Self>, StoreError> {
-        let mut conn = store.session(pace.idle_timeout).await?;
+        let mut conn = session(store, pace).await?;
         loop {
             let locked: bool = sqlx::query_scalar(
                 "SELECT pg_try_advisory_lock(hashtextextended('relay ' || current_schema() || ' ' || $1, 0))",
@@ -89,99 +118,26 @@ impl Lead {
         }
     }
 
-    pub(super) async fn unsent(&mut self, limit: u16) -> Result<Vec<Unsent>, Ended> {
-        let rows: Vec<Unsent> = sqlx::query_as(
-            "SELECT seq, event_id, name, site, payload, traceparent, created_at,
-                    state_kind, state_id, state_ends, state_only
-             FROM outbox
-             WHERE sent_at IS NULL AND context = $1 ORDER BY seq LIMIT $2",
-        )
-        .bind(self.context)
-        .bind(i64::from(limit))
-        .fetch_all(&mut self.conn)
-        .await?;
-        let age = rows.first().map_or(0.0, |row| {
-            let age = SystemClock::system().now() - row.created_at;
-            age.to_std().unwrap_or_default().as_secs_f64()
-        });
-        metrics::gauge!("outbox_oldest_seconds", "context" => self.context).set(age);
-        metrics::gauge!("outbox_unsent", "context" => self.context)
-            .set(f64::from(u32::try_from(rows.len()).unwrap_or(u32::MAX)));
-        Ok(rows)
-    }
-
-    /// Those of `events` that are not marked yet, in their order.
-    pub(super) async fn unsent_of(&mut self, events: &[Uuid]) -> Result<Vec<Unsent>, Ended> {
-        let rows = sqlx::query_as(
-            "SELECT seq, event_id, name, site, payload, traceparent, created_at,
-                    state_kind, state_id, state_ends, state_only
-             FROM outbox
-             WHERE event_id = ANY ($2) AND event_id BETWEEN $3 AND $4
-               AND context = $1 AND sent_at IS NULL ORDER BY seq",
-        )
-        .bind(self.context)
-        .bind(events)
-        .bind(events.iter().min())
-        .bind(events.iter().max())
-        .fetch_all(&mut self.conn)
-        .await?;
-        Ok(rows)
-    }
-
-    /// Marks rows, given with the place the stream confirmed; the last is the stream's last sequence.
-    /// `states` are rows that have no place there.
+    /// Marks rows as sent, the facts among them at the given places, and notes that the stream is known up to `last`.
+    /// One statement: a row left unmarked below the known place would be sent a second time.
     pub(super) async fn mark(
         &mut self,
-        confirmed: &[(i64, u64)],
-        states: &[i64],
+        rows: &[Unsent],
+        places: &[Option<u64>],
+        last: u64,
     ) -> Result<(), Ended> {
-        if confirmed.is_empty() && states.is_empty() {
-            return Ok(());
-        }
-        let last = confirmed.last().map_or(self.last_stream_seq, |(_, last)| *last);
-        let (mut seqs, mut places): (Vec<i64>, Vec<Option<i64>>) =
-            confirmed.iter().map(|(seq, place)| (*seq, Some(signed(*place)))).unzip();
-        seqs.extend(states);
-        places.resize(seqs.len(), None);
-        let marked = sqlx::query(
-            "WITH held AS (
-                 UPDATE relay_state SET last_stream_seq = $3 WHERE context = $1 AND epoch = $2 RETURNING epoch
-             )
-             UPDATE outbox SET sent_at = $4, stream_seq = sent.place
-             FROM unnest($5::bigint[], $6::bigint[]) AS sent (seq, place), held
-             WHERE outbox.seq = sent.seq",
-        )
-        .bind(self.context)
-        .bind(self.epoch)
-        .bind(signed(last))
-        .bind(SystemClock::system().now())
-        .bind(&seqs)
-        .bind(&places)
-        .execute(&mut self.conn)
-        .await?;
-        if marked.rows_affected() == 0 {
-            return Err(Ended::Fenced);
-        }
-        self.last_stream_seq = last;
-        Ok(())
-    }
-
-    /// Marks what was found in the stream up to `last`: message ids with their places. Ids the outbox does not
-    /// have (it was restored from an older copy) are passed over; how many rows were marked is returned.
-    pub(super) async fn found(&mut self, found: &[(Uuid, u64)], last: u64) -> Result<i64, Ended> {
-        let (ids, places): (Vec<Uuid>, Vec<i64>) =
-            found.iter().map(|(id, place)| (*id, signed(*place))).unzip();
-        // One statement: rows left unmarked below the known place would be sent a second time.
-        let moved: (i64, i64) = sqlx::query_as(
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.event_id).collect();
+        let places: Vec<Option<i64>> = places.iter().map(|place| place.map(signed)).collect();
+        // The first and the last id spare the statement all other days.
+        let held = sqlx::query(
             "WITH held AS (
                  UPDATE relay_state SET last_stream_seq = $3 WHERE context = $1 AND epoch = $2 RETURNING epoch
              ), marked AS (
                  UPDATE outbox SET sent_at = $4, stream_seq = sent.place
-                 FROM unnest($5::uuid[], $6::bigint[]) AS sent (event_id, place), held
-                 WHERE outbox.event_id = sent.event_id AND outbox.sent_at IS NULL
-                 RETURNING seq
+                 FROM held, unnest($5::uuid[], $6::bigint[]) AS sent (event_id, place)
+                 WHERE outbox.event_id = sent.event_id AND outbox.event_id BETWEEN $7 AND $8
              )
-             SELECT (SELECT count(*) FROM held), (SELECT count(*) FROM marked)",
+             SELECT FROM held",
         )
         .bind(self.context)
         .bind(self.epoch)
@@ -189,37 +145,32 @@ impl Lead {
         .bind(SystemClock::system().now())
         .bind(&ids)
         .bind(&places)
-        .fetch_one(&mut self.conn)
+        .bind(ids.iter().min())
+        .bind(ids.iter().max())
+        .execute(&mut self.conn)
         .await?;
-        self.moved(moved, last)
+        held_by(held.rows_affected())?;
+        self.last_stream_seq = last;
+        Ok(())
     }
 
-    /// The stream ends at `last`, before what was known: what it lost counts as unsent again.
-    pub(super) async fn forget_after(&mut self, last: u64) -> Result<i64, Ended> {
-        let moved: (i64, i64) = sqlx::query_as(
-            "WITH held AS (
-                 UPDATE relay_state SET last_stream_seq = $3 WHERE context = $1 AND epoch = $2 RETURNING epoch
-             ), forgotten AS (
-                 UPDATE outbox SET sent_at = NULL, stream_seq = NULL FROM held
-                 WHERE outbox.context = $1 AND outbox.stream_seq > $3
-                 RETURNING seq
-             )
-             SELECT (SELECT count(*) FROM held), (SELECT count(*) FROM forgotten)",
+    /// Notes that the stream is known up to `last`.
+    pub(super) async fn know(&mut self, last: u64) -> Result<(), Ended> {
+        let held = sqlx::query(
+            "UPDATE relay_state SET last_stream_seq = $3 WHERE context = $1 AND epoch = $2",
         )
         .bind(self.context)
         .bind(self.epoch)
         .bind(signed(last))
-        .fetch_one(&mut self.conn)
+        .execute(&mut self.conn)
         .await?;
-        self.moved(moved, last)
+        held_by(held.rows_affected())?;
+        self.last_stream_seq = last;
+        Ok(())
     }
 
-    fn moved(&mut self, (held, rows): (i64, i64), last: u64) -> Result<i64, Ended> {
-        if held == 0 {
-            return Err(Ended::Fenced);
-        }
-        self.last_stream_seq = last;
-        Ok(rows)
+    pub(super) fn epoch(&self) -> i64 {
+        self.epoch
     }
 
     /// Leaves the lead to another relay at once.
@@ -230,10 +181,15 @@ impl Lead {
     }
 }
 
-fn signed(sequence: u64) -> i64 {
+/// A statement of the lead returns the row of its epoch, or another relay leads.
+pub(super) fn held_by(rows: u64) -> Result<(), Ended> {
+    if rows == 0 { Err(Ended::Fenced) } else { Ok(()) }
+}
+
+pub(super) fn signed(sequence: u64) -> i64 {
     i64::try_from(sequence).expect("a stream's sequence stays below 2^63")
 }
 
-fn unsigned(sequence: i64) -> u64 {
+pub(super) fn unsigned(sequence: i64) -> u64 {
     u64::try_from(sequence).expect("only sequences of a stream are written down")
 }

@@ -1,26 +1,26 @@
 //! The newest state of each aggregate, beside the facts.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
+use async_nats::header::{
+    NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE,
+    NATS_EXPECTED_LAST_SEQUENCE, NATS_MESSAGE_TTL,
+};
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::{Client, HeaderMap, Request};
 use serde::Deserialize;
 use sqlx::{Connection, PgConnection};
 use types::EventId;
-use uuid::Uuid;
 
 use super::Ended;
 use super::lead::{Lead, Unsent};
+use super::publish::batch_size;
 use crate::announce;
 use crate::bus::Bus;
 use crate::halt::{Halt, Point};
 use crate::states::{
     COMPLETE_ID, COMPLETE_KIND, ENDED_STAYS, ERASURE, state_stream, state_subject,
 };
-
-/// For the broker's answer to one batch; after it the outcome is unknown, and the term ends.
-const CONFIRMATION: Duration = Duration::from_secs(5);
 
 /// Publishes the states among the rows of one term of leadership.
 pub(super) struct States {
@@ -38,26 +38,25 @@ struct Open {
 }
 
 impl States {
+    pub(super) fn new(halt: Option<Halt>) -> Self {
+        Self { open: None, halt }
+    }
+
     /// Makes the stream if it is missing, and reads how far it goes. Where it has lost something it is emptied, and
     /// the owner is asked to tell everything again.
-    pub(super) async fn open(
-        bus: &Bus,
-        halt: Option<Halt>,
-        lead: &mut Lead,
-    ) -> Result<Self, Ended> {
+    pub(super) async fn look(&mut self, bus: &Bus, lead: &mut Lead) -> Result<(), Ended> {
         if proto::state_kinds(lead.context).is_empty() {
-            return Ok(Self { open: None, halt });
+            return Ok(());
         }
-        let config = state_stream(&bus.prefix, lead.context);
-        let made = bus.jetstream.create_or_update_stream(config.clone());
-        let info = lead.hold(made).await?.map_err(Ended::broker)?;
-        let stream = lead.hold(bus.jetstream.get_stream_no_info(config.name)).await?;
+        let config = state_stream(&bus.prefix, lead.context, bus.replicas);
+        let name = config.name.clone();
+        let kept = lead.hold(bus.jetstream.create_or_update_stream(config)).await?;
+        let last = kept.map_err(Ended::broker)?.state.last_sequence;
+        let stream = lead.hold(bus.jetstream.get_stream_no_info(name)).await?;
         let stream = stream.map_err(Ended::broker)?;
-        let (client, prefix) = (bus.jetstream.client(), bus.prefix.clone());
-        let open = Open { client, prefix, stream, last: info.state.last_sequence };
-        let known = known(lead).await?;
-        if open.last < known {
-            let (context, last) = (lead.context, open.last);
+        let open = Open { client: bus.client.clone(), prefix: bus.prefix.clone(), stream, last };
+        let (context, known) = (lead.context, known(lead).await?);
+        if last < known {
             tracing::error!(
                 context,
                 known,
@@ -65,20 +64,16 @@ impl States {
                 "states were lost, every live aggregate is told again"
             );
             // Only up to what was seen: should this be late, it takes nothing that came since.
-            lead.hold(open.stream.purge().sequence(last + 1).into_future())
-                .await?
-                .map_err(Ended::broker)?;
+            let purging = open.stream.purge().sequence(last + 1).into_future();
+            lead.hold(purging).await?.map_err(Ended::broker)?;
             ask_again(lead, last).await?;
         } else if !open.is_complete(lead).await? && is_told(lead).await? {
-            tracing::error!(
-                context = lead.context,
-                "states are missing, every live aggregate is told again"
-            );
-            let last = open.last;
+            tracing::error!(context, "states are missing, every live aggregate is told again");
             ask_again(lead, last).await?;
         }
         open.remember(lead).await?;
-        Ok(Self { open: Some(open), halt })
+        self.open = Some(open);
+        Ok(())
     }
 
     /// Called with rows whose facts the stream has confirmed, before they are marked: a marked row's state is
@@ -101,9 +96,14 @@ impl States {
         newest.reverse();
         let (erased, told): (Vec<_>, Vec<_>) =
             newest.into_iter().partition(|(_, row)| row.name == ERASURE);
+        let mut left = told.as_slice();
+        while !left.is_empty() {
+            let rows: Vec<&Unsent> = left.iter().map(|(_, row)| *row).collect();
+            let (batch, after) = left.split_at(batch_size(&rows));
+            open.last = lead.hold(open.publish(batch)).await??;
+            left = after;
+        }
         if !told.is_empty() {
-            let batch = open.batch(&told);
-            open.last = lead.hold(batch).await??;
             open.remember(lead).await?;
             metrics::counter!("events_states_published_total", "context" => lead.context)
                 .increment(u64::try_from(told.len()).unwrap_or_default());
@@ -114,19 +114,6 @@ impl States {
                 .map_err(Ended::broker)?;
         }
         Ok(())
-    }
-
-    /// The same for rows that were found to be in the stream of facts already.
-    pub(super) async fn publish_found(
-        &mut self,
-        lead: &mut Lead,
-        events: &[Uuid],
-    ) -> Result<(), Ended> {
-        if self.open.is_none() {
-            return Ok(());
-        }
-        let rows = lead.unsent_of(events).await?;
-        self.publish(lead, &rows).await
     }
 }
 
@@ -144,18 +131,18 @@ struct Refusal {
 
 impl Open {
     /// Publishes all in one atomic batch and gives the stream's new last sequence.
-    async fn batch(&self, states: &[(String, &Unsent)]) -> Result<u64, Ended> {
+    async fn publish(&self, states: &[(String, &Unsent)]) -> Result<u64, Ended> {
         let id = EventId::new().to_string();
         let mut answer = None;
         for (place, (subject, row)) in states.iter().enumerate() {
             let mut headers = HeaderMap::new();
-            headers.insert("Nats-Batch-Id", id.as_str());
-            headers.insert("Nats-Batch-Sequence", (place + 1).to_string());
+            headers.insert(NATS_BATCH_ID, id.as_str());
+            headers.insert(NATS_BATCH_SEQUENCE, (place + 1).to_string());
             if place == 0 {
-                headers.insert("Nats-Expected-Last-Sequence", self.last.to_string());
+                headers.insert(NATS_EXPECTED_LAST_SEQUENCE, self.last.to_string());
             }
             if row.state_ends {
-                headers.insert("Nats-TTL", ENDED_STAYS.as_secs().to_string());
+                headers.insert(NATS_MESSAGE_TTL, ENDED_STAYS.as_secs().to_string());
             }
             let payload = row.payload.clone().into();
             if place + 1 < states.len() {
@@ -163,9 +150,8 @@ impl Open {
                 sending.await.map_err(Ended::broker)?;
                 continue;
             }
-            headers.insert("Nats-Batch-Commit", "1");
-            let request =
-                Request::new().headers(headers).payload(payload).timeout(Some(CONFIRMATION));
+            headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
+            let request = Request::new().headers(headers).payload(payload);
             let answered = self.client.send_request(subject.clone(), request).await;
             answer = Some(answered.map_err(Ended::broker)?);
         }

@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod backlog;
 mod broker;
 mod consumer;
+mod days;
 mod inbox;
 mod outbox;
 mod owner;
+mod rebuild;
 mod relay;
+mod replay;
 mod state;
 mod world;

@@ -3,12 +3,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::header::{NATS_BATCH_ID, NATS_MESSAGE_ID};
+use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::{self, stream};
 use chrono::{DateTime, Utc};
 use events::{
     Bus, Consumer, Delivery, Failure, Handler, Pace, Patience, Relay, async_trait, stream_name,
 };
+use futures::StreamExt;
 use proto::training::v1::TrainingStarted;
 use service::migrate::migrate;
 use service::{Scope, Store, Tx};
@@ -89,6 +91,14 @@ impl World {
         }
     }
 
+    /// Commits one fact of each aggregate in a single transaction.
+    pub(crate) async fn publish_all(&self, subjects: std::ops::Range<usize>) {
+        let facts: Vec<_> = subjects.map(|subject| self.fact(subject, 1)).collect();
+        let mut tx = self.writer.begin(Scope::Site(self.site)).await.unwrap();
+        events::enqueue_all(&mut tx, &facts, at()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub(crate) async fn replica(&self) -> Relay {
         // Another process has another pool.
         let store = self.database.store(CONTEXT).await;
@@ -137,16 +147,53 @@ impl World {
 
     /// The message ids in the stream, in order.
     pub(crate) async fn streamed(&self) -> Vec<String> {
+        self.messages().await.into_iter().map(|(_, id, _)| id).collect()
+    }
+
+    /// Place and message id of each message in the stream, in order, and whether it came in a batch.
+    pub(crate) async fn messages(&self) -> Vec<(u64, String, bool)> {
         let Ok(stream) = self.jetstream().get_stream(self.stream_name()).await else {
             return vec![];
         };
-        let state = stream.get_info().await.unwrap().state;
-        let mut ids = Vec::new();
-        for place in state.first_sequence.max(1)..=state.last_sequence {
-            let message = stream.get_raw_message(place).await.unwrap();
-            ids.push(message.headers.get(NATS_MESSAGE_ID).unwrap().as_str().to_owned());
-        }
-        ids
+        let ack_policy = AckPolicy::None;
+        let config = pull::Config { headers_only: true, ack_policy, ..pull::Config::default() };
+        let consumer = stream.create_consumer(config).await.unwrap();
+        let count = stream.get_info().await.unwrap().state.messages;
+        let fetching = consumer.fetch().max_messages(count.try_into().unwrap()).messages();
+        let messages = fetching.await.unwrap().map(|message| {
+            let message = message.unwrap();
+            let headers = message.headers.as_ref();
+            let header = |name| Some(headers?.get(name)?.as_str().to_owned());
+            let place = message.info().unwrap().stream_sequence;
+            (place, header(NATS_MESSAGE_ID).unwrap_or_default(), header(NATS_BATCH_ID).is_some())
+        });
+        messages.collect().await
+    }
+
+    /// Waits until the stream holds `count` messages.
+    pub(crate) async fn until_streamed(&self, count: u64) {
+        eventually("messages in the stream", async || {
+            let stream = self.jetstream().get_stream(self.stream_name()).await.ok()?;
+            (stream.cached_info().state.messages == count).then_some(())
+        })
+        .await;
+    }
+
+    /// Each sent fact's place and id, by place.
+    pub(crate) async fn placed(&self) -> Vec<(u64, String)> {
+        let placed: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT stream_seq, event_id::text FROM training.outbox
+             WHERE stream_seq IS NOT NULL ORDER BY stream_seq",
+        )
+        .fetch_all(&self.database.admin())
+        .await
+        .unwrap();
+        placed.into_iter().map(|(place, id)| (place.unsigned_abs(), id)).collect()
+    }
+
+    /// Each message's place and id.
+    pub(crate) async fn held(&self) -> Vec<(u64, String)> {
+        self.messages().await.into_iter().map(|(place, id, _)| (place, id)).collect()
     }
 
     /// The ids of the outbox in order.
@@ -194,14 +241,24 @@ impl World {
     }
 }
 
+/// As `assert_eq!` for long lists: shows how they differ first.
+#[track_caller]
+pub(crate) fn assert_same<T: PartialEq + std::fmt::Debug>(left: &[T], right: &[T]) {
+    let differs = left.iter().zip(right).position(|(left, right)| left != right);
+    if let Some(at) = differs {
+        panic!("item {at} is {:?} and {:?}", left[at], right[at]);
+    }
+    assert_eq!(left.len(), right.len(), "the same as far as both go");
+}
+
 /// How long [`World::forgetful_stream`] remembers an id.
-const WINDOW: Duration = Duration::from_millis(100);
+const WINDOW: Duration = Duration::from_secs(1);
 
 /// Waits until a forgetful stream remembers no id any more.
 pub(crate) async fn until_forgotten() {
     let started = Instant::now();
     eventually("the duplicate window to pass", async || {
-        (started.elapsed() > WINDOW * 3).then_some(())
+        (started.elapsed() > WINDOW * 5 / 4).then_some(())
     })
     .await;
 }

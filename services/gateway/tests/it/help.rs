@@ -40,6 +40,7 @@ pub(crate) async fn edge() -> Edge {
         peers: Peers::in_process(),
         nats: nats.connect("127.0.0.1:1").await.unwrap(),
         stream_prefix: "test".to_owned(),
+        stream_replicas: 1,
         keys: CallerKeys::from_root(&[7; 32]).unwrap(),
         health: Health::default(),
     };

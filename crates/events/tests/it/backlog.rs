@@ -1,0 +1,223 @@
+//! What a relay does with more than a few facts at once.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use events::Pace;
+use events::testing::{Halt, Point};
+use rand::Rng;
+use servers::PrivateNats;
+use service::Scope;
+use sqlx::PgPool;
+use test_support::eventually;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{Recorder, World, assert_same, at, quick, until_forgotten};
+
+#[tokio::test]
+async fn a_backlog_is_in_the_stream_once_and_in_order_whatever_was_killed_when() {
+    let mut world = World::new().await;
+    world.publish_all(0..3500).await;
+    for point in [Point::BeforePublish, Point::BeforeMark, Point::BeforePublish, Point::BeforeMark]
+    {
+        let halt = Halt::at(point);
+        let mut killed = JoinSet::new();
+        killed.spawn(world.replica().await.halted(halt.clone()).run(world.stop.clone()));
+        halt.reached().await;
+        killed.shutdown().await;
+    }
+    // Each of the two that were killed with a batch confirmed had not marked it.
+    world.until_streamed(2000).await;
+    assert_eq!(world.placed().await.len(), 1000);
+    until_forgotten().await;
+
+    world.relay().await;
+    world.until_sent().await;
+    let messages = world.messages().await;
+    assert!(messages.iter().all(|(_, _, batched)| *batched), "a backlog goes in batches");
+    let ids: Vec<String> = messages.into_iter().map(|(_, id, _)| id).collect();
+    assert_same(&ids, &world.written().await);
+    assert_same(&world.placed().await, &world.held().await);
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_few_facts_go_one_by_one() {
+    let mut world = World::new().await;
+    world.publish_all(0..20).await;
+    world.relay().await;
+    world.until_sent().await;
+    let messages = world.messages().await;
+    assert!(messages.iter().all(|(_, _, batched)| !batched));
+    assert_eq!(messages.len(), 20);
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_leader_that_slept_over_a_batch_is_refused_by_the_broker() {
+    let mut world = World::new().await;
+    world.publish_all(0..150).await;
+    let halt = Halt::at(Point::BeforePublish);
+    let stop = CancellationToken::new();
+    let sleepy = Pace { idle_timeout: Duration::from_millis(300), ..quick() };
+    let mut sleeper = JoinSet::new();
+    sleeper.spawn(world.replica().await.with_pace(sleepy).halted(halt.clone()).run(stop.clone()));
+    halt.reached().await;
+
+    world.relay().await;
+    world.until_sent().await;
+    until_forgotten().await;
+    halt.release();
+    // It has woken when it stands by again; shutdown waits for that.
+    stop.cancel();
+    sleeper.join_all().await;
+    assert_same(&world.streamed().await, &world.written().await);
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_batch_whose_answer_was_lost_is_stored_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let nats = PrivateNats::start(folder.path(), true, None).unwrap();
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let mut world = World::on(client, "sitepass".to_owned()).await;
+    world.relay().await;
+    world.consume(Recorder::default());
+    world.publish(0..10).await;
+    world.until_effects(10).await;
+
+    nats.pause();
+    world.publish_all(10..510).await;
+    // Longer than the relay waits for a confirmation: the outcome is unknown to it.
+    let started = Instant::now();
+    eventually("the relay to be in doubt", async || {
+        (started.elapsed() > quick().confirmation * 3 / 2).then_some(())
+    })
+    .await;
+    nats.resume();
+    world.until_sent().await;
+    assert_same(&world.streamed().await, &world.written().await);
+    world.until_effects(510).await;
+    world.shut_down().await;
+    world.assert_effects_once(510).await;
+}
+
+#[tokio::test]
+async fn a_fact_committed_after_later_ones_is_sent_without_a_look_at_everything() {
+    let mut world = World::new().await;
+    world.relay().await;
+    let mut late = world.writer.begin(Scope::Site(world.site)).await.unwrap();
+    events::enqueue(&mut late, &world.fact(0, 1), at()).await.unwrap();
+    world.publish(1..3).await;
+    world.until_streamed(2).await;
+    // Nothing but the look at the skipped number finds it: the look at everything comes once a minute.
+    late.commit().await.unwrap();
+    world.until_streamed(3).await;
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn facts_of_one_aggregate_keep_their_order_however_transactions_end() {
+    const WRITERS: usize = 8;
+    const VERSIONS: usize = 60;
+    let mut world = World::new().await;
+    world.relay().await;
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let store = world.database.store("training").await;
+        let site = world.site;
+        let facts: Vec<_> = (1..=VERSIONS).map(|version| world.fact(writer, version)).collect();
+        writers.spawn(async move {
+            for fact in facts {
+                let mut tx = store.begin(Scope::Site(site)).await.unwrap();
+                events::enqueue(&mut tx, &fact, at()).await.unwrap();
+                if rand::rng().random_ratio(1, 5) {
+                    // Its number stays empty; the fact comes again under a later one.
+                    drop(tx);
+                    tx = store.begin(Scope::Site(site)).await.unwrap();
+                    events::enqueue(&mut tx, &fact, at()).await.unwrap();
+                }
+                let pauses = rand::rng().random_range(0..4);
+                for _ in 0..pauses {
+                    sqlx::query("SELECT 1").execute(&mut *tx).await.unwrap();
+                }
+                tx.commit().await.unwrap();
+            }
+        });
+    }
+    writers.join_all().await;
+    world.until_sent().await;
+    let mut seen: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for (subject, version) in in_stream_order(&world.database.admin()).await {
+        seen.entry(subject).or_default().push(version);
+    }
+    assert_eq!(seen.len(), WRITERS);
+    for (subject, versions) in seen {
+        assert_eq!(versions, (1..=VERSIONS as u64).collect::<Vec<_>>(), "{subject}");
+    }
+    assert_same(&world.placed().await, &world.held().await);
+    world.shut_down().await;
+}
+
+async fn in_stream_order(admin: &PgPool) -> Vec<(String, u64)> {
+    use prost::Message;
+    let payloads: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT payload FROM training.outbox ORDER BY stream_seq")
+            .fetch_all(admin)
+            .await
+            .unwrap();
+    let read = |payload: Vec<u8>| {
+        let envelope = proto::common::v1::EventEnvelope::decode(payload.as_slice()).unwrap();
+        (envelope.subject, envelope.version)
+    };
+    payloads.into_iter().map(read).collect()
+}
+
+/// While an old snapshot is held no vacuum removes the index entries of rows that were sent since.
+#[tokio::test]
+async fn an_old_snapshot_does_not_make_reads_pass_all_that_was_sent_since() {
+    const ROUNDS: usize = 30;
+    const FACTS: usize = 200;
+    let mut world = World::new().await;
+    let admin = world.database.admin();
+    let mut snapshot = admin.begin().await.unwrap();
+    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM training.relay_state")
+        .execute(&mut *snapshot)
+        .await
+        .unwrap();
+    world.relay().await;
+    for round in 0..ROUNDS {
+        world.publish_all(round * FACTS..(round + 1) * FACTS).await;
+        let sent = i64::try_from((round + 1) * FACTS).unwrap();
+        eventually("the round to be marked", async || {
+            let last: Option<i64> =
+                sqlx::query_scalar("SELECT last_stream_seq FROM training.relay_state")
+                    .fetch_optional(&admin)
+                    .await
+                    .unwrap();
+            (last == Some(sent)).then_some(())
+        })
+        .await;
+    }
+    world.shut_down().await;
+    // The relay's session has ended, so what it read is counted.
+    let entries: i64 = eventually("statistics", async || {
+        let entries: Option<i64> = sqlx::query_scalar(
+            "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes
+             WHERE schemaname = 'training' AND relname ~ '^outbox_' AND indexrelname ~ '_seq_idx$'
+               AND indexrelname !~ 'stream'",
+        )
+        .fetch_one(&admin)
+        .await
+        .unwrap();
+        entries.filter(|entries| *entries >= i64::try_from(ROUNDS * FACTS).unwrap())
+    })
+    .await;
+    assert!(
+        entries < i64::try_from(ROUNDS * FACTS * 2).unwrap(),
+        "{entries} index entries were read for {} facts",
+        ROUNDS * FACTS
+    );
+    drop(snapshot);
+}
