@@ -95,6 +95,11 @@ pub async fn reannounce(store: &Store, context: &str) -> Result<(), StoreError> 
     tx.commit().await
 }
 
+/// Whether `context` keeps a stream of states.
+pub fn has_states(context: &str) -> bool {
+    !proto::state_kinds(context).is_empty()
+}
+
 /// How far an announcement has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {

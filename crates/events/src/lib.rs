@@ -13,8 +13,8 @@ mod states;
 pub mod testing;
 
 pub use announce::{
-    Announce, Announced, Announcer, Live, Progress, Rows, announce, erase_state, progress,
-    reannounce,
+    Announce, Announced, Announcer, Live, Progress, Rows, announce, erase_state, has_states,
+    progress, reannounce,
 };
 pub use async_trait::async_trait;
 pub use bus::{Bus, stream_name, subject};

@@ -1,6 +1,7 @@
 //! Commands beside `serve`.
 
 pub(crate) mod outbox;
+pub(crate) mod state;
 
 use anyhow::{Context, bail};
 use service::Store;

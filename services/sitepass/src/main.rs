@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use commands::outbox::OutboxCommand;
+use commands::state::StateCommand;
 
 /// Wrong configuration (`EX_USAGE` of sysexits.h).
 const EXIT_CONFIG: u8 = 64;
@@ -42,6 +43,9 @@ enum Command {
     /// Looks after what a service has told.
     #[command(subcommand)]
     Outbox(OutboxCommand),
+    /// Looks after the newest state of each aggregate.
+    #[command(subcommand)]
+    State(StateCommand),
     /// Looks after events that could not be handled.
     #[command(subcommand)]
     Parked(ParkedCommand),
@@ -91,6 +95,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::ConfigKeys => commands::config_keys(),
         Command::Audit(AuditCommand::Verify) => commands::verify_audit().await,
         Command::Outbox(command) => commands::outbox::run(command).await,
+        Command::State(command) => commands::state::run(command).await,
         Command::Parked(ParkedCommand::List { service }) => commands::list_parked(&service).await,
         Command::Parked(ParkedCommand::Resend { service, event_id }) => {
             commands::resend_parked(&service, event_id).await
