@@ -101,36 +101,32 @@ pub fn has_states(context: &str) -> bool {
 }
 
 /// How far an announcement has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Progress {
     /// System time.
     pub asked_at: DateTime<Utc>,
     /// The kind that is being told.
     pub kind: String,
+    #[sqlx(try_from = "i64")]
     pub told: u64,
     pub done_at: Option<DateTime<Utc>>,
     /// Told and not published yet.
+    #[sqlx(try_from = "i64")]
     pub unsent: u64,
 }
 
 /// The announcement of `context` that runs, or ran last; `None` before the first.
 pub async fn progress(store: &Store, context: &str) -> Result<Option<Progress>, StoreError> {
     let mut tx = store.begin(Scope::System("look at an announcement")).await?;
-    let row: Option<(DateTime<Utc>, String, i64, Option<DateTime<Utc>>, i64)> = sqlx::query_as(
+    let row = sqlx::query_as(
         "SELECT asked_at, kind, told, done_at,
-             (SELECT count(*) FROM outbox WHERE sent_at IS NULL AND context = $1 AND state_only)
+             (SELECT count(*) FROM outbox WHERE sent_at IS NULL AND context = $1 AND state_only) AS unsent
          FROM announcements WHERE context = $1",
     )
     .bind(context)
     .fetch_optional(&mut *tx)
     .await?;
-    Ok(row.map(|(asked_at, kind, told, done_at, unsent)| Progress {
-        asked_at,
-        kind,
-        told: u64::try_from(told).unwrap_or_default(),
-        done_at,
-        unsent: u64::try_from(unsent).unwrap_or_default(),
-    }))
+    Ok(row)
 }
 
 /// Has it all told from the beginning, whatever is under way. What an earlier announcement told and was not published

@@ -95,7 +95,7 @@ pub(crate) struct Fact<'a> {
     pub(crate) data: Vec<u8>,
 }
 
-impl<'a> Fact<'a> {
+impl Fact<'_> {
     pub(crate) fn of<E: Event>(event: &E) -> Self {
         Self {
             context: E::CONTEXT,

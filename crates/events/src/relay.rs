@@ -155,7 +155,7 @@ impl Relay {
         let mut since = Instant::now();
         while !stop.is_cancelled() {
             // A batch in flight is not cut off: the next look at the token comes after it was marked.
-            match self.term(&stop).await {
+            match Box::pin(self.term(&stop)).await {
                 Ok(()) => return,
                 Err(Ended::Fenced) => tracing::info!(context = self.context, "another relay leads"),
                 Err(err) => {

@@ -54,7 +54,7 @@ pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &Cancellati
 async fn subscribe<H: Handler>(
     consumer: &Consumer<H>,
 ) -> Result<(PullConsumer, Stream), async_nats::Error> {
-    prime(consumer).await?;
+    Box::pin(prime(consumer)).await?;
     let Consumer { bus, handler, patience, .. } = consumer;
     let context = handler.context();
     let filter_subjects = handler

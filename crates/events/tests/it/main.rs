@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod announce;
 mod backlog;
 mod broker;
 mod consumer;
