@@ -26,3 +26,7 @@ fmt:
 # What the compiler and the lints say
 lint:
     SQLX_OFFLINE=true cargo clippy --workspace --all-targets -- -D warnings
+
+# Figures beside the machine's limit and other programs': `just bench --only P3`
+bench *options:
+    cargo bench-all {{options}}

@@ -83,6 +83,8 @@ SELECT protect_global('inbox', 'SELECT, INSERT, DELETE');
 -- Events a handler could not take, until a person puts them back.
 CREATE TABLE parked_events (
     consumer text NOT NULL,
+    -- Whose event it is: a consumer of several contexts has a handler for each.
+    context text NOT NULL,
     event_id uuid NOT NULL,
     subject text NOT NULL,
     payload bytea NOT NULL,
@@ -94,6 +96,7 @@ CREATE TABLE parked_events (
     asked_back_at timestamptz,
     PRIMARY KEY (consumer, event_id)
 );
+CREATE INDEX parked_events_asked_back ON parked_events (consumer, context, event_id) WHERE asked_back_at IS NOT NULL;
 SELECT protect_global('parked_events');
 
 -- The first id an event of this instant can have.

@@ -1,14 +1,20 @@
 //! Takes deliveries in: one durable pull consumer a handler, each event's effect once.
 
+mod durable;
 mod follow;
+mod hand;
 mod prime;
+mod pull;
+mod settle;
 mod take;
+mod watch;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use service::{Shell, Store, Tx};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::bus::Bus;
 use crate::delivery::{Delivery, Failure};
@@ -26,7 +32,8 @@ pub trait Handler: Send + Sync + 'static {
     /// The context whose stream it reads: `access_grant`.
     fn context(&self) -> &'static str;
 
-    /// The events it takes; empty for all of the stream.
+    /// The events it takes; empty for all of the stream. Of one that a release adds, those are taken that come after
+    /// the consumer's place in the stream.
     fn events(&self) -> &'static [&'static str];
 
     /// The kinds of aggregates ([`proto::state_kinds`]) whose newest state it takes before it follows the facts, when
@@ -41,13 +48,38 @@ pub trait Handler: Send + Sync + 'static {
         true
     }
 
-    /// Writes the event's effect in `tx`, whose scope is the event's site, or the system where it has none. Commits
-    /// nothing itself and talks to nobody but its own database. Not called again for an event whose effect is
+    /// The most events of one transaction. Events of several sites may be together, never those of a site with those
+    /// of none. 1 for a handler that must be alone in its transaction.
+    fn batch(&self) -> usize {
+        100
+    }
+
+    /// How many transactions of one replica run at once. Events of one aggregate are always in the same lane, in
+    /// their order.
+    fn lanes(&self) -> usize {
+        1
+    }
+
+    /// Writes the event's effect in `tx`, whose scope is the sites of the batch, or the system where it has none.
+    /// Commits nothing itself and talks to nobody but its own database. Not called again for an event whose effect is
     /// committed; deliveries may come late and out of order.
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure>;
+
+    /// Writes the effects of a batch; for a handler that can do it in fewer statements than one by one. When it fails
+    /// nothing of the batch stays, and each event comes again by itself.
+    async fn handle_all(&self, tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
+        if let [alone] = deliveries {
+            return self.handle(tx, alone).await;
+        }
+        for delivery in deliveries {
+            let span = delivery.span(self.durable());
+            self.handle(tx, delivery).instrument(span).await?;
+        }
+        Ok(())
+    }
 }
 
-/// Starts taking events in. Runs until shutdown and finishes the event in hand; waits for a stream that its owner
+/// Starts taking events in. Runs until shutdown and finishes what is in hand; waits for a stream that its owner
 /// has not made yet. Replicas share the work.
 pub fn run<H: Handler>(shell: &Shell, store: &Store, handler: H) {
     let name = handler.durable();
@@ -61,11 +93,12 @@ pub fn run<H: Handler>(shell: &Shell, store: &Store, handler: H) {
 pub struct Patience {
     /// Before the second attempt, the third and so on; when they are used up the event is parked.
     pub delays: Vec<Duration>,
-    /// A delivery that is neither acknowledged nor refused for so long is made again.
+    /// A delivery of which the broker hears nothing for so long is made again. What is in hand gives signs of life
+    /// three times as often. A consumer that is delivered nothing for so long though events wait is looked after.
     pub ack_wait: Duration,
-    /// Between signs of life of the broker; two missing ones make the loop look for its consumer.
+    /// Between signs of life of the broker; after three missing ones it is asked anew.
     pub heartbeat: Duration,
-    /// Between looks for parked events that were asked back, and for the lag.
+    /// Between looks for parked events that were asked back, and at the consumer itself.
     pub idle: Duration,
 }
 
@@ -118,6 +151,11 @@ impl<H: Handler> Consumer<H> {
 
     /// Runs until `stop`. Dropping it is as good as killing it: nothing is lost or done twice.
     pub async fn run(self, stop: CancellationToken) {
-        follow::follow(&self, &stop).await;
+        tokio::join!(follow::follow(&self, &stop), watch::resume(&self, &stop));
+    }
+
+    /// The most events this replica has in hand: what is worked on, and what waits behind it.
+    fn room(&self) -> usize {
+        (4 * self.handler.batch() * self.handler.lanes()).max(64)
     }
 }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use prost::Message;
 use proto::Event;
 use proto::common::v1::EventEnvelope;
-use service::StoreError;
+use service::{StoreError, telemetry};
+use tracing::Span;
 use types::{EventId, SiteId};
 
 /// One event as a handler gets it.
@@ -26,9 +27,32 @@ pub struct Delivery {
     pub data: Vec<u8>,
     /// From 1; grows with each delivery to the same consumer.
     pub attempt: u32,
+    /// The trace its sender was in, as W3C Trace Context writes it.
+    pub traceparent: Option<String>,
 }
 
 impl Delivery {
+    /// The id of the trace its sender was in.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_deref()?.split('-').nth(1)
+    }
+
+    /// The span its handling is in: part of its sender's trace.
+    pub(crate) fn span(&self, durable: &str) -> Span {
+        let span = tracing::info_span!(
+            "process",
+            otel.name = format!("process {durable}"),
+            otel.kind = "consumer",
+            messaging.system = "nats",
+            messaging.operation.type = "process",
+            messaging.consumer.group.name = durable,
+            messaging.destination.name = format!("{}.v1.{}", self.context, self.name),
+            messaging.message.id = %self.id,
+        );
+        telemetry::set_parent(&span, self.traceparent.as_deref());
+        span
+    }
+
     /// The fact as its message. What cannot be read is for a person to look at.
     pub fn decode<M: Message + Default>(&self) -> Result<M, Failure> {
         M::decode(self.data.as_slice())
@@ -89,6 +113,7 @@ impl Delivery {
             at: proto::instant(envelope.time.as_ref()).ok_or("the time is missing")?,
             data: envelope.data,
             attempt,
+            traceparent: None,
         })
     }
 }

@@ -11,7 +11,9 @@ pub enum Point {
     BeforePublish,
     /// The broker has confirmed a batch, no row is marked.
     BeforeMark,
-    /// The effect is committed, the message not acknowledged.
+    /// The effects of a batch are written, nothing is committed.
+    BeforeCommit,
+    /// The effects of a batch are committed, none of its messages is acknowledged.
     BeforeAck,
     /// A new consumer has read every state and has not written that down.
     BeforePrimed,
@@ -41,6 +43,11 @@ impl Halt {
     pub async fn reached(&self) {
         // The sender lives as long as this value, so the channel cannot close.
         self.reached.subscribe().wait_for(|times| *times > 0).await.ok();
+    }
+
+    /// How often loops came to the point so far.
+    pub fn times(&self) -> u32 {
+        *self.reached.borrow()
     }
 
     /// Lets the loop that is held go on, and every later one pass.

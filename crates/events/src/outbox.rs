@@ -137,7 +137,7 @@ impl Fact<'_> {
         Ok(Row { id, context, name, site, payload, state, state_only: false })
     }
 
-    async fn write(self, tx: &mut Tx, at: DateTime<Utc>) -> Result<EventId, StoreError> {
+    pub(crate) async fn write(self, tx: &mut Tx, at: DateTime<Utc>) -> Result<EventId, StoreError> {
         let row = self.row(at)?;
         let id = row.id;
         write(tx, vec![row]).await?;

@@ -46,6 +46,7 @@ pub fn delivery<E: Event>(event: &E) -> Delivery {
         at: DateTime::from_timestamp(1_772_409_600, 0).expect("a valid instant"),
         data: event.encode_to_vec(),
         attempt: 1,
+        traceparent: None,
     }
 }
 

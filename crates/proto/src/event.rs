@@ -95,7 +95,8 @@ macro_rules! events {
             }
         )*
 
-        /// Every event of every context. `CommandAudited` is published by each of them and is not listed.
+        /// Every event of every context. `CommandAudited`, `AlertRaised` and `AlertCleared` are published by each of
+        /// them and are not listed.
         pub fn all_events() -> &'static [EventKind] {
             &[$(EventKind {
                 context: stringify!($context),

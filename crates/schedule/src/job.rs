@@ -2,15 +2,13 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::str::FromStr;
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
-use cron::Schedule;
-use types::SiteZone;
+use types::{InvalidTime, SiteZone};
 
 use crate::run::Run;
 use crate::slots::When;
+use crate::times::{InvalidCron, Times};
 
 /// What goes wrong in a run; it is logged and the slot tried again.
 pub type RunError = Box<dyn Error + Send + Sync>;
@@ -45,14 +43,6 @@ pub enum CatchUp {
     Each,
 }
 
-/// A cron line that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{line:?} is no cron line with seconds: {problem}")]
-pub struct InvalidCron {
-    pub line: String,
-    pub problem: String,
-}
-
 /// Something to be done at certain times, or after certain events.
 pub struct Job {
     name: &'static str,
@@ -82,11 +72,8 @@ impl Job {
         Self::new(name, When::Every(interval), CatchUp::Once, work)
     }
 
-    /// At the times of a cron line with seconds (`"0 30 5 * * *"`: 05:30 each day) in the zone; each missed slot is
-    /// made good. The first run makes the last slot before it good. A local time that the zone skips is skipped.
-    ///
-    /// # Panics
-    /// Never: a site's zone is an IANA zone.
+    /// At the times of a cron line with seconds (`"0 30 5 * * *"`: 05:30 each day) in the zone, as [`Times`] reads
+    /// it; each missed slot is made good. The first run makes the last slot before it good.
     pub fn cron<F, W>(
         name: &'static str,
         line: &str,
@@ -97,12 +84,21 @@ impl Job {
         W: Fn(Run) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Outcome, RunError>> + Send + 'static,
     {
-        let schedule = Schedule::from_str(line).map_err(|problem| InvalidCron {
-            line: line.to_owned(),
-            problem: problem.to_string(),
-        })?;
-        let zone: Tz = zone.name().parse().expect("a site's zone is an IANA zone");
-        Ok(Self::new(name, When::Cron(Box::new(schedule), zone), CatchUp::Each, work))
+        Ok(Self::new(name, When::At(Times::cron(line, zone)?), CatchUp::Each, work))
+    }
+
+    /// Each local day at `HH:MM` in the zone (`24:00` is the next day's 00:00); otherwise as [`Self::cron`].
+    pub fn daily<F, W>(
+        name: &'static str,
+        time: &str,
+        zone: SiteZone,
+        work: W,
+    ) -> Result<Self, InvalidTime>
+    where
+        W: Fn(Run) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Outcome, RunError>> + Send + 'static,
+    {
+        Ok(Self::new(name, When::At(Times::daily(time, zone)?), CatchUp::Each, work))
     }
 
     /// Once for each slot that [`trigger`](crate::trigger()) asked for, oldest first. A failed one does not hold up
@@ -125,6 +121,15 @@ impl Job {
     /// `<service>.<what it does>`, unique in its service.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Whether a run does what earlier slots left undone.
+    pub(crate) fn makes_good(&self) -> bool {
+        self.catch_up == CatchUp::Once && self.is_timed()
+    }
+
+    pub(crate) fn is_timed(&self) -> bool {
+        !matches!(self.when, When::Triggered)
     }
 
     fn new<F, W>(name: &'static str, when: When, catch_up: CatchUp, work: W) -> Self

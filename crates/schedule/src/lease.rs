@@ -1,73 +1,228 @@
-//! Who runs a job: a row with an end. An epoch tells a holder that slept through its lease from the next one.
+//! Who runs a job: a holder with an end, in the job's row. An epoch tells a holder that slept through its lease from
+//! the next one.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use service::{Scope, Store, StoreError, Tx};
 use uuid::Uuid;
+
+use crate::mistakes;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Lease {
     pub(crate) job: &'static str,
     pub(crate) holder: Uuid,
-    epoch: i64,
+    pub(crate) epoch: i64,
+    /// It is over so long after its holder's last sign of life.
+    pub(crate) ttl: Duration,
+}
+
+/// A lease just taken, and the job's row as it is then.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) lease: Lease,
+    pub(crate) disabled: bool,
+    pub(crate) last_slot: Option<DateTime<Utc>>,
+}
+
+/// What may change while a job runs.
+#[derive(Debug, Clone, Copy, Default, sqlx::FromRow)]
+pub(crate) struct Standing {
+    pub(crate) disabled: bool,
+    /// Whether a slot was given up and none ran well since.
+    pub(crate) alarmed: bool,
 }
 
 impl Lease {
-    /// Takes the lease until `until` if it is free at `now`, is over, or is this holder's own.
+    /// Takes the lease for `ttl` if it is free at `now`, is over, or is this holder's own. Waits until what runs under
+    /// the lease before has ended its transactions. As each transaction that locks the job's row does, this one has
+    /// the server end it when it is idle for as long as the lease: its process was paused, and others wait.
     pub(crate) async fn take(
-        store: &Store,
+        tx: &mut Tx,
         job: &'static str,
         holder: Uuid,
         now: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> Result<Option<Self>, StoreError> {
-        let mut tx = store.begin(Scope::System("take a job's lease")).await?;
-        let epoch: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO job_leases (job, holder, epoch, expires_at) VALUES ($1, $2, 1, $4)
-             ON CONFLICT (job) DO UPDATE
-             SET holder = excluded.holder, epoch = job_leases.epoch + 1, expires_at = excluded.expires_at
-             WHERE job_leases.expires_at <= $3 OR job_leases.holder = excluded.holder
-             RETURNING epoch",
+        ttl: Duration,
+    ) -> Result<Option<Taken>, StoreError> {
+        let taken: Option<(i64, bool, Option<DateTime<Utc>>, String)> = sqlx::query_as(
+            "UPDATE jobs SET holder = $2, epoch = epoch + 1, expires_at = $4
+             WHERE job = $1 AND (expires_at IS NULL OR expires_at <= $3 OR holder = $2)
+             RETURNING epoch, disabled_at IS NOT NULL, last_slot,
+                       set_config('idle_in_transaction_session_timeout', $5, true)",
         )
         .bind(job)
         .bind(holder)
         .bind(now)
-        .bind(until)
-        .fetch_optional(&mut *tx)
+        .bind(after(now, ttl))
+        .bind(idle(ttl))
+        .fetch_optional(&mut **tx)
         .await?;
-        tx.commit().await?;
-        Ok(epoch.map(|epoch| Self { job, holder, epoch }))
+        Ok(taken.map(|(epoch, disabled, last_slot, _)| Taken {
+            lease: Self { job, holder, epoch, ttl },
+            disabled,
+            last_slot,
+        }))
     }
 
-    /// Moves the end; `false` when another has the lease.
+    /// Moves the end as of `now`; `false` when another has the lease.
     pub(crate) async fn renew(
         &self,
         store: &Store,
-        until: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let mut tx = store.begin(Scope::System("renew a job's lease")).await?;
         let renewed = sqlx::query(
-            "UPDATE job_leases SET expires_at = $4 WHERE job = $1 AND holder = $2 AND epoch = $3",
+            "UPDATE jobs SET expires_at = $4 WHERE job = $1 AND holder = $2 AND epoch = $3
+             RETURNING set_config('idle_in_transaction_session_timeout', $5, true)",
         )
         .bind(self.job)
         .bind(self.holder)
         .bind(self.epoch)
-        .bind(until)
-        .execute(&mut *tx)
+        .bind(after(now, self.ttl))
+        .bind(idle(self.ttl))
+        .fetch_optional(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(renewed.rows_affected() == 1)
+        Ok(renewed.is_some() || mistakes::no_fencing())
     }
 
     /// Whether it is still this holder's; if so it stays so until `tx` ends.
     pub(crate) async fn check(&self, tx: &mut Tx) -> Result<bool, StoreError> {
-        let held: Option<i64> = sqlx::query_scalar(
-            "SELECT epoch FROM job_leases WHERE job = $1 AND holder = $2 AND epoch = $3 FOR SHARE",
+        Ok(self.standing(tx).await?.is_some())
+    }
+
+    /// [`Self::check`], and how the job stands by now; `None` when the lease is another's.
+    pub(crate) async fn standing(&self, tx: &mut Tx) -> Result<Option<Standing>, StoreError> {
+        let standing: Option<Standing> = sqlx::query_as(
+            "SELECT disabled_at IS NOT NULL AS disabled, alarmed,
+                    set_config('idle_in_transaction_session_timeout', $4, true)
+             FROM jobs WHERE job = $1 AND holder = $2 AND epoch = $3 FOR KEY SHARE",
         )
         .bind(self.job)
         .bind(self.holder)
         .bind(self.epoch)
+        .bind(idle(self.ttl))
         .fetch_optional(&mut **tx)
         .await?;
-        Ok(held.is_some())
+        Ok(standing.or_else(|| mistakes::no_fencing().then(Standing::default)))
+    }
+
+    /// Gives it back: the next slot is whoever's comes first. Does nothing to another's.
+    pub(crate) async fn release(
+        &self,
+        tx: &mut Tx,
+        next_slot: Option<DateTime<Utc>>,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE jobs SET expires_at = NULL, next_slot = $4 WHERE job = $1 AND holder = $2 AND epoch = $3",
+        )
+        .bind(self.job)
+        .bind(self.holder)
+        .bind(self.epoch)
+        .bind(next_slot)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+}
+
+fn after(now: DateTime<Utc>, ttl: Duration) -> DateTime<Utc> {
+    let ttl = TimeDelta::from_std(ttl).unwrap_or(TimeDelta::MAX);
+    now.checked_add_signed(ttl).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// As PostgreSQL's settings are written; 0 would be for ever.
+fn idle(ttl: Duration) -> String {
+    format!("{}ms", ttl.as_millis().max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::{DateTime, TimeDelta, Utc};
+    use service::{Scope, Store, StoreError};
+    use test_support::{Database, eventually};
+    use types::EventId;
+
+    use super::Lease;
+
+    const JOB: &str = "test.job";
+
+    fn now() -> DateTime<Utc> {
+        "2026-03-02T00:00:00Z".parse().unwrap()
+    }
+
+    async fn registered(database: &Database) -> Store {
+        let store = database.store("ticket").await;
+        let mut tx = store.begin(Scope::System("register")).await.unwrap();
+        sqlx::query("INSERT INTO jobs (job, cadence) VALUES ($1, 'on event')")
+            .bind(JOB)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        store
+    }
+
+    async fn take(store: &Store, at: DateTime<Utc>) -> Result<Option<Lease>, StoreError> {
+        let mut tx = store.begin(Scope::System("take")).await?;
+        sqlx::query("SET LOCAL lock_timeout = '50ms'").execute(&mut *tx).await?;
+        let holder = EventId::new().as_uuid();
+        let taken = Lease::take(&mut tx, JOB, holder, at, Duration::from_secs(10)).await?;
+        tx.commit().await?;
+        Ok(taken.map(|taken| taken.lease))
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_one_holders_until_it_is_over_or_given_back() {
+        let database = Database::create().await;
+        let store = registered(&database).await;
+        let lease = take(&store, now()).await.unwrap().unwrap();
+        assert!(take(&store, now() + TimeDelta::seconds(9)).await.unwrap().is_none());
+        assert!(lease.renew(&store, now() + TimeDelta::seconds(10)).await.unwrap());
+        assert!(take(&store, now() + TimeDelta::seconds(19)).await.unwrap().is_none());
+        let next = take(&store, now() + TimeDelta::seconds(20)).await.unwrap().unwrap();
+        assert!(!lease.renew(&store, now() + TimeDelta::seconds(20)).await.unwrap());
+        let mut tx = store.begin(Scope::System("release")).await.unwrap();
+        assert!(!lease.check(&mut tx).await.unwrap());
+        lease.release(&mut tx, None).await.unwrap();
+        assert!(next.check(&mut tx).await.unwrap());
+        tx.commit().await.unwrap();
+        assert!(take(&store, now() + TimeDelta::seconds(21)).await.unwrap().is_none());
+        let mut tx = store.begin(Scope::System("release")).await.unwrap();
+        next.release(&mut tx, None).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(take(&store, now() + TimeDelta::seconds(21)).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_take_over_waits_for_what_is_being_committed_and_the_heartbeat_does_not() {
+        let database = Database::create().await;
+        let store = registered(&database).await;
+        let lease = take(&store, now()).await.unwrap().unwrap();
+        let mut work = store.begin(Scope::System("work")).await.unwrap();
+        assert!(lease.check(&mut work).await.unwrap());
+        assert!(lease.renew(&store, now() + TimeDelta::seconds(10)).await.unwrap());
+        let over = now() + TimeDelta::seconds(30);
+        assert!(matches!(take(&store, over).await, Err(StoreError::Unavailable)));
+        work.commit().await.unwrap();
+        assert!(take(&store, over).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn the_transaction_of_a_paused_process_does_not_hold_up_a_take_over_for_ever() {
+        let database = Database::create().await;
+        let store = registered(&database).await;
+        let lease = take(&store, now()).await.unwrap().unwrap();
+        let short = Lease { ttl: Duration::from_millis(50), ..lease };
+        let mut paused = store.begin(Scope::System("work")).await.unwrap();
+        assert!(short.check(&mut paused).await.unwrap());
+        eventually("the server to end what is idle", async || {
+            take(&store, now() + TimeDelta::seconds(30)).await.ok().flatten()
+        })
+        .await;
+        assert!(matches!(paused.commit().await, Err(StoreError::Unavailable)));
     }
 }

@@ -1,31 +1,36 @@
-//! The loop of one job in one process.
+//! Runs a service's jobs in one process, beside any number of replicas.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
-use service::{Store, StoreError, telemetry};
+use service::{Scope, Store, StoreError, Tx, telemetry};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use types::{EventId, SiteClock, SystemClock};
 use uuid::Uuid;
 
-use crate::job::{CatchUp, Job, Outcome, RunError};
+use crate::alarm;
+use crate::board::{Board, State, States};
+use crate::hand::{self, Hand, Next, Now, Slot};
+use crate::job::{Job, Outcome, RunError};
 use crate::lease::Lease;
 use crate::run::Run;
-use crate::runs::{self, Earlier, History, Place, Unfinished};
-use crate::slots::When;
+use crate::runs::{self, Close, GIVEN_UP, MADE_GOOD};
 
-/// A failed slot is looked at again after so long at most, since the clock may be a test's; so are an event job's
-/// triggers, since another process may have written them.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Errors are kept so long.
+const ERROR_CHARS: usize = 500;
+/// Before an outcome that could not be written is written again.
+const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// How long and how often.
 #[derive(Debug, Clone)]
 pub struct Patience {
-    /// Between looks at the site clock, at most; real time.
+    /// Between looks at the site clock, at most, once it was set; ten times that before. Real time.
     pub poll: Duration,
     /// A holder that gave no sign of life for so long is replaced; system time.
     pub lease: Duration,
@@ -43,7 +48,7 @@ impl Default for Patience {
     }
 }
 
-/// Runs jobs in this process, beside any number of replicas.
+/// One process's part in running a service's jobs. Its id is random: two replicas that share all else are two.
 #[derive(Debug)]
 pub struct Runner {
     store: Store,
@@ -53,49 +58,32 @@ pub struct Runner {
     holder: Uuid,
 }
 
-/// What a look at the job came to.
-enum Looked {
-    /// Nothing is due before this slot.
-    Until(Option<DateTime<Utc>>),
-    /// Another replica is at it, or the slot failed: look again after this long.
-    Again(Duration),
-    /// Nothing is triggered: look again after a commit.
-    Untriggered,
+/// A slot this process has claimed, and which attempt it is.
+struct Claimed {
+    slot: Slot,
+    attempt: u32,
 }
 
-/// A slot to run now.
-struct Slot {
-    at: DateTime<Utc>,
-    key: String,
-    traceparent: Option<String>,
-    missed: u64,
+/// What a run came to.
+enum Ended {
+    Well(Outcome),
+    Badly(String),
 }
 
-impl Slot {
-    fn due(at: DateTime<Utc>, missed: u64) -> Self {
-        Self { at, key: String::new(), traceparent: None, missed }
-    }
-
-    fn place(&self) -> Place<'_> {
-        Place { slot: self.at, key: &self.key }
-    }
-}
-
-impl From<Unfinished> for Slot {
-    fn from(row: Unfinished) -> Self {
-        Self { at: row.slot, key: row.key, traceparent: row.traceparent, missed: 0 }
-    }
+/// What became of a slot's row.
+enum Closed {
+    /// It is as the run ended; the next one is claimed, and these are behind it.
+    Next(Claimed, VecDeque<Slot>),
+    /// It is as the run ended, and the lease is given back.
+    Last,
+    /// Another has taken the job over, and nothing was written.
+    Lost,
 }
 
 impl Runner {
     pub fn new(store: Store, clock: SiteClock, system: SystemClock) -> Self {
-        Self {
-            store,
-            clock,
-            system,
-            patience: Patience::default(),
-            holder: EventId::new().as_uuid(),
-        }
+        let (patience, holder) = (Patience::default(), EventId::new().as_uuid());
+        Self { store, clock, system, patience, holder }
     }
 
     #[must_use]
@@ -104,238 +92,268 @@ impl Runner {
         self
     }
 
-    /// Runs the job's slots until `stop`; the run in hand is finished. Dropping it is as good as killing it: the slot
-    /// in hand is run again, here or elsewhere, once the lease is over.
-    pub async fn run(self, job: Job, stop: CancellationToken) {
-        let mut changed = self.store.changed();
+    /// Runs the jobs' slots until `stop`; the runs in hand are finished. Dropping it is as good as killing it: the
+    /// slots in hand are run again, here or elsewhere, once the lease is over.
+    pub async fn run(self, jobs: Vec<Job>, stop: CancellationToken) {
+        let (board, followers) = self.parts(jobs, &stop);
+        let followers = futures::future::join_all(followers.into_iter().map(|(_, it)| it));
+        futures::future::join(board, followers).await;
+    }
+
+    /// The same as tasks of their own: the look at what others ask, and one for each job, by name.
+    pub(crate) fn parts(
+        self,
+        jobs: Vec<Job>,
+        stop: &CancellationToken,
+    ) -> (impl Future<Output = ()> + use<>, Vec<(&'static str, impl Future<Output = ()> + use<>)>)
+    {
+        let clocks = (self.clock.clone(), self.system.clone());
+        let board = Board::new(self.store.clone(), clocks.0, clocks.1, &jobs);
+        let runner = Arc::new(self);
+        let followers = jobs
+            .into_iter()
+            .map(|job| {
+                let (runner, states, stop) = (Arc::clone(&runner), board.states(), stop.clone());
+                (job.name(), async move { runner.follow(job, states, stop).await })
+            })
+            .collect();
+        (board.watch(stop.clone()), followers)
+    }
+
+    async fn follow(&self, job: Job, mut states: watch::Receiver<States>, stop: CancellationToken) {
+        tokio::select! {
+            _ = states.wait_for(|states| states.contains_key(job.name())) => {}
+            () = stop.cancelled() => {}
+        }
         while !stop.is_cancelled() {
-            changed.mark_unchanged();
+            let known = states.borrow_and_update().get(job.name()).copied();
             let revision = self.clock.revision();
-            let looked = match self.look(&job, &stop).await {
-                Ok(looked) => looked,
-                Err(err) => {
-                    tracing::warn!(job = job.name(), error = %err, "job could not be looked at");
-                    Looked::Again(Duration::from_secs(1))
+            let next = self.look(&job, &stop).await.unwrap_or_else(|err| {
+                tracing::warn!(job = job.name(), error = %err, "job could not be looked at");
+                Next::After(Duration::from_secs(1))
+            });
+            let waited = async {
+                match next {
+                    Next::After(wait) => tokio::time::sleep(wait).await,
+                    Next::Until(slot) => tokio::select! {
+                        () = self.wait(slot, revision) => {}
+                        () = told(&mut states, job.name(), known) => {}
+                    },
                 }
             };
-            let waited = match looked {
-                Looked::Again(wait) => {
-                    self.sleep_until(|| false, revision, Some(wait), &stop).await
-                }
-                Looked::Until(next) => {
-                    let due = || next.is_some_and(|next| next <= self.clock.now());
-                    self.sleep_until(due, revision, None, &stop).await
-                }
-                Looked::Untriggered => Self::commit(&mut changed, &stop).await,
-            };
-            if !waited {
+            tokio::select! {
+                () = waited => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Waits for the slot in small steps, since the clock may be set meanwhile.
+    async fn wait(&self, slot: Option<DateTime<Utc>>, revision: u64) {
+        while self.clock.revision() == revision {
+            let left =
+                slot.map_or(Duration::MAX, |slot| self.clock.to_real(slot - self.clock.now()));
+            if left.is_zero() {
                 return;
             }
+            let step = if revision == 0 { self.seldom() } else { self.patience.poll };
+            tokio::time::sleep(left.min(step)).await;
         }
     }
 
-    /// Waits in small steps, since the clock may be set meanwhile; `false` at shutdown.
-    async fn sleep_until(
-        &self,
-        due: impl Fn() -> bool,
-        revision: u64,
-        limit: Option<Duration>,
-        stop: &CancellationToken,
-    ) -> bool {
-        let started = std::time::Instant::now();
-        while !due() && limit.is_none_or(|limit| started.elapsed() < limit) {
-            if limit.is_none() && self.clock.revision() != revision {
-                return true;
-            }
-            // Sped up a thousand times, a site's minute is over in 60 ms.
-            let nap = self
-                .clock
-                .to_real(TimeDelta::seconds(1))
-                .clamp(Duration::from_millis(5), self.patience.poll);
-            let nap = limit.map_or(nap, |limit| nap.min(limit));
-            tokio::select! {
-                () = tokio::time::sleep(nap) => {}
-                () = stop.cancelled() => return false,
-            }
-        }
-        true
+    /// Between looks that are not urgent.
+    fn seldom(&self) -> Duration {
+        self.patience.poll * 10
     }
 
-    /// Waits for a commit of this process, or for so long that another's is not missed; `false` at shutdown.
-    async fn commit(changed: &mut watch::Receiver<u64>, stop: &CancellationToken) -> bool {
-        tokio::select! {
-            Ok(()) = changed.changed() => true,
-            () = tokio::time::sleep(LONGEST_WAIT) => true,
-            () = stop.cancelled() => false,
-        }
-    }
-
-    async fn look(&self, job: &Job, stop: &CancellationToken) -> Result<Looked, StoreError> {
-        let ttl = TimeDelta::from_std(self.patience.lease).unwrap_or(TimeDelta::MAX);
-        let system = self.system.now();
-        // Taking the lease is a commit and would wake the next look.
-        if matches!(job.when, When::Triggered)
-            && runs::triggered(&self.store, job.name(), system).await?.is_empty()
-        {
-            return Ok(Looked::Untriggered);
-        }
-        let Some(lease) =
-            Lease::take(&self.store, job.name(), self.holder, system, system + ttl).await?
-        else {
-            return Ok(Looked::Again(self.patience.poll));
+    /// Runs what is to be run now. The lease, what is at hand and the first slot's claim are one transaction; so are
+    /// the end of each slot and the claim of the next, or the return of the lease.
+    async fn look(&self, job: &Job, stop: &CancellationToken) -> Result<Next, StoreError> {
+        let now = Now {
+            site: self.clock.now(),
+            system: self.system.now(),
+            set: self.clock.revision() > 0,
         };
-        let looked = match job.when {
-            When::Triggered => self.run_triggered(job, &lease, stop).await,
-            _ => self.run_due(job, &lease, stop).await,
+        let mut tx = self.store.begin(Scope::System("look at a job")).await?;
+        let (holder, ttl) = (self.holder, self.patience.lease);
+        let Some(taken) = Lease::take(&mut tx, job.name(), holder, now.system, ttl).await? else {
+            return Ok(Next::After(self.seldom()));
         };
-        // The next slot is whoever's comes first.
-        lease.renew(&self.store, self.system.now()).await?;
-        looked
-    }
-
-    async fn run_due(
-        &self,
-        job: &Job,
-        lease: &Lease,
-        stop: &CancellationToken,
-    ) -> Result<Looked, StoreError> {
-        let now = self.clock.now();
-        let forget_after = (self.clock.revision() > 0).then_some(now);
-        let History { unfinished, last } =
-            runs::history(&self.store, job.name(), forget_after).await?;
-        let due = job.when.due(last, now, job.catch_up == CatchUp::Each);
-        let mut slots: Vec<Slot> = Vec::new();
-        if job.catch_up == CatchUp::Each || due.slots.is_empty() {
-            let system = self.system.now();
-            if let Some(wait) = unfinished
-                .first()
-                .and_then(|slot| slot.retry_at)
-                .filter(|retry_at| *retry_at > system)
-            {
-                let wait = (wait - system).to_std().unwrap_or_default();
-                return Ok(Looked::Again(wait.min(LONGEST_WAIT)));
-            }
-            slots.extend(unfinished.into_iter().map(Slot::from));
-        }
-        let first = due.slots.first().copied();
-        slots.extend(
-            due.slots
-                .iter()
-                .map(|slot| Slot::due(*slot, if Some(*slot) == first { due.skipped } else { 0 })),
-        );
-        for slot in slots {
-            if stop.is_cancelled() {
-                return Ok(Looked::Again(Duration::ZERO));
-            }
-            let Some(attempt) = self.claim(lease, &slot).await? else {
-                return Ok(Looked::Again(self.patience.poll));
-            };
-            if !self.execute(job, lease, &slot, attempt).await? {
-                return Ok(Looked::Again(Duration::ZERO));
-            }
-        }
-        Ok(Looked::Until(job.when.next(now)))
-    }
-
-    /// What is triggered, one after the other; a failed one waits and the others go on.
-    async fn run_triggered(
-        &self,
-        job: &Job,
-        lease: &Lease,
-        stop: &CancellationToken,
-    ) -> Result<Looked, StoreError> {
-        for row in runs::triggered(&self.store, job.name(), self.system.now()).await? {
-            if stop.is_cancelled() {
-                break;
-            }
-            let slot = Slot::from(row);
-            let Some(attempt) = self.claim(lease, &slot).await? else {
-                return Ok(Looked::Again(self.patience.poll));
-            };
-            self.execute(job, lease, &slot, attempt).await?;
-        }
-        Ok(Looked::Again(Duration::ZERO))
-    }
-
-    async fn claim(&self, lease: &Lease, slot: &Slot) -> Result<Option<u32>, StoreError> {
-        runs::claim(&self.store, lease, slot.place(), slot.missed, self.system.now()).await
-    }
-
-    /// Runs a claimed slot; `false` when it is still open afterwards.
-    async fn execute(
-        &self,
-        job: &Job,
-        lease: &Lease,
-        slot: &Slot,
-        attempt: u32,
-    ) -> Result<bool, StoreError> {
-        let at = slot.at;
-        let run = Run {
-            job: job.name(),
-            slot: at,
-            key: slot.key.clone(),
-            now: self.clock.now(),
-            missed: slot.missed,
-            attempt,
-            lease: lease.clone(),
+        let Hand { mut slots, next } = hand::look(&mut tx, job, &taken, now).await?;
+        let Some(mut current) = self.claim(&mut tx, &taken.lease, &mut slots).await? else {
+            // Nothing was committed, so the lease is as it was.
+            return Ok(next);
         };
-        let span = tracing::info_span!("job", otel.name = job.name(), job.slot = %at, job.attempt = attempt);
-        telemetry::set_parent(&span, slot.traceparent.as_deref());
-        let work = AssertUnwindSafe((job.work)(run)).catch_unwind().instrument(span);
-        let Some(result) = self.keeping(lease, work).await else {
-            tracing::warn!(job = job.name(), slot = %at, "lease lost, run abandoned");
-            return Ok(false);
-        };
-        let result: Result<Outcome, RunError> =
-            result.unwrap_or_else(|_| Err("the run panicked".into()));
-        let wait = usize::try_from(attempt - 1)
-            .ok()
-            .and_then(|index| self.patience.delays.get(index))
-            .copied();
-        let (outcome, label) = match result {
-            Ok(outcome) => (outcome.to_string(), "done"),
-            Err(err) => {
-                metrics::counter!("job_runs_total", "job" => job.name(), "outcome" => "failed")
-                    .increment(1);
-                if let Some(wait) = wait {
-                    tracing::warn!(job = job.name(), slot = %at, attempt, error = %err, "run failed, trying again");
-                    let retry_at =
-                        self.system.now() + TimeDelta::from_std(wait).unwrap_or_default();
-                    runs::leave(&self.store, lease, slot.place(), retry_at).await?;
-                    return Ok(false);
-                }
-                tracing::error!(job = job.name(), slot = %at, attempt, error = %err, "slot given up");
-                (format!("given up: {err}"), "given up")
-            }
-        };
-        metrics::counter!("job_runs_total", "job" => job.name(), "outcome" => label).increment(1);
-        let nothing = Outcome::Nothing.to_string();
-        let earlier = match (&job.when, job.catch_up) {
-            (When::Triggered, _) => Earlier::Kept,
-            (_, CatchUp::Once) => Earlier::Forgotten(&nothing),
-            (_, CatchUp::Each) => Earlier::MadeGood,
-        };
-        let now = self.system.now();
-        runs::finish(&self.store, lease, slot.place(), now, &outcome, earlier).await?;
-        Ok(true)
-    }
-
-    /// Renews the lease while the work goes on; `None` when it was lost, and the work with it.
-    async fn keeping<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = std::pin::pin!(work);
-        let ttl = TimeDelta::from_std(self.patience.lease).unwrap_or(TimeDelta::MAX);
+        tx.commit().await?;
         loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return Some(done),
-                () = tokio::time::sleep(self.patience.lease / 3) => {
-                    match lease.renew(&self.store, self.system.now() + ttl).await {
-                        Ok(true) => {}
-                        Ok(false) => return None,
-                        Err(err) => tracing::warn!(job = lease.job, error = %err, "lease not renewed"),
-                    }
+            let run = self.run_of(job, &taken.lease, &current);
+            let Some(ended) = self.execute(job, &run, current.slot.traceparent.as_deref()).await
+            else {
+                return Ok(self.lost(&run));
+            };
+            let failed = matches!(ended, Ended::Badly(_));
+            // What time triggers has its turn one after the other; what events trigger does not wait for each other.
+            if stop.is_cancelled() || (failed && job.is_timed()) {
+                slots.clear();
+            }
+            match self.close(job, &run, &ended, &slots, stop).await? {
+                Closed::Next(claimed, behind) => (current, slots) = (claimed, behind),
+                Closed::Last if failed => return Ok(Next::After(Duration::ZERO)),
+                Closed::Last => return Ok(next),
+                Closed::Lost => return Ok(self.lost(&run)),
+            }
+        }
+    }
+
+    fn lost(&self, run: &Run) -> Next {
+        tracing::warn!(job = run.job, slot = %run.slot, "lease lost, run abandoned");
+        Next::After(self.seldom())
+    }
+
+    /// Claims the first that is not done yet and leaves those behind it.
+    async fn claim(
+        &self,
+        tx: &mut Tx,
+        lease: &Lease,
+        slots: &mut VecDeque<Slot>,
+    ) -> Result<Option<Claimed>, StoreError> {
+        while let Some(slot) = slots.pop_front() {
+            let now = self.system.now();
+            if let Some(attempt) = runs::claim(tx, lease, slot.place(), slot.before, now).await? {
+                return Ok(Some(Claimed { slot, attempt }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn run_of(&self, job: &Job, lease: &Lease, claimed: &Claimed) -> Run {
+        Run {
+            job: job.name(),
+            slot: claimed.slot.at,
+            key: claimed.slot.key.clone(),
+            now: self.clock.now(),
+            missed: claimed.slot.before.missed,
+            attempt: claimed.attempt,
+            makes_good: job.makes_good() && claimed.slot.key.is_empty(),
+            lease: lease.clone(),
+            store: self.store.clone(),
+            system: self.system.clone(),
+        }
+    }
+
+    /// Does the job's work and keeps the lease meanwhile; `None` when it was lost, and the work with it.
+    async fn execute(&self, job: &Job, run: &Run, traceparent: Option<&str>) -> Option<Ended> {
+        let attempt = run.attempt;
+        let span = tracing::info_span!("job", otel.name = run.job, job.slot = %run.slot, job.attempt = attempt);
+        telemetry::set_parent(&span, traceparent);
+        let work = AssertUnwindSafe((job.work)(run.clone())).catch_unwind().instrument(span);
+        let result: Result<Outcome, RunError> = tokio::select! {
+            biased;
+            done = work => done.unwrap_or_else(|_| Err("the run panicked".into())),
+            () = self.keep(&run.lease) => return None,
+        };
+        Some(match result {
+            Ok(outcome) => Ended::Well(outcome),
+            Err(err) => Ended::Badly(err.to_string().chars().take(ERROR_CHARS).collect()),
+        })
+    }
+
+    /// Moves the lease's end until it is another's.
+    async fn keep(&self, lease: &Lease) {
+        loop {
+            tokio::time::sleep(self.patience.lease / 3).await;
+            match lease.renew(&self.store, self.system.now()).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(err) => {
+                    tracing::warn!(job = lease.job, error = %err, "lease not renewed");
                 }
             }
         }
     }
+
+    /// Writes down how the run ended; again and again while the database is away, since the work is done.
+    async fn close(
+        &self,
+        job: &Job,
+        run: &Run,
+        ended: &Ended,
+        slots: &VecDeque<Slot>,
+        stop: &CancellationToken,
+    ) -> Result<Closed, StoreError> {
+        loop {
+            match self.write(job, run, ended, slots.clone()).await {
+                Err(err @ (StoreError::Unavailable | StoreError::Conflict))
+                    if !stop.is_cancelled() =>
+                {
+                    tracing::warn!(job = run.job, error = %err, "end of a run not written yet");
+                    tokio::time::sleep(WRITE_AGAIN_AFTER).await;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        job: &Job,
+        run: &Run,
+        ended: &Ended,
+        mut slots: VecDeque<Slot>,
+    ) -> Result<Closed, StoreError> {
+        let mut tx = self.store.begin(Scope::System("end a job's run")).await?;
+        let Some(standing) = run.lease.standing(&mut tx).await? else { return Ok(Closed::Lost) };
+        let now = self.system.now();
+        let label = match ended {
+            Ended::Well(outcome) => {
+                let outcome = outcome.to_string();
+                let earlier = run.makes_good.then_some(MADE_GOOD);
+                let close = Close { outcome: &outcome, error: None, earlier, now };
+                runs::close(&mut tx, &run.lease, run.place(), close).await?;
+                alarm::clear(&mut tx, run.job, standing.alarmed).await?;
+                "done"
+            }
+            Ended::Badly(err) => {
+                if let Some(wait) = self.wait_after(run.attempt) {
+                    let (attempt, slot) = (run.attempt, run.slot);
+                    tracing::warn!(job = run.job, %slot, attempt, error = %err, "run failed, trying again");
+                    runs::leave(&mut tx, &run.lease, run.place(), now + wait, err).await?;
+                    "failed"
+                } else {
+                    let earlier = run.makes_good.then_some(GIVEN_UP);
+                    let close = Close { outcome: GIVEN_UP, error: Some(err), earlier, now };
+                    runs::close(&mut tx, &run.lease, run.place(), close).await?;
+                    alarm::raise(&mut tx, run.job, standing.alarmed, err).await?;
+                    "given up"
+                }
+            }
+        };
+        if standing.disabled {
+            slots.clear();
+        }
+        let claimed = self.claim(&mut tx, &run.lease, &mut slots).await?;
+        if claimed.is_none() {
+            run.lease.release(&mut tx, job.when.next(self.clock.now())).await?;
+        }
+        tx.commit().await?;
+        metrics::counter!("job_runs_total", "job" => run.job, "outcome" => label).increment(1);
+        Ok(claimed.map_or(Closed::Last, |claimed| Closed::Next(claimed, slots)))
+    }
+
+    /// How long a slot waits after this attempt failed; it is given up when it had all.
+    fn wait_after(&self, attempt: u32) -> Option<TimeDelta> {
+        let index = usize::try_from(attempt.checked_sub(1)?).ok()?;
+        TimeDelta::from_std(*self.patience.delays.get(index)?).ok()
+    }
+}
+
+/// Waits until the board tells of something new for the job.
+async fn told(states: &mut watch::Receiver<States>, job: &str, known: Option<State>) {
+    while states.changed().await.is_ok() {
+        let state = states.borrow_and_update().get(job).copied();
+        if state != known || state.is_some_and(|state| state.asked) {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
 }

@@ -1,21 +1,22 @@
-//! The rows of slots.
+//! The rows of slots. What is written of a run is written under its holder and epoch.
 
 use chrono::{DateTime, Utc};
-use service::{Scope, Store, StoreError};
+use service::{StoreError, Tx};
 
 use crate::lease::Lease;
+use crate::mistakes;
 
-/// What is known of a job's slots.
-pub(crate) struct History {
-    /// Begun and not finished, oldest first.
-    pub(crate) unfinished: Vec<Unfinished>,
-    pub(crate) last: Option<DateTime<Utc>>,
-}
+/// What a slot came to that a later one made good.
+pub(crate) const MADE_GOOD: &str = "made good later";
+/// What a slot came to whose attempts all failed; the error stands beside it.
+pub(crate) const GIVEN_UP: &str = "given up";
 
+/// A slot that waits, runs, or began and did not end.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Unfinished {
     pub(crate) slot: DateTime<Utc>,
     pub(crate) key: String,
+    pub(crate) attempts: i32,
     pub(crate) retry_at: Option<DateTime<Utc>>,
     pub(crate) traceparent: Option<String>,
 }
@@ -27,165 +28,184 @@ pub(crate) struct Place<'a> {
     pub(crate) key: &'a str,
 }
 
-/// Reads the history. `forget_after` is given where the clock was set, which only the sandbox may do: slots after it
-/// will come again.
-pub(crate) async fn history(
-    store: &Store,
-    job: &str,
-    forget_after: Option<DateTime<Utc>>,
-) -> Result<History, StoreError> {
-    let mut tx = store.begin(Scope::System("look at a job's runs")).await?;
-    if let Some(now) = forget_after {
-        sqlx::query("DELETE FROM job_runs WHERE job = $1 AND slot > $2")
-            .bind(job)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
-    }
-    let mut unfinished: Vec<Unfinished> = sqlx::query_as(
-        "SELECT slot, key, retry_at, traceparent FROM job_runs WHERE job = $1 AND finished_at IS NULL ORDER BY slot DESC LIMIT 100",
+/// Up to a hundred of a job's unfinished slots, oldest first.
+pub(crate) async fn unfinished(tx: &mut Tx, job: &str) -> Result<Vec<Unfinished>, StoreError> {
+    let rows = sqlx::query_as(
+        "SELECT slot, key, attempts, retry_at, traceparent FROM job_runs
+         WHERE job = $1 AND finished_at IS NULL ORDER BY slot, key LIMIT 100",
     )
     .bind(job)
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
-    unfinished.reverse();
-    let last = sqlx::query_scalar("SELECT max(slot) FROM job_runs WHERE job = $1")
-        .bind(job)
-        .fetch_one(&mut *tx)
-        .await?;
-    tx.commit().await?;
-    Ok(History { unfinished, last })
+    Ok(rows)
 }
 
-/// An event job's slots that may be run at `now` (system time), oldest first.
+/// Those of an event job that may be run at `now` (system time); a failed one in its wait hides none behind it.
 pub(crate) async fn triggered(
-    store: &Store,
+    tx: &mut Tx,
     job: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<Unfinished>, StoreError> {
-    let mut tx = store.begin(Scope::System("look for a job's triggers")).await?;
-    let open = sqlx::query_as(
-        "SELECT slot, key, retry_at, traceparent FROM job_runs
+    let rows = sqlx::query_as(
+        "SELECT slot, key, attempts, retry_at, traceparent FROM job_runs
          WHERE job = $1 AND finished_at IS NULL AND (retry_at IS NULL OR retry_at <= $2)
          ORDER BY slot, key LIMIT 100",
     )
     .bind(job)
     .bind(now)
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
-    Ok(open)
+    Ok(rows)
 }
 
-/// Takes a slot for the lease's holder and says which attempt it is; `None` when it is done or the lease is lost.
+/// Forgets what time triggered after `now`, for a clock that was set back: those slots will come again. Answers with
+/// the newest slot that is left.
+pub(crate) async fn forget_after(
+    tx: &mut Tx,
+    job: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    sqlx::query("DELETE FROM job_runs WHERE job = $1 AND slot > $2 AND key = ''")
+        .bind(job)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    let last = sqlx::query_scalar(
+        "UPDATE jobs SET last_slot = (SELECT max(slot) FROM job_runs WHERE job = $1 AND key = '')
+         WHERE job = $1 RETURNING last_slot",
+    )
+    .bind(job)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(last)
+}
+
+/// What a slot takes over from those before it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Before {
+    /// Slots that nobody ran.
+    pub(crate) missed: u64,
+    /// Attempts of those that failed.
+    pub(crate) attempts: i32,
+}
+
+/// Takes a slot for the lease's holder, who has just proved to be it in `tx`, and says which attempt it is; `None`
+/// when it is done already. What time triggered moves the job's newest slot.
 pub(crate) async fn claim(
-    store: &Store,
+    tx: &mut Tx,
     lease: &Lease,
     place: Place<'_>,
-    missed: u64,
+    before: Before,
     now: DateTime<Utc>,
 ) -> Result<Option<u32>, StoreError> {
-    let mut tx = store.begin(Scope::System("claim a job's slot")).await?;
-    if !lease.check(&mut tx).await? {
-        return Ok(None);
-    }
     let attempts: Option<i32> = sqlx::query_scalar(
-        "INSERT INTO job_runs (job, slot, key, holder, attempts, started_at, missed) VALUES ($1, $2, $6, $3, 1, $4, $5)
+        "WITH newest AS (
+             UPDATE jobs SET last_slot = greatest(last_slot, $2) WHERE job = $1 AND $3 = ''
+         )
+         INSERT INTO job_runs (job, slot, key, holder, epoch, attempts, started_at, missed)
+         VALUES ($1, $2, $3, $4, $5, $8 + 1, $6, $7)
          ON CONFLICT (job, slot, key) DO UPDATE
-         SET holder = excluded.holder, attempts = job_runs.attempts + 1, started_at = excluded.started_at
+         SET holder = excluded.holder, epoch = excluded.epoch, attempts = job_runs.attempts + 1,
+             started_at = excluded.started_at, retry_at = NULL
          WHERE job_runs.finished_at IS NULL
          RETURNING attempts",
     )
     .bind(lease.job)
     .bind(place.slot)
-    .bind(lease.holder)
-    .bind(now)
-    .bind(i64::try_from(missed).unwrap_or(i64::MAX))
     .bind(place.key)
-    .fetch_optional(&mut *tx)
+    .bind(lease.holder)
+    .bind(lease.epoch)
+    .bind(now)
+    .bind(i64::try_from(before.missed).unwrap_or(i64::MAX))
+    .bind(before.attempts)
+    .fetch_optional(&mut **tx)
     .await?;
-    tx.commit().await?;
     Ok(attempts.and_then(|attempts| u32::try_from(attempts).ok()))
 }
 
 /// Leaves a failed slot open until `retry_at`, for whoever comes first then.
 pub(crate) async fn leave(
-    store: &Store,
+    tx: &mut Tx,
     lease: &Lease,
     place: Place<'_>,
     retry_at: DateTime<Utc>,
+    error: &str,
 ) -> Result<(), StoreError> {
-    let mut tx = store.begin(Scope::System("leave a job's failed slot")).await?;
     sqlx::query(
-        "UPDATE job_runs SET retry_at = $4 WHERE job = $1 AND slot = $2 AND holder = $3 AND key = $5",
+        "UPDATE job_runs SET retry_at = $6, error = $7
+         WHERE job = $1 AND slot = $2 AND key = $3 AND holder = $4 AND epoch = $5 AND finished_at IS NULL",
     )
     .bind(lease.job)
     .bind(place.slot)
-    .bind(lease.holder)
-    .bind(retry_at)
     .bind(place.key)
-    .execute(&mut *tx)
+    .bind(lease.holder)
+    .bind(lease.epoch)
+    .bind(retry_at)
+    .bind(error)
+    .execute(&mut **tx)
     .await?;
-    tx.commit().await
+    Ok(())
 }
 
-/// What closing a slot does to the slots before it.
+/// How a slot is closed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Earlier<'a> {
-    /// Unfinished ones were made good by it.
-    MadeGood,
-    /// And those that came to this are deleted, so that a frequent job does not fill the table.
-    Forgotten(&'a str),
-    /// They are about something else.
-    Kept,
+pub(crate) struct Close<'a> {
+    pub(crate) outcome: &'a str,
+    pub(crate) error: Option<&'a str>,
+    /// What unfinished slots before it came to by that; they stay as they are when empty.
+    pub(crate) earlier: Option<&'a str>,
+    pub(crate) now: DateTime<Utc>,
 }
 
-/// Closes a slot.
-pub(crate) async fn finish(
-    store: &Store,
+/// Closes a slot; `false` when it is closed already, or another's.
+pub(crate) async fn close(
+    tx: &mut Tx,
     lease: &Lease,
     place: Place<'_>,
-    now: DateTime<Utc>,
-    outcome: &str,
-    earlier: Earlier<'_>,
-) -> Result<(), StoreError> {
-    let mut tx = store.begin(Scope::System("finish a job's slot")).await?;
-    sqlx::query(
-        "UPDATE job_runs SET finished_at = $4, outcome = CASE WHEN slot = $2 THEN $5 ELSE 'made good later' END
-         WHERE job = $1 AND finished_at IS NULL
-           AND ((slot = $2 AND key = $6 AND holder = $3) OR (slot < $2 AND $7))",
+    close: Close<'_>,
+) -> Result<bool, StoreError> {
+    let closed = sqlx::query(
+        "UPDATE job_runs SET finished_at = $6, retry_at = NULL, outcome = $7, error = coalesce($8, error)
+         WHERE job = $1 AND slot = $2 AND key = $3 AND holder = $4 AND epoch = $5 AND finished_at IS NULL",
     )
     .bind(lease.job)
     .bind(place.slot)
-    .bind(lease.holder)
-    .bind(now)
-    .bind(outcome)
     .bind(place.key)
-    .bind(!matches!(earlier, Earlier::Kept))
-    .execute(&mut *tx)
-    .await?;
-    if let Earlier::Forgotten(outcome) = earlier {
-        sqlx::query("DELETE FROM job_runs WHERE job = $1 AND slot < $2 AND outcome = $3")
-            .bind(lease.job)
-            .bind(place.slot)
-            .bind(outcome)
-            .execute(&mut *tx)
-            .await?;
+    .bind(lease.holder)
+    .bind(lease.epoch)
+    .bind(close.now)
+    .bind(close.outcome)
+    .bind(close.error)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected()
+        == 1;
+    if let (true, Some(outcome)) = (closed, close.earlier) {
+        sqlx::query(
+            "UPDATE job_runs SET finished_at = $3, retry_at = NULL, outcome = $4
+             WHERE job = $1 AND slot < $2 AND key = '' AND finished_at IS NULL",
+        )
+        .bind(lease.job)
+        .bind(place.slot)
+        .bind(close.now)
+        .bind(outcome)
+        .execute(&mut **tx)
+        .await?;
     }
-    tx.commit().await
+    Ok(closed || mistakes::no_fencing())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use chrono::{DateTime, TimeDelta, Utc};
-    use service::Store;
+    use service::{Scope, Store};
     use test_support::Database;
-    use types::EventId;
+    use uuid::Uuid;
 
-    use super::{Earlier, Place, claim, finish, history};
+    use super::{Before, Close, MADE_GOOD, Place, claim, close, leave, unfinished};
     use crate::lease::Lease;
-
-    const JOB: &str = "test.job";
-    const MADE_GOOD: Earlier<'_> = Earlier::MadeGood;
 
     fn now() -> DateTime<Utc> {
         "2026-03-02T00:00:00Z".parse().unwrap()
@@ -195,35 +215,71 @@ mod tests {
         Place { slot: now(), key: "" }
     }
 
-    async fn take(store: &Store, at: DateTime<Utc>) -> Option<Lease> {
-        let until = at + TimeDelta::seconds(10);
-        Lease::take(store, JOB, EventId::new().as_uuid(), at, until).await.unwrap()
+    fn lease(holder: u128, epoch: i64) -> Lease {
+        Lease {
+            job: "test.job",
+            holder: Uuid::from_u128(holder),
+            epoch,
+            ttl: Duration::from_secs(10),
+        }
+    }
+
+    fn done() -> Close<'static> {
+        Close { outcome: "done", error: None, earlier: Some(MADE_GOOD), now: now() }
+    }
+
+    async fn in_transaction<T>(store: &Store, work: impl AsyncFnOnce(&mut service::Tx) -> T) -> T {
+        let mut tx = store.begin(Scope::System("work")).await.unwrap();
+        let answer = work(&mut tx).await;
+        tx.commit().await.unwrap();
+        answer
     }
 
     #[tokio::test]
-    async fn a_lease_is_one_holders_until_it_is_over() {
+    async fn a_slot_is_closed_by_its_newest_attempt_alone_and_then_never_claimed_again() {
         let database = Database::create().await;
         let store = database.store("ticket").await;
-        let lease = take(&store, now()).await.unwrap();
-        assert!(take(&store, now() + TimeDelta::seconds(9)).await.is_none());
-        assert!(lease.renew(&store, now() + TimeDelta::seconds(20)).await.unwrap());
-        assert!(take(&store, now() + TimeDelta::seconds(19)).await.is_none());
-        assert!(take(&store, now() + TimeDelta::seconds(20)).await.is_some());
-        assert!(!lease.renew(&store, now() + TimeDelta::seconds(30)).await.unwrap());
+        in_transaction(&store, async |tx| {
+            let first = lease(1, 1);
+            assert_eq!(
+                claim(tx, &first, place(), Before::default(), now()).await.unwrap(),
+                Some(1)
+            );
+            // The same process may hold a later lease; its first run is as stale as another's.
+            let second = lease(1, 2);
+            assert_eq!(
+                claim(tx, &second, place(), Before::default(), now()).await.unwrap(),
+                Some(2)
+            );
+            leave(tx, &first, place(), now(), "stale").await.unwrap();
+            assert!(!close(tx, &first, place(), done()).await.unwrap());
+            assert!(!close(tx, &lease(2, 2), place(), done()).await.unwrap());
+            let open = unfinished(tx, "test.job").await.unwrap();
+            assert_eq!((open.len(), open[0].retry_at), (1, None));
+            assert!(close(tx, &second, place(), done()).await.unwrap());
+            assert!(!close(tx, &second, place(), done()).await.unwrap());
+            assert_eq!(claim(tx, &second, place(), Before::default(), now()).await.unwrap(), None);
+        })
+        .await;
     }
 
     #[tokio::test]
-    async fn a_slot_is_claimed_under_the_lease_and_once_finished_never_again() {
+    async fn what_makes_earlier_slots_good_closes_those_and_no_persons() {
         let database = Database::create().await;
         let store = database.store("ticket").await;
-        let lost = take(&store, now()).await.unwrap();
-        let lease = take(&store, now() + TimeDelta::seconds(10)).await.unwrap();
-        assert_eq!(claim(&store, &lost, place(), 0, now()).await.unwrap(), None);
-        assert_eq!(claim(&store, &lease, place(), 0, now()).await.unwrap(), Some(1));
-        assert_eq!(claim(&store, &lease, place(), 0, now()).await.unwrap(), Some(2));
-        finish(&store, &lost, place(), now(), "not mine", MADE_GOOD).await.unwrap();
-        assert_eq!(history(&store, JOB, None).await.unwrap().unfinished.len(), 1);
-        finish(&store, &lease, place(), now(), "done", MADE_GOOD).await.unwrap();
-        assert_eq!(claim(&store, &lease, place(), 0, now()).await.unwrap(), None);
+        in_transaction(&store, async |tx| {
+            let lease = lease(1, 1);
+            let before = now() - TimeDelta::minutes(1);
+            for key in ["", "manual:1"] {
+                claim(tx, &lease, Place { slot: before, key }, Before::default(), now())
+                    .await
+                    .unwrap();
+            }
+            claim(tx, &lease, place(), Before::default(), now()).await.unwrap();
+            assert!(close(tx, &lease, place(), done()).await.unwrap());
+            let open = unfinished(tx, "test.job").await.unwrap();
+            assert_eq!(open.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["manual:1"]);
+        })
+        .await;
     }
 }

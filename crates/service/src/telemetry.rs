@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_otlp::WithExportConfig;
@@ -138,11 +139,20 @@ pub fn current_trace_id() -> Option<String> {
 
 /// Makes `span` a child of the sender's span. A missing or malformed value starts a new trace.
 pub fn set_parent(span: &Span, traceparent: Option<&str>) {
-    let Some(traceparent) = traceparent else { return };
-    let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
-    let context = TraceContextPropagator::new().extract(&carrier);
+    let Some(traceparent) = traceparent.filter(|_| !span.is_disabled()) else { return };
     // Fails only where no OpenTelemetry layer is installed (tests): then there is no trace to join.
-    span.set_parent(context).ok();
+    span.set_parent(context_of(traceparent)).ok();
+}
+
+/// Notes on `span` that it works for the sender's span too. A missing or malformed value changes nothing.
+pub fn link(span: &Span, traceparent: Option<&str>) {
+    let Some(traceparent) = traceparent.filter(|_| !span.is_disabled()) else { return };
+    span.add_link(context_of(traceparent).span().span_context().clone());
+}
+
+fn context_of(traceparent: &str) -> Context {
+    let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
+    TraceContextPropagator::new().extract(&carrier)
 }
 
 #[cfg(test)]

@@ -49,33 +49,24 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     let pusher = Pusher::new(store.clone(), shell.clone(), Arc::clone(&door));
     let stop = shell.tasks.token();
     shell.tasks.spawn("push-due", pusher.run(stop));
-    schedule::run(
-        &shell,
-        &store,
-        jobs(&store, Proofs::new(store.clone(), shell.clock.clone(), door)),
-    );
+    schedule::run(&shell, &store, jobs(Proofs::new(shell.clock.clone(), door)));
     shell.health.watch_database(&shell.tasks, "access-grant", store);
     Ok(())
 }
 
-fn jobs(store: &Store, proofs: Proofs) -> Vec<Job> {
-    let store = store.clone();
+fn jobs(proofs: Proofs) -> Vec<Job> {
     vec![
-        Job::every("access-grant.prove-doors", PROVE_EVERY, move |_run: Run| {
+        Job::every("access-grant.prove-doors", PROVE_EVERY, move |run: Run| {
             let proofs = proofs.clone();
             async move {
-                let round = proofs.prove_doors().await?;
+                let round = proofs.prove_doors(&run).await?;
                 Ok(Outcome::Changed(round.wrong + round.extra))
             }
         }),
-        Job::every("access-grant.cut-door-log", TimeDelta::days(1), move |run: Run| {
-            let store = store.clone();
-            async move {
-                let mut tx = store.begin(Scope::System("cut the door log")).await?;
-                let cut = door_log::cut(&mut tx, run.now - KEEP_DOOR_LOG).await?;
-                tx.commit().await?;
-                Ok(Outcome::Changed(cut))
-            }
+        Job::every("access-grant.cut-door-log", TimeDelta::days(1), async |run: Run| {
+            let mut tx = run.begin(Scope::System("cut the door log")).await?;
+            let cut = door_log::cut(&mut tx, run.now - KEEP_DOOR_LOG).await?;
+            Ok(run.finish(tx, Outcome::Changed(cut)).await?)
         }),
     ]
 }

@@ -2,6 +2,14 @@ mod record;
 
 pub use record::Record;
 
-/// Everyone who publishes.
-pub(crate) const CONTEXTS: [&str; 6] =
-    ["directory", "ticket", "training", "notification", "access_grant", "device"];
+/// Everyone who publishes; audit and report tell nothing but what needs a person and what an operator did.
+pub(crate) const CONTEXTS: [&str; 8] = [
+    "directory",
+    "ticket",
+    "training",
+    "notification",
+    "access_grant",
+    "device",
+    "report",
+    "audit",
+];

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use proto::device::v1::device_service_server::DeviceServiceServer;
-use schedule::Job;
+use schedule::{Job, Run};
 use service::{ListenError, Shell, Store, StoreError};
 use tonic::service::Routes;
 use vault::{RootTooShort, Vault};
@@ -50,13 +50,13 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     events::run(&shell, &store, FollowExplanations);
     let (silence, nonces) = (app.clone(), app);
     let jobs = vec![
-        Job::every("device.silence", LOOK_EVERY, move |_| {
+        Job::every("device.silence", LOOK_EVERY, move |run: Run| {
             let app = silence.clone();
-            async move { app.notice_silence().await }
+            async move { app.notice_silence(&run).await }
         }),
-        Job::every("device.nonces", FORGET_EVERY, move |_| {
+        Job::every("device.nonces", FORGET_EVERY, move |run: Run| {
             let app = nonces.clone();
-            async move { app.forget_nonces().await }
+            async move { app.forget_nonces(&run).await }
         }),
     ];
     schedule::run(&shell, &store, jobs);

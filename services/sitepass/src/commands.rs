@@ -1,13 +1,14 @@
 //! Commands beside `serve`.
 
+pub(crate) mod jobs;
 pub(crate) mod outbox;
+pub(crate) mod parked;
 pub(crate) mod state;
 
 use anyhow::{Context, bail};
 use service::Store;
 use service::config::{DatabaseConfig, Env};
 use sqlx::migrate::Migrator;
-use types::EventId;
 
 use crate::Failure;
 use crate::config::Config;
@@ -66,32 +67,6 @@ pub(crate) async fn verify_audit() -> Result<(), Failure> {
     if broken > 0 {
         return Err(anyhow::anyhow!("{broken} of {} chains are broken", reports.len()).into());
     }
-    Ok(())
-}
-
-/// Prints a line for each event of the service that waits for a person.
-pub(crate) async fn list_parked(service: &str) -> Result<(), Failure> {
-    let store = store(service).await?;
-    for parked in events::parked::list(&store).await.context("read parked events")? {
-        let (event, consumer, attempts) = (parked.event, parked.consumer, parked.attempts);
-        say(&format!(
-            "{event} {consumer} {} after {attempts} attempts: {}",
-            parked.subject, parked.error
-        ));
-    }
-    Ok(())
-}
-
-/// Puts one event back; the running consumer takes it within seconds.
-pub(crate) async fn resend_parked(service: &str, event: uuid::Uuid) -> Result<(), Failure> {
-    let store = store(service).await?;
-    let asked = events::parked::resend(&store, EventId::from_uuid(event))
-        .await
-        .context("ask for the event")?;
-    if asked == 0 {
-        return Err(anyhow::anyhow!("no event {event} is parked at {service}").into());
-    }
-    say(&format!("{event} goes back to {asked} consumers"));
     Ok(())
 }
 

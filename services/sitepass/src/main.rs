@@ -8,8 +8,6 @@ mod targets;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::outbox::OutboxCommand;
-use commands::state::StateCommand;
 
 /// Wrong configuration (`EX_USAGE` of sysexits.h).
 const EXIT_CONFIG: u8 = 64;
@@ -42,27 +40,22 @@ enum Command {
     Audit(AuditCommand),
     /// Looks after what a service has told.
     #[command(subcommand)]
-    Outbox(OutboxCommand),
+    Outbox(commands::outbox::OutboxCommand),
     /// Looks after the newest state of each aggregate.
     #[command(subcommand)]
-    State(StateCommand),
+    State(commands::state::StateCommand),
     /// Looks after events that could not be handled.
     #[command(subcommand)]
-    Parked(ParkedCommand),
+    Parked(commands::parked::ParkedCommand),
+    /// Looks after what services run by themselves.
+    #[command(subcommand)]
+    Jobs(commands::jobs::JobsCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Recomputes every site's hash chain; exits 1 when one is broken.
     Verify,
-}
-
-#[derive(Debug, Subcommand)]
-enum ParkedCommand {
-    /// Lists parked events of one service.
-    List { service: String },
-    /// Puts one back to be handled again.
-    Resend { service: String, event_id: uuid::Uuid },
 }
 
 /// What ends the process early.
@@ -96,10 +89,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Audit(AuditCommand::Verify) => commands::verify_audit().await,
         Command::Outbox(command) => commands::outbox::run(command).await,
         Command::State(command) => commands::state::run(command).await,
-        Command::Parked(ParkedCommand::List { service }) => commands::list_parked(&service).await,
-        Command::Parked(ParkedCommand::Resend { service, event_id }) => {
-            commands::resend_parked(&service, event_id).await
-        }
+        Command::Parked(command) => commands::parked::run(command).await,
+        Command::Jobs(command) => commands::jobs::run(command).await,
     }
 }
 

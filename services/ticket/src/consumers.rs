@@ -1,4 +1,4 @@
-//! What others tell, kept for those who look at a ticket. Each handler writes one row, guarded by the fact's version.
+//! What others tell, kept for those who look at a ticket. Each fact writes one row, guarded by its version.
 
 mod follow_access;
 mod follow_bindings;

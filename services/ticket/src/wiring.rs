@@ -1,5 +1,5 @@
 use chrono::TimeDelta;
-use schedule::{Job, Outcome};
+use schedule::{Job, Outcome, Run};
 use service::{ListenError, Shell, Store, StoreError};
 
 use crate::announcer::Announcer;
@@ -39,10 +39,10 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
 }
 
 fn lifecycle(app: App) -> Job {
-    Job::every("ticket.lifecycle", LIFECYCLE, move |_run| {
+    Job::every("ticket.lifecycle", LIFECYCLE, move |run: Run| {
         let app = app.clone();
         async move {
-            let done = app.run_lifecycle().await?;
+            let done = app.run_lifecycle(&run).await?;
             Ok(match done.started + done.expired {
                 0 => Outcome::Nothing,
                 moved => Outcome::Changed(moved.into()),

@@ -91,7 +91,7 @@ fn wrong_facts(source: &Source) -> Vec<String> {
         else {
             continue;
         };
-        if name == "CommandAudited" {
+        if ["CommandAudited", "AlertRaised", "AlertCleared"].contains(&name) {
             continue; // each context publishes it on its own stream
         }
         let mut above = lines[..at].iter().rev().take_while(|line| line.starts_with("//"));

@@ -4,5 +4,6 @@ mod arrows;
 mod contract;
 mod dependencies;
 mod files;
+mod jobs;
 mod manifests;
 mod tree;

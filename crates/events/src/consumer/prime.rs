@@ -11,14 +11,16 @@ use async_nats::jetstream::{ErrorCode, Message};
 use futures::StreamExt;
 use service::{Scope, Store, StoreError};
 use sqlx::{Connection, PgConnection};
+use tokio_util::sync::CancellationToken;
 use types::{EventId, SystemClock};
 use uuid::Uuid;
 
-use super::take::{Sent, deliver, park};
+use super::settle::{Verdict, alone, park, together};
 use super::{Consumer, Handler};
 use crate::bus::stream_name;
-use crate::delivery::{Delivery, Failure};
+use crate::delivery::Delivery;
 use crate::halt::{Halt, Point};
+use crate::parked::Sent;
 use crate::states::{COMPLETE_ID, COMPLETE_KIND, state_stream_name, state_subject};
 
 /// Of the session that keeps other replicas waiting: a process that stops is replaced after so long.
@@ -33,7 +35,10 @@ const FETCH: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// As long as the owner has not told everything, another replica reads, or broker or database are away.
-pub(super) async fn prime<H: Handler>(consumer: &Consumer<H>) -> Result<(), async_nats::Error> {
+pub(super) async fn prime<H: Handler>(
+    consumer: &Consumer<H>,
+    stop: &CancellationToken,
+) -> Result<(), async_nats::Error> {
     let Consumer { bus, store, handler, halt, .. } = consumer;
     let (durable, context) = (handler.durable(), handler.context());
     if is_primed(store, handler).await? {
@@ -56,7 +61,7 @@ pub(super) async fn prime<H: Handler>(consumer: &Consumer<H>) -> Result<(), asyn
     }
     let mut read = 0;
     if let Some(states) = states {
-        read = turn.hold(read_all(consumer, &states)).await??;
+        read = turn.hold(read_all(consumer, &states, stop)).await??;
     }
     Halt::pass(halt.as_ref(), Point::BeforePrimed).await;
     remember(store, handler).await?;
@@ -81,6 +86,7 @@ async fn complete<H: Handler>(consumer: &Consumer<H>) -> Result<Stream, async_na
 async fn read_all<H: Handler>(
     consumer: &Consumer<H>,
     stream: &Stream,
+    stop: &CancellationToken,
 ) -> Result<u64, async_nats::Error> {
     let (bus, handler) = (&consumer.bus, &consumer.handler);
     let of_kind = |kind| format!("{}>", state_subject(&bus.prefix, handler.context(), kind, ""));
@@ -96,7 +102,7 @@ async fn read_all<H: Handler>(
     let mut read = 0;
     while left > 0 {
         let mut messages = pull.fetch().max_messages(BATCH).expires(FETCH).messages().await?;
-        let before = read;
+        let mut states = Vec::new();
         while let Some(message) = messages.next().await {
             let message = message?;
             let info = message.info()?;
@@ -109,47 +115,78 @@ async fn read_all<H: Handler>(
             if info.stream_sequence >= last {
                 left = 0;
             }
-            take(consumer, &message).await?;
+            states.push(message);
         }
-        if read == before {
+        if states.is_empty() {
             return Err("the states stopped coming".into());
         }
+        take(consumer, &states, stop).await?;
     }
     Ok(read)
 }
 
-/// Takes in one state as its fact would be: a failure is tried again here, and parked in the end.
+/// Takes states in as their facts would be: in batches, and one by one where a batch fails.
 async fn take<H: Handler>(
     consumer: &Consumer<H>,
-    message: &Message,
+    states: &[Message],
+    stop: &CancellationToken,
 ) -> Result<(), async_nats::Error> {
-    let Consumer { store, handler, patience, .. } = consumer;
-    let durable = handler.durable();
-    let mut attempt = 1;
-    let (id, error) = loop {
-        let delivery = match Delivery::read(&message.payload, attempt) {
-            Ok(delivery) => delivery,
+    let mut readable = Vec::new();
+    for message in states {
+        match Delivery::read(&message.payload, 1) {
+            Ok(delivery) => readable.push((delivery, message)),
             Err(problem) => {
                 let place = message.info()?.stream_sequence;
                 let id = EventId::from_uuid(Uuid::from_u128(place.into()));
-                break (id, format!("the envelope cannot be read: {problem}"));
-            }
-        };
-        match deliver(store, handler, &delivery).await {
-            Ok(_) => return Ok(()),
-            Err(Failure::Park(error)) => break (delivery.id, error),
-            Err(Failure::Retry(error)) => {
-                let Some(delay) = patience.after(attempt) else { break (delivery.id, error) };
-                tracing::warn!(durable, event = %delivery.id, attempt, error, "state is tried again later");
-                tokio::time::sleep(delay).await;
-                attempt += 1;
+                let error = format!("the envelope cannot be read: {problem}");
+                if park(consumer, sent(id, message, 1), &error, stop).await != Verdict::Parked {
+                    return Err("a state could not be parked".into());
+                }
             }
         }
-    };
-    tracing::error!(durable, event = %id, attempt, error, "state parked, put it back once its cause is mended");
+    }
+    // Never those of a site with those of none.
+    for alike in readable.chunk_by(|(one, _), (next, _)| one.site.is_some() == next.site.is_some())
+    {
+        for batch in alike.chunks(consumer.handler.batch().max(1)) {
+            let deliveries: Vec<Delivery> =
+                batch.iter().map(|(delivery, _)| delivery.clone()).collect();
+            if together(consumer, &deliveries, stop).await == Some(Verdict::Taken) {
+                continue;
+            }
+            for (delivery, message) in batch {
+                persist(consumer, delivery.clone(), message, stop).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tries one state until it is taken or parked.
+async fn persist<H: Handler>(
+    consumer: &Consumer<H>,
+    mut delivery: Delivery,
+    message: &Message,
+    stop: &CancellationToken,
+) -> Result<(), async_nats::Error> {
+    loop {
+        let sent = sent(delivery.id, message, delivery.attempt);
+        match alone(consumer, &delivery, sent, stop).await {
+            Verdict::Taken | Verdict::Parked => return Ok(()),
+            Verdict::Untouched => return Err("shutdown came first".into()),
+            Verdict::Again(delay) => {
+                if stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
+                    return Err("shutdown came first".into());
+                }
+                delivery.attempt += 1;
+            }
+        }
+    }
+}
+
+fn sent(id: EventId, message: &Message, attempt: u32) -> Sent<'_> {
     let (subject, payload) = (message.subject.as_str(), message.payload.as_ref());
-    let sent = Sent { id, subject, payload, traceparent: None, attempt };
-    Ok(park(store, durable, sent, &error).await?)
+    Sent { id, subject, payload, traceparent: None, attempt }
 }
 
 async fn is_primed<H: Handler>(store: &Store, handler: &H) -> Result<bool, StoreError> {

@@ -1,14 +1,18 @@
-//! One delivery: inbox row and effect in one transaction, or the parking place.
+//! The one transaction of a batch: inbox rows and effects, all or nothing.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 use service::{Scope, Store, StoreError, Tx};
-use types::{EventId, SystemClock};
+use sqlx::types::Uuid;
+use types::SystemClock;
 
 use super::Handler;
 use crate::delivery::{Delivery, Failure};
+use crate::halt::{Halt, Point};
+use crate::parked;
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,18 +23,72 @@ pub enum Outcome {
     Repeated,
 }
 
+/// Why nothing of a batch was taken.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The database is away, which is no event's fault; after a commit it may have been taken nevertheless.
+    Unavailable,
+    Failed(Failure),
+}
+
+impl From<StoreError> for Refused {
+    fn from(err: StoreError) -> Self {
+        match err {
+            StoreError::Unavailable => Self::Unavailable,
+            err => Self::Failed(err.into()),
+        }
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 /// Takes one delivery in, as the loop does, without a broker. A panic of the handler counts as [`Failure::Park`].
 pub async fn deliver<H>(store: &Store, handler: &H, delivery: &Delivery) -> Result<Outcome, Failure>
 where
     H: Handler + ?Sized,
 {
-    let mut tx = store.begin(scope(delivery)).await?;
-    if !enter(&mut tx, handler.durable(), delivery.id).await? {
-        return Ok(Outcome::Repeated);
+    let taken = take(store, handler, std::slice::from_ref(delivery), None).await;
+    match taken {
+        Ok(outcomes) => Ok(outcomes.first().copied().unwrap_or(Outcome::Repeated)),
+        Err(Refused::Failed(failure)) => Err(failure),
+        Err(Refused::Unavailable) => Err(StoreError::Unavailable.into()),
     }
-    effect(&mut tx, handler, delivery).await?;
+}
+
+/// Takes `deliveries` in, in their order: all of sites or all of none. Says of each what became of it.
+pub(super) async fn take<H>(
+    store: &Store,
+    handler: &H,
+    deliveries: &[Delivery],
+    halt: Option<&Halt>,
+) -> Result<Vec<Outcome>, Refused>
+where
+    H: Handler + ?Sized,
+{
+    let mut tx = store.begin(scope(deliveries)).await?;
+    let outcomes = enter(&mut tx, handler.durable(), deliveries).await?;
+    let new = |(_, outcome): &(&Delivery, &Outcome)| **outcome == Outcome::Handled;
+    if outcomes.iter().all(|outcome| *outcome == Outcome::Handled) {
+        effect(&mut tx, handler, deliveries).await?;
+    } else {
+        let new: Vec<Delivery> = deliveries
+            .iter()
+            .zip(&outcomes)
+            .filter(new)
+            .map(|(delivery, _)| delivery.clone())
+            .collect();
+        if new.is_empty() {
+            return Ok(outcomes);
+        }
+        effect(&mut tx, handler, &new).await?;
+    }
+    Halt::pass(halt, Point::BeforeCommit).await;
     tx.commit().await?;
-    Ok(Outcome::Handled)
+    Ok(outcomes)
 }
 
 /// The same for an event that was parked: it leaves the parking place with its effect.
@@ -38,83 +96,63 @@ pub(crate) async fn take_parked<H>(
     store: &Store,
     handler: &H,
     delivery: &Delivery,
-) -> Result<Outcome, Failure>
+) -> Result<(), Failure>
 where
     H: Handler + ?Sized,
 {
-    let mut tx = store.begin(scope(delivery)).await?;
-    let new = enter(&mut tx, handler.durable(), delivery.id).await?;
-    if new {
-        effect(&mut tx, handler, delivery).await?;
+    let deliveries = std::slice::from_ref(delivery);
+    let mut tx = store.begin(scope(deliveries)).await?;
+    if enter(&mut tx, handler.durable(), deliveries).await? == [Outcome::Handled] {
+        effect(&mut tx, handler, deliveries).await?;
     }
-    sqlx::query("DELETE FROM parked_events WHERE consumer = $1 AND event_id = $2")
-        .bind(handler.durable())
-        .bind(delivery.id.as_uuid())
-        .execute(&mut *tx)
-        .await?;
+    parked::release(&mut tx, store, handler.durable(), delivery.id).await?;
     tx.commit().await?;
-    Ok(if new { Outcome::Handled } else { Outcome::Repeated })
+    Ok(())
 }
 
-/// An event as it was sent, for the parking place.
-pub(crate) struct Sent<'a> {
-    pub(crate) id: EventId,
-    pub(crate) subject: &'a str,
-    pub(crate) payload: &'a [u8],
-    pub(crate) traceparent: Option<&'a str>,
-    pub(crate) attempt: u32,
+fn scope(deliveries: &[Delivery]) -> Scope {
+    let mut sites: Vec<_> = deliveries.iter().filter_map(|delivery| delivery.site).collect();
+    sites.sort_unstable();
+    sites.dedup();
+    match sites.as_slice() {
+        [] => Scope::System("events of no site"),
+        [site] => Scope::Site(*site),
+        _ => Scope::Sites(sites),
+    }
 }
 
-/// Puts an event aside with what went wrong. Parking it again replaces the error.
-pub(crate) async fn park(
-    store: &Store,
+/// Which of the events this consumer sees for the first time; of one that is here twice, only the first. Another
+/// transaction at the same event is waited for.
+async fn enter(
+    tx: &mut Tx,
     consumer: &str,
-    sent: Sent<'_>,
-    error: &str,
-) -> Result<(), StoreError> {
-    let mut tx = store.begin(Scope::System("park an event")).await?;
-    sqlx::query(
-        "INSERT INTO parked_events (consumer, event_id, subject, payload, traceparent, error, attempts, parked_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (consumer, event_id) DO UPDATE
-         SET error = excluded.error, attempts = parked_events.attempts + 1, parked_at = excluded.parked_at,
-             asked_back_at = NULL",
+    deliveries: &[Delivery],
+) -> Result<Vec<Outcome>, StoreError> {
+    let mut ids: Vec<Uuid> = deliveries.iter().map(|delivery| delivery.id.as_uuid()).collect();
+    // In one order, so that two replicas at the same events do not wait for each other.
+    ids.sort_unstable();
+    let new: Vec<Uuid> = sqlx::query_scalar(
+        "INSERT INTO inbox (consumer, event_id, taken_at) SELECT $1, event_id, $3 FROM unnest($2::uuid[]) AS given (event_id)
+         ON CONFLICT DO NOTHING RETURNING event_id",
     )
     .bind(consumer)
-    .bind(sent.id.as_uuid())
-    .bind(sent.subject)
-    .bind(sent.payload)
-    .bind(sent.traceparent)
-    // PostgreSQL's text holds no zero byte; an error may quote one.
-    .bind(error.replace('\0', " "))
-    .bind(i32::try_from(sent.attempt).unwrap_or(i32::MAX))
+    .bind(ids)
     .bind(SystemClock::system().now())
-    .execute(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
-    tx.commit().await
+    let mut new: HashSet<Uuid> = new.into_iter().collect();
+    let outcome = |delivery: &Delivery| match new.remove(&delivery.id.as_uuid()) {
+        true => Outcome::Handled,
+        false => Outcome::Repeated,
+    };
+    Ok(deliveries.iter().map(outcome).collect())
 }
 
-fn scope(delivery: &Delivery) -> Scope {
-    delivery.site.map_or(Scope::System("an event of no site"), Scope::Site)
-}
-
-/// Whether this consumer sees the event for the first time. Another transaction at the same event is waited for.
-async fn enter(tx: &mut Tx, consumer: &str, event: EventId) -> Result<bool, StoreError> {
-    let inserted =
-        sqlx::query("INSERT INTO inbox (consumer, event_id, taken_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(consumer)
-            .bind(event.as_uuid())
-            .bind(SystemClock::system().now())
-            .execute(&mut **tx)
-            .await?;
-    Ok(inserted.rows_affected() == 1)
-}
-
-async fn effect<H>(tx: &mut Tx, handler: &H, delivery: &Delivery) -> Result<(), Failure>
+async fn effect<H>(tx: &mut Tx, handler: &H, deliveries: &[Delivery]) -> Result<(), Failure>
 where
     H: Handler + ?Sized,
 {
-    match AssertUnwindSafe(handler.handle(tx, delivery)).catch_unwind().await {
+    match AssertUnwindSafe(handler.handle_all(tx, deliveries)).catch_unwind().await {
         Ok(result) => result,
         Err(panic) => Err(Failure::Park(format!("the handler panicked: {}", said(panic.as_ref())))),
     }

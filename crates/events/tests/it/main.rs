@@ -4,14 +4,17 @@
 
 mod announce;
 mod backlog;
+mod batch;
 mod broker;
 mod consumer;
 mod days;
 mod inbox;
 mod outbox;
 mod owner;
+mod parked;
 mod rebuild;
 mod relay;
 mod replay;
 mod state;
+mod watchdog;
 mod world;

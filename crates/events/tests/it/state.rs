@@ -66,6 +66,19 @@ impl World {
             .await;
     }
 
+    /// The reader's schema is not new: its consumer has followed the stream before.
+    pub(crate) async fn is_primed(&self, durable: &str) {
+        sqlx::query(
+            "INSERT INTO reader.consumers (consumer, context, kinds, primed_at) VALUES ($1, $2, '{}', $3)",
+        )
+        .bind(durable)
+        .bind(CONTEXT)
+        .bind(at())
+        .execute(&self.database.admin())
+        .await
+        .unwrap();
+    }
+
     /// A month passes: the facts are no longer in the stream, nor in the outbox.
     pub(crate) async fn forget_facts(&self) {
         let stream = self.jetstream().get_stream(self.stream_name()).await.unwrap();

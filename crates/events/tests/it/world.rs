@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use async_nats::Subject;
 use async_nats::header::{NATS_BATCH_ID, NATS_MESSAGE_ID};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::{self, stream};
@@ -11,6 +12,9 @@ use events::{
     Bus, Consumer, Delivery, Failure, Handler, Pace, Patience, Relay, async_trait, stream_name,
 };
 use futures::StreamExt;
+use prost::Message;
+use prost::bytes::Bytes;
+use proto::common::v1::{AlertCleared, AlertRaised};
 use proto::training::v1::TrainingStarted;
 use service::migrate::migrate;
 use service::{Scope, Store, Tx};
@@ -232,6 +236,45 @@ impl World {
         assert_eq!(effects.len(), count, "an effect happened twice");
     }
 
+    /// What the stream holds, as it was sent.
+    pub(crate) async fn published(&self) -> Vec<(Subject, Bytes)> {
+        let stream = self.jetstream().get_stream(self.stream_name()).await.unwrap();
+        let last = stream.cached_info().state.last_sequence;
+        let mut messages = Vec::new();
+        for place in 1..=last {
+            let message = stream.get_raw_message(place).await.unwrap();
+            messages.push((message.subject, message.payload));
+        }
+        messages
+    }
+
+    /// As after a wrong restore: these messages once more.
+    pub(crate) async fn publish_again(&self, messages: Vec<(Subject, Bytes)>) {
+        for (subject, payload) in messages {
+            self.client.publish(subject, payload).await.unwrap();
+        }
+        self.client.flush().await.unwrap();
+    }
+
+    /// What a service told of itself: alerts with their kind and what they are about, and records.
+    pub(crate) async fn told(&self, service: &'static str) -> Vec<String> {
+        let store = self.database.store(service).await;
+        let told = events::testing::outbox(&store).await.into_iter();
+        told.map(|(name, data)| match name.as_str() {
+            "AlertRaised" => {
+                let AlertRaised { kind, about, .. } = AlertRaised::decode(data.as_slice()).unwrap();
+                format!("{name} {kind} {about}")
+            }
+            "AlertCleared" => {
+                let AlertCleared { kind, about, .. } =
+                    AlertCleared::decode(data.as_slice()).unwrap();
+                format!("{name} {kind} {about}")
+            }
+            _ => name,
+        })
+        .collect()
+    }
+
     pub(crate) async fn epoch(&self) -> i64 {
         let epochs: Vec<i64> = sqlx::query_scalar("SELECT epoch FROM training.relay_state")
             .fetch_all(&self.database.admin())
@@ -289,13 +332,26 @@ pub(crate) fn patient() -> Patience {
 pub(crate) struct Recorder {
     /// Subjects it fails on, and how.
     pub(crate) fails: Arc<Mutex<Vec<(String, &'static str)>>>,
+    /// Whether it reads what the events say.
+    pub(crate) decodes: bool,
+    /// The most events of one transaction; 0 for the usual.
+    pub(crate) batch: usize,
+    pub(crate) lanes: usize,
 }
 
 impl Recorder {
     pub(crate) fn failing(fails: &[(usize, &'static str)]) -> Self {
         let fails =
             fails.iter().map(|(subject, how)| (format!("day-{subject}/worker"), *how)).collect();
-        Self { fails: Arc::new(Mutex::new(fails)) }
+        Self { fails: Arc::new(Mutex::new(fails)), ..Self::default() }
+    }
+
+    pub(crate) fn decoding() -> Self {
+        Self { decodes: true, ..Self::default() }
+    }
+
+    pub(crate) fn alone() -> Self {
+        Self { batch: 1, ..Self::default() }
     }
 }
 
@@ -313,7 +369,18 @@ impl Handler for Recorder {
         &["TrainingStarted"]
     }
 
+    fn batch(&self) -> usize {
+        if self.batch == 0 { 100 } else { self.batch }
+    }
+
+    fn lanes(&self) -> usize {
+        self.lanes.max(1)
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        if self.decodes {
+            delivery.decode::<TrainingStarted>()?;
+        }
         sqlx::query("INSERT INTO effects (event_id, subject, sites) VALUES ($1, $2, current_setting('app.sites', true))")
             .bind(delivery.id.as_uuid())
             .bind(&delivery.subject_id)
@@ -344,4 +411,17 @@ impl Handler for Recorder {
             Some(_) => Err(Failure::Park("never".to_owned())),
         }
     }
+}
+
+pub(crate) async fn consumer_info(world: &World) -> Option<jetstream::consumer::Info> {
+    let stream = world.jetstream().get_stream(world.stream_name()).await.ok()?;
+    stream.consumer_info("reader--record").await.ok()
+}
+
+pub(crate) async fn until_acknowledged(world: &World) {
+    eventually("acknowledgements", async || {
+        let info = consumer_info(world).await?;
+        (info.num_ack_pending == 0 && info.num_pending == 0).then_some(())
+    })
+    .await;
 }

@@ -1,6 +1,10 @@
 //! Jobs on a real database: replicas, downtime, crashes, failures, clocks that are set, triggers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod keeping;
+mod managing;
+mod outages;
+mod processes;
 mod times;
 mod triggers;
 
@@ -37,7 +41,10 @@ impl World {
     }
 
     async fn replica(&self) -> Runner {
-        let store = self.database.store("ticket").await;
+        self.replica_of(self.database.store("ticket").await)
+    }
+
+    fn replica_of(&self, store: Store) -> Runner {
         let patience = Patience { poll: Duration::from_millis(10), ..Patience::default() };
         Runner::new(store, self.clock.clone(), self.system.clone()).with_patience(patience)
     }
@@ -51,6 +58,16 @@ impl World {
         })
     }
 
+    /// When the lease is over, while someone has it.
+    async fn lease_until(&self) -> Option<DateTime<Utc>> {
+        let mut tx = self.store.begin(Scope::System("look at the lease")).await.unwrap();
+        sqlx::query_scalar("SELECT expires_at FROM jobs WHERE job = $1")
+            .bind(NAME)
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap()
+    }
+
     fn slots(&self) -> Vec<DateTime<Utc>> {
         self.ran.lock().unwrap().iter().map(|run| run.slot).collect()
     }
@@ -59,6 +76,15 @@ impl World {
     async fn finished(&self) -> Vec<(DateTime<Utc>, String, i32)> {
         let mut tx = self.store.begin(Scope::System("look at runs")).await.unwrap();
         sqlx::query_as("SELECT slot, outcome, attempts FROM job_runs WHERE finished_at IS NOT NULL ORDER BY slot")
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap()
+    }
+
+    /// Of closed slots, what went wrong last.
+    async fn errors(&self) -> Vec<String> {
+        let mut tx = self.store.begin(Scope::System("look at runs")).await.unwrap();
+        sqlx::query_scalar("SELECT error FROM job_runs WHERE finished_at IS NOT NULL AND error IS NOT NULL ORDER BY slot")
             .fetch_all(&mut *tx)
             .await
             .unwrap()

@@ -18,7 +18,7 @@ async fn two_replicas_never_run_one_slot_twice() {
     let stop = CancellationToken::new();
     let mut replicas = JoinSet::new();
     for _ in 0..2 {
-        replicas.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+        replicas.spawn(world.replica().await.run(vec![world.every_minute()], stop.clone()));
     }
     for minute in 1..=20 {
         world.until_finished(minute).await;
@@ -50,7 +50,7 @@ async fn cron_slots_missed_while_nobody_ran_are_each_run_once_late() {
     for days in [1, 3] {
         let stop = CancellationToken::new();
         let mut replicas = JoinSet::new();
-        replicas.spawn(world.replica().await.run(job(), stop.clone()));
+        replicas.spawn(world.replica().await.run(vec![job()], stop.clone()));
         let ran = if days == 1 { 1 } else { 4 };
         world.until_finished(ran).await;
         stop.cancel();
@@ -69,7 +69,7 @@ async fn an_intervals_missed_slots_become_one_run() {
     for runs in [1, 2] {
         let stop = CancellationToken::new();
         let mut replicas = JoinSet::new();
-        replicas.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+        replicas.spawn(world.replica().await.run(vec![world.every_minute()], stop.clone()));
         world.until_finished(runs).await;
         stop.cancel();
         replicas.join_all().await;
@@ -91,13 +91,13 @@ async fn the_slot_of_a_killed_replica_is_run_by_another_once_its_lease_is_over()
         })
     };
     let mut killed = JoinSet::new();
-    killed.spawn(world.replica().await.run(hangs, CancellationToken::new()));
+    killed.spawn(world.replica().await.run(vec![hangs], CancellationToken::new()));
     begun.notified().await;
     killed.shutdown().await;
 
     let stop = CancellationToken::new();
     let mut other = JoinSet::new();
-    other.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+    other.spawn(world.replica().await.run(vec![world.every_minute()], stop.clone()));
     assert!(world.slots().is_empty(), "the lease is not over yet");
     world.system.advance(TimeDelta::seconds(11));
     world.until_finished(1).await;
@@ -110,35 +110,36 @@ async fn the_slot_of_a_killed_replica_is_run_by_another_once_its_lease_is_over()
 async fn a_run_that_lost_its_lease_may_not_commit() {
     let world = World::new().await;
     let (begun, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let guarded = Arc::new(Mutex::new(None));
+    let answers = Arc::new(Mutex::new(Vec::new()));
     let slow = {
-        let (begun, resume, guarded) =
-            (Arc::clone(&begun), Arc::clone(&resume), Arc::clone(&guarded));
-        let store = world.store.clone();
+        let (begun, resume, answers) =
+            (Arc::clone(&begun), Arc::clone(&resume), Arc::clone(&answers));
         Job::every(NAME, TimeDelta::minutes(1), move |run: Run| {
-            let (begun, resume, guarded) =
-                (Arc::clone(&begun), Arc::clone(&resume), Arc::clone(&guarded));
-            let store = store.clone();
+            let (begun, resume, answers) =
+                (Arc::clone(&begun), Arc::clone(&resume), Arc::clone(&answers));
             async move {
                 begun.notify_one();
                 resume.notified().await;
-                let mut tx = store.begin(Scope::System("work")).await?;
-                *guarded.lock().unwrap() = Some(run.guard(&mut tx).await);
+                let opened = run.begin(Scope::System("work")).await.map(drop);
+                let checked = run.check().await;
+                answers.lock().unwrap().extend([opened, checked]);
                 Ok(Outcome::Nothing)
             }
         })
     };
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-    replicas.spawn(world.replica().await.run(slow, stop.clone()));
+    replicas.spawn(world.replica().await.run(vec![slow], stop.clone()));
     begun.notified().await;
     world.system.advance(TimeDelta::seconds(11));
-    replicas.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+    replicas.spawn(world.replica().await.run(vec![world.every_minute()], stop.clone()));
     world.until_finished(1).await;
     stop.cancel();
     resume.notify_one();
     replicas.join_all().await;
-    let guarded = guarded.lock().unwrap().take();
-    assert!(matches!(guarded, Some(Err(LeaseLost::TakenOver))), "{guarded:?}");
+    let answers = std::mem::take(&mut *answers.lock().unwrap());
+    assert!(answers.iter().all(|it| matches!(it, Err(LeaseLost::TakenOver))), "{answers:?}");
+    assert_eq!(answers.len(), 2);
+    assert_eq!(world.finished().await, [(start(), "changed 1".to_owned(), 2)]);
 }
 
 #[tokio::test]
@@ -157,13 +158,16 @@ async fn a_failing_slot_is_tried_again_and_given_up_in_the_end() {
         ..Patience::default()
     };
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-    replicas.spawn(world.replica().await.with_patience(patience).run(fails.unwrap(), stop.clone()));
+    replicas.spawn(
+        world.replica().await.with_patience(patience).run(vec![fails.unwrap()], stop.clone()),
+    );
     world.until_finished(1).await;
     stop.cancel();
     replicas.join_all().await;
     let attempts: Vec<u32> = world.ran.lock().unwrap().iter().map(|run| run.attempt).collect();
     assert_eq!(attempts, [1, 2, 3]);
-    assert_eq!(world.finished().await[0].1, "given up: on purpose");
+    assert_eq!(world.finished().await[0].1, "given up");
+    assert_eq!(world.errors().await, ["on purpose"]);
 }
 
 #[tokio::test]
@@ -176,7 +180,7 @@ async fn a_failed_slot_waits_before_it_is_tried_again() {
         async move { if attempt == 1 { Err("on purpose".into()) } else { Ok(Outcome::Nothing) } }
     });
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-    replicas.spawn(world.replica().await.run(fails_first.unwrap(), stop.clone()));
+    replicas.spawn(world.replica().await.run(vec![fails_first.unwrap()], stop.clone()));
     eventually("the wait to be written down", async || {
         let mut tx = world.store.begin(Scope::System("look at runs")).await.unwrap();
         let waits: Option<i64> =
@@ -199,7 +203,7 @@ async fn a_failed_slot_waits_before_it_is_tried_again() {
 async fn a_job_follows_a_clock_that_runs_fast_and_one_that_is_set_back() {
     let world = World::new().await;
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-    replicas.spawn(world.replica().await.run(world.every_minute(), stop.clone()));
+    replicas.spawn(world.replica().await.run(vec![world.every_minute()], stop.clone()));
     world.clock.set(start(), 1_000.0);
     eventually("a site's quarter of an hour", async || {
         world
@@ -238,7 +242,7 @@ async fn shutdown_finishes_the_run_in_hand() {
         })
     };
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-    replicas.spawn(world.replica().await.run(slow, stop.clone()));
+    replicas.spawn(world.replica().await.run(vec![slow], stop.clone()));
     begun.notified().await;
     stop.cancel();
     resume.notify_one();

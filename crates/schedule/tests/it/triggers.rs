@@ -11,7 +11,7 @@ use super::{NAME, World, start};
 
 impl World {
     /// An event job that writes down its runs and fails where `fails` says so.
-    fn on_event(&self, fails: fn(&Run) -> bool) -> Job {
+    pub(crate) fn on_event(&self, fails: fn(&Run) -> bool) -> Job {
         let ran = Arc::clone(&self.ran);
         Job::on_event(NAME, move |run| {
             let failed = fails(&run);
@@ -21,14 +21,14 @@ impl World {
     }
 
     /// Triggers in a transaction of its own, at the start.
-    async fn trigger(&self, key: &str) -> Triggered {
+    pub(crate) async fn trigger(&self, key: &str) -> Triggered {
         let mut tx = self.store.begin(Scope::System("trigger")).await.unwrap();
         let triggered = trigger(&mut tx, NAME, start(), key).await.unwrap();
         tx.commit().await.unwrap();
         triggered
     }
 
-    fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         self.ran.lock().unwrap().iter().map(|run| run.key.clone()).collect()
     }
 }
@@ -39,7 +39,7 @@ async fn what_is_triggered_again_and_again_runs_once() {
     assert_eq!(world.trigger("a").await, Triggered::New);
     assert_eq!(world.trigger("a").await, Triggered::Already);
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-    replicas.spawn(world.replica().await.run(world.on_event(|_| false), stop.clone()));
+    replicas.spawn(world.replica().await.run(vec![world.on_event(|_| false)], stop.clone()));
     world.until_finished(1).await;
     assert_eq!(world.trigger("a").await, Triggered::Already, "a slot that has run stays run");
     assert_eq!(world.trigger("b").await, Triggered::New);
@@ -55,7 +55,7 @@ async fn two_replicas_run_each_trigger_once() {
     let world = World::new().await;
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
     for _ in 0..2 {
-        replicas.spawn(world.replica().await.run(world.on_event(|_| false), stop.clone()));
+        replicas.spawn(world.replica().await.run(vec![world.on_event(|_| false)], stop.clone()));
     }
     let wanted: Vec<String> = (0..20).map(|number| format!("{number:02}")).collect();
     for key in &wanted {
@@ -78,7 +78,7 @@ async fn a_trigger_that_is_rolled_back_never_runs() {
     drop(tx);
     world.trigger("done").await;
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-    replicas.spawn(world.replica().await.run(world.on_event(|_| false), stop.clone()));
+    replicas.spawn(world.replica().await.run(vec![world.on_event(|_| false)], stop.clone()));
     world.until_finished(1).await;
     stop.cancel();
     replicas.join_all().await;
@@ -96,7 +96,7 @@ async fn what_is_triggered_while_nobody_runs_is_run_at_the_next_start_oldest_fir
     // Set back before both: what a clock does is nothing to an event job.
     world.clock.set(start() - TimeDelta::days(1), 0.0);
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-    replicas.spawn(world.replica().await.run(world.on_event(|_| false), stop.clone()));
+    replicas.spawn(world.replica().await.run(vec![world.on_event(|_| false)], stop.clone()));
     world.until_finished(2).await;
     stop.cancel();
     replicas.join_all().await;
@@ -110,7 +110,7 @@ async fn a_triggered_run_that_failed_waits_and_is_tried_again_while_others_go_on
     world.trigger("good").await;
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
     let fails_first = world.on_event(|run| run.key == "bad" && run.attempt == 1);
-    replicas.spawn(world.replica().await.run(fails_first, stop.clone()));
+    replicas.spawn(world.replica().await.run(vec![fails_first], stop.clone()));
     world.until_finished(1).await;
     assert_eq!(world.keys(), ["bad", "good"]);
     world.system.advance(TimeDelta::seconds(1));
@@ -133,12 +133,12 @@ async fn the_trigger_of_a_killed_replica_is_run_by_another_once_its_lease_is_ove
         })
     };
     let mut killed = JoinSet::new();
-    killed.spawn(world.replica().await.run(hangs, CancellationToken::new()));
+    killed.spawn(world.replica().await.run(vec![hangs], CancellationToken::new()));
     eventually("the run to begin", async || (world.keys().len() == 1).then_some(())).await;
     killed.shutdown().await;
 
     let (stop, mut other) = (CancellationToken::new(), JoinSet::new());
-    other.spawn(world.replica().await.run(world.on_event(|_| false), stop.clone()));
+    other.spawn(world.replica().await.run(vec![world.on_event(|_| false)], stop.clone()));
     world.system.advance(TimeDelta::seconds(11));
     world.until_finished(1).await;
     stop.cancel();

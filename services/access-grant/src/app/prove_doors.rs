@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::stream::StreamExt;
-use service::{Scope, Store, StoreError};
+use schedule::{LeaseLost, Run};
+use service::Scope;
 use types::{AccessGroupId, GrantId, SiteClock};
 
 use crate::domain::{Grant, Sight, State};
@@ -18,7 +19,6 @@ const MAX_PAGES: usize = 1000;
 /// Reads every door and compares it with what it should hold.
 #[derive(Debug, Clone)]
 pub struct Proofs {
-    store: Store,
     clock: SiteClock,
     door: Arc<dyn Door>,
 }
@@ -37,21 +37,22 @@ pub struct Round {
 }
 
 impl Proofs {
-    pub fn new(store: Store, clock: SiteClock, door: Arc<dyn Door>) -> Self {
-        Self { store, clock, door }
+    pub fn new(clock: SiteClock, door: Arc<dyn Door>) -> Self {
+        Self { clock, door }
     }
 
-    /// Reads the doors of every group once. Running it again, or twice at once, is safe.
+    /// Reads the doors of every group once. Running it again, or twice at once, is safe. A run that lost its lease
+    /// writes nothing down; what it may still take from a door in that moment, nobody granted.
     #[tracing::instrument(name = "doors.prove", skip_all)]
-    pub async fn prove_doors(&self) -> Result<Round, StoreError> {
-        let mut tx = self.store.begin(Scope::System("prove doors")).await?;
+    pub async fn prove_doors(&self, run: &Run) -> Result<Round, LeaseLost> {
+        let mut tx = run.begin(Scope::System("prove doors")).await?;
         let groups = areas::all_groups(&mut tx).await?;
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!("sitepass_grants_unproved").set(queue::unproved(&mut tx).await? as f64);
         drop(tx);
-        let rounds = futures::stream::iter(groups.into_iter().map(|group| self.prove(group)))
+        let rounds = futures::stream::iter(groups.into_iter().map(|group| self.prove(run, group)))
             .buffer_unordered(AT_ONCE);
-        let rounds: Vec<Result<Round, StoreError>> = rounds.collect().await;
+        let rounds: Vec<Result<Round, LeaseLost>> = rounds.collect().await;
         let mut sum = Round::default();
         for round in rounds {
             let round = round?;
@@ -63,10 +64,10 @@ impl Proofs {
         Ok(sum)
     }
 
-    async fn prove(&self, group: AccessGroupId) -> Result<Round, StoreError> {
+    async fn prove(&self, run: &Run, group: AccessGroupId) -> Result<Round, LeaseLost> {
         let group = &group;
         // What was proved before the reading began has to be in it.
-        let mut tx = self.store.begin(Scope::System("prove a door")).await?;
+        let mut tx = run.begin(Scope::System("prove a door")).await?;
         let expected = queue::proved(&mut tx, group).await?;
         drop(tx);
         let Ok(entries) = read_all(self.door.as_ref(), group).await else {
@@ -89,8 +90,9 @@ impl Proofs {
         round.right = u64::try_from(again.len()).unwrap_or(u64::MAX);
         round.wrong = u64::try_from(found.len()).unwrap_or(u64::MAX);
         let known: BTreeSet<GrantId> = expected.iter().map(|grant| grant.id).collect();
-        let (strange, others) = self.others(&entries, &known).await?;
+        let (strange, others) = others(run, &entries, &known).await?;
         for grant_id in &strange {
+            run.check().await?;
             if let Err(fault) = self.door.remove(group, grant_id).await {
                 tracing::warn!(door.group = %group, fault = fault.code(), "what nobody granted cannot be taken away yet");
             }
@@ -110,32 +112,18 @@ impl Proofs {
                 });
             }
         }
-        self.keep(&again, found).await?;
+        self.keep(run, &again, found).await?;
         Ok(round)
     }
 
-    /// Entries beside the expected: those that are no grants of ours, and the grants that explain the rest. A grant is
-    /// committed before any door hears of it, so what is unknown now was never granted.
-    async fn others(
+    async fn keep(
         &self,
-        entries: &BTreeMap<String, Entry>,
-        known: &BTreeSet<GrantId>,
-    ) -> Result<(Vec<String>, Vec<Grant>), StoreError> {
-        let named: BTreeMap<&str, Option<GrantId>> =
-            entries.keys().map(|id| (id.as_str(), id.parse::<GrantId>().ok())).collect();
-        let ids: Vec<GrantId> =
-            named.values().flatten().filter(|id| !known.contains(id)).copied().collect();
-        let mut tx = self.store.begin(Scope::System("explain what a door holds")).await?;
-        let grants = grants::by_ids(&mut tx, &ids).await?;
-        let ours: BTreeSet<GrantId> =
-            grants.iter().map(|grant| grant.id).chain(known.iter().copied()).collect();
-        let strange = named.iter().filter(|(_, id)| id.is_none_or(|id| !ours.contains(&id)));
-        Ok((strange.map(|(text, _)| (*text).to_owned()).collect(), grants))
-    }
-
-    async fn keep(&self, again: &[(GrantId, u64)], found: Vec<Finding>) -> Result<(), StoreError> {
+        run: &Run,
+        again: &[(GrantId, u64)],
+        found: Vec<Finding>,
+    ) -> Result<(), LeaseLost> {
         let now = self.clock.now();
-        let mut tx = self.store.begin(Scope::System("keep what doors hold")).await?;
+        let mut tx = run.begin(Scope::System("keep what doors hold")).await?;
         if !found.is_empty() {
             let ids: Vec<GrantId> = found.iter().map(|finding| finding.grant).collect();
             let leased = queue::with_siblings(&mut tx, &ids).await?;
@@ -150,8 +138,27 @@ impl Proofs {
             record(&mut tx, grants, found, now).await?;
         }
         queue::seen_again(&mut tx, again, now).await?;
-        tx.commit().await
+        Ok(tx.commit().await?)
     }
+}
+
+/// Entries beside the expected: those that are no grants of ours, and the grants that explain the rest. A grant is
+/// committed before any door hears of it, so what is unknown now was never granted.
+async fn others(
+    run: &Run,
+    entries: &BTreeMap<String, Entry>,
+    known: &BTreeSet<GrantId>,
+) -> Result<(Vec<String>, Vec<Grant>), LeaseLost> {
+    let named: BTreeMap<&str, Option<GrantId>> =
+        entries.keys().map(|id| (id.as_str(), id.parse::<GrantId>().ok())).collect();
+    let ids: Vec<GrantId> =
+        named.values().flatten().filter(|id| !known.contains(id)).copied().collect();
+    let mut tx = run.begin(Scope::System("explain what a door holds")).await?;
+    let grants = grants::by_ids(&mut tx, &ids).await?;
+    let ours: BTreeSet<GrantId> =
+        grants.iter().map(|grant| grant.id).chain(known.iter().copied()).collect();
+    let strange = named.iter().filter(|(_, id)| id.is_none_or(|id| !ours.contains(&id)));
+    Ok((strange.map(|(text, _)| (*text).to_owned()).collect(), grants))
 }
 
 /// All that the doors of a group hold, by the grant's id as the door says it.

@@ -142,6 +142,11 @@ impl Handler for FollowDevices {
         &["Device"]
     }
 
+    /// A passage locks the grants of its worker's day, as those do who push them: several could wait in a circle.
+    fn batch(&self) -> usize {
+        1
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         match delivery.name.as_str() {
             "DeviceChanged" => {

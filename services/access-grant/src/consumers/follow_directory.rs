@@ -87,6 +87,11 @@ impl Handler for FollowDirectory {
         &["Area", "Worker", "WorkerBinding"]
     }
 
+    /// Grants are brought up to date once a transaction, last; and nobody takes the turn of all sites after that of one.
+    fn batch(&self) -> usize {
+        1
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         match delivery.name.as_str() {
             "AreaChanged" => {

@@ -46,6 +46,11 @@ impl Handler for FollowTickets {
         &["Ticket"]
     }
 
+    /// Grants are brought up to date once a transaction, last.
+    fn batch(&self) -> usize {
+        1
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let ticket = match delivery.name.as_str() {
             "TicketPublished" => delivery.decode::<pb::TicketPublished>()?.ticket,

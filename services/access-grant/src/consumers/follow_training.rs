@@ -39,6 +39,11 @@ impl Handler for FollowTraining {
         &["TrainingDay"]
     }
 
+    /// Grants are brought up to date once a transaction, last.
+    fn batch(&self) -> usize {
+        1
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: TrainingCompleted = delivery.decode()?;
         let completion = Completion {

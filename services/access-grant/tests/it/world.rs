@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use access_grant::app::{App, Proofs, Pusher};
+use access_grant::app::{App, Proofs, Pusher, Round};
 use access_grant::consumers::{FollowDevices, FollowDirectory, FollowTickets, FollowTraining};
 use access_grant::domain::Grant;
 use access_grant::store::grants::{self, Filter};
@@ -13,6 +13,7 @@ use proto::device::v1 as device;
 use proto::directory::v1 as directory;
 use proto::ticket::v1 as ticket;
 use proto::training::v1::TrainingCompleted;
+use schedule::Run;
 use service::grpc::{Access, Policy};
 use service::{Scope, Shell, Store};
 use test_support::Harness;
@@ -64,6 +65,15 @@ pub(crate) fn group(name: &str) -> AccessGroupId {
 }
 
 impl World {
+    /// One round of reading the doors now.
+    pub(crate) async fn prove(&self) -> Round {
+        self.proofs.prove_doors(&self.run().await).await.unwrap()
+    }
+
+    pub(crate) async fn run(&self) -> Run {
+        schedule::testing::run(&self.store, "access-grant.prove-doors", self.harness.now()).await
+    }
+
     pub(crate) async fn new() -> Self {
         let harness = Harness::new().await;
         let store = harness.store("access-grant").await;
@@ -73,7 +83,7 @@ impl World {
         Self {
             app: App::new(store.clone(), shell.clock.clone()),
             pusher: Pusher::new(store.clone(), shell.clone(), door.clone()),
-            proofs: Proofs::new(store.clone(), shell.clock.clone(), door.clone()),
+            proofs: Proofs::new(shell.clock.clone(), door.clone()),
             harness,
             store,
             door,

@@ -1,6 +1,6 @@
 use events::{Delivery, Failure, Handler, async_trait};
 use proto::common::v1::CommandAudited;
-use service::{Tx, telemetry};
+use service::Tx;
 use sha2::{Digest, Sha256};
 use types::SiteId;
 use uuid::Uuid;
@@ -37,8 +37,14 @@ impl Handler for Record {
     }
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
-        entries::append(tx, entry(delivery)?).await?;
-        Ok(())
+        self.handle_all(tx, std::slice::from_ref(delivery)).await
+    }
+
+    async fn handle_all(&self, tx: &mut Tx, deliveries: &[Delivery]) -> Result<(), Failure> {
+        let mut entries = deliveries.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+        // Ids grow with the time they were drawn at: the log tells a batch in the order it happened in.
+        entries.sort_unstable_by_key(|entry| entry.event_id);
+        Ok(entries::append(tx, entries).await?)
     }
 }
 
@@ -56,7 +62,7 @@ fn entry(delivery: &Delivery) -> Result<Entry, Failure> {
         after: format!(r#"{{"sha256":"{}"}}"#, hex::encode(Sha256::digest(&delivery.data))),
         reason: String::new(),
         address: String::new(),
-        trace_id: telemetry::current_trace_id().unwrap_or_default(),
+        trace_id: delivery.trace_id().unwrap_or_default().to_owned(),
         at: delivery.at,
     };
     if delivery.name != "CommandAudited" {

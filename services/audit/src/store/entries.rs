@@ -1,5 +1,7 @@
 //! Rows of the log and the heads of its chains.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
 use types::{EventId, SiteId};
@@ -7,57 +9,96 @@ use uuid::Uuid;
 
 use crate::domain::{Entry, Head, Sealed};
 
-/// Appends an entry behind its site's head, which stays locked until the transaction ends.
-pub(crate) async fn append(tx: &mut Tx, entry: Entry) -> Result<(), StoreError> {
-    let site = entry.site.as_uuid();
-    sqlx::query!(
-        "INSERT INTO audit.heads (site_id, position, hash) VALUES ($1, 0, $2) ON CONFLICT (site_id) DO NOTHING",
-        site,
-        &crate::domain::ORIGIN,
-    )
-    .execute(&mut **tx)
-    .await?;
-    let row =
-        sqlx::query!("SELECT position, hash FROM audit.heads WHERE site_id = $1 FOR UPDATE", site)
-            .fetch_one(&mut **tx)
-            .await?;
-    let head = Head { position: place(row.position)?, hash: hash(site, row.hash)? };
-    let sealed = head.seal(entry);
+/// Appends entries behind their sites' heads, which stay locked until the transaction ends.
+pub(crate) async fn append(tx: &mut Tx, entries: Vec<Entry>) -> Result<(), StoreError> {
+    let mut heads = heads(tx, &entries).await?;
+    let mut sealed = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let head = heads.entry(entry.site).or_default();
+        let next = head.seal(entry);
+        *head = Head { position: next.position, hash: next.hash };
+        sealed.push(next);
+    }
     insert(tx, &sealed).await?;
+    let sites: Vec<Uuid> = heads.keys().map(|site| site.as_uuid()).collect();
+    let positions =
+        heads.values().map(|head| number(head.position)).collect::<Result<Vec<_>, _>>()?;
+    let hashes: Vec<Vec<u8>> = heads.values().map(|head| head.hash.to_vec()).collect();
     sqlx::query!(
-        "UPDATE audit.heads SET position = $2, hash = $3 WHERE site_id = $1",
-        site,
-        number(sealed.position)?,
-        &sealed.hash,
+        "UPDATE audit.heads SET position = given.position, hash = given.hash
+         FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) AS given (site_id, position, hash)
+         WHERE heads.site_id = given.site_id",
+        &sites,
+        &positions,
+        &hashes,
     )
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
-async fn insert(tx: &mut Tx, sealed: &Sealed) -> Result<(), StoreError> {
-    let entry = &sealed.entry;
+/// The heads of the entries' sites, made where they are missing. Locked in one order, so that two who append do not
+/// wait for each other.
+async fn heads(tx: &mut Tx, entries: &[Entry]) -> Result<BTreeMap<SiteId, Head>, StoreError> {
+    let sites: BTreeSet<Uuid> = entries.iter().map(|entry| entry.site.as_uuid()).collect();
+    let sites: Vec<Uuid> = sites.into_iter().collect();
+    sqlx::query!(
+        "INSERT INTO audit.heads (site_id, position, hash)
+         SELECT site_id, 0, $2 FROM unnest($1::uuid[]) AS given (site_id) ON CONFLICT (site_id) DO NOTHING",
+        &sites,
+        &crate::domain::ORIGIN,
+    )
+    .execute(&mut **tx)
+    .await?;
+    let rows = sqlx::query!(
+        "SELECT site_id, position, hash FROM audit.heads WHERE site_id = ANY($1) ORDER BY site_id FOR UPDATE",
+        &sites,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let head = Head { position: place(row.position)?, hash: hash(row.site_id, row.hash)? };
+            Ok((SiteId::from_uuid(row.site_id), head))
+        })
+        .collect()
+}
+
+async fn insert(tx: &mut Tx, sealed: &[Sealed]) -> Result<(), StoreError> {
+    let texts = |read: fn(&Entry) -> &str| -> Vec<String> {
+        sealed.iter().map(|sealed| read(&sealed.entry).to_owned()).collect()
+    };
+    let sites: Vec<Uuid> = sealed.iter().map(|sealed| sealed.entry.site.as_uuid()).collect();
+    let events: Vec<Uuid> = sealed.iter().map(|sealed| sealed.entry.event_id.as_uuid()).collect();
+    let positions =
+        sealed.iter().map(|sealed| number(sealed.position)).collect::<Result<Vec<_>, _>>()?;
+    let times: Vec<DateTime<Utc>> = sealed.iter().map(|sealed| sealed.entry.at).collect();
+    let previous: Vec<Vec<u8>> =
+        sealed.iter().map(|sealed| sealed.previous_hash.to_vec()).collect();
+    let hashes: Vec<Vec<u8>> = sealed.iter().map(|sealed| sealed.hash.to_vec()).collect();
     sqlx::query!(
         "INSERT INTO audit.entries (site_id, position, event_id, event_type, actor, role, action, target_type,
              target_id, before, after, reason, address, trace_id, at, previous_hash, hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
-        entry.site.as_uuid(),
-        number(sealed.position)?,
-        entry.event_id.as_uuid(),
-        entry.event_type,
-        entry.actor,
-        entry.role,
-        entry.action,
-        entry.target_type,
-        entry.target_id,
-        entry.before,
-        entry.after,
-        entry.reason,
-        entry.address,
-        entry.trace_id,
-        entry.at,
-        &sealed.previous_hash,
-        &sealed.hash,
+         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+             $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+             $15::timestamptz[], $16::bytea[], $17::bytea[])",
+        &sites,
+        &positions,
+        &events,
+        &texts(|entry| &entry.event_type),
+        &texts(|entry| &entry.actor),
+        &texts(|entry| &entry.role),
+        &texts(|entry| &entry.action),
+        &texts(|entry| &entry.target_type),
+        &texts(|entry| &entry.target_id),
+        &texts(|entry| &entry.before),
+        &texts(|entry| &entry.after),
+        &texts(|entry| &entry.reason),
+        &texts(|entry| &entry.address),
+        &texts(|entry| &entry.trace_id),
+        &times,
+        &previous,
+        &hashes,
     )
     .execute(&mut **tx)
     .await?;

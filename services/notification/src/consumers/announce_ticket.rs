@@ -32,6 +32,11 @@ impl Handler for AnnounceTicket {
         false
     }
 
+    /// A ticket may name thousands: that is a batch already.
+    fn batch(&self) -> usize {
+        1
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: TicketPublished = delivery.decode()?;
         let ticket = delivery.carried("ticket", fact.ticket)?;

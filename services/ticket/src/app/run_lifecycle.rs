@@ -1,5 +1,6 @@
 use chrono::{DateTime, Utc};
-use service::{Scope, StoreError};
+use schedule::{Run, RunError};
+use service::{Scope, StoreError, Tx};
 
 use super::{App, Error};
 use crate::domain::{Expired, NotAllowed, Started};
@@ -20,20 +21,22 @@ pub struct Lifecycle {
 
 impl App {
     /// Starts and expires every day whose time has come, each in a transaction of its own. It looks at what is due,
-    /// not at when it last ran: running again, late or twice at once is safe.
+    /// not at when it last ran: running again, late or twice at once is safe. A run that lost its lease moves no day.
     #[tracing::instrument(name = "ticket.lifecycle", skip_all)]
-    pub async fn run_lifecycle(&self) -> Result<Lifecycle, Error> {
+    pub async fn run_lifecycle(&self, run: &Run) -> Result<Lifecycle, RunError> {
         let mut done = Lifecycle::default();
         for turn in [Turn::Start, Turn::Expire] {
             loop {
                 let now = self.clock.now();
-                let due = self.due(turn, now).await?;
+                let scope = Scope::System("look for days whose time has come");
+                let due = tickets::due(&mut run.begin(scope).await?, turn, now, BATCH).await?;
                 let mut moved = 0;
                 for day in &due {
-                    match self.turn_day(turn, *day, now).await {
+                    let tx = run.begin(Scope::Site(day.site)).await?;
+                    match turn_day(tx, turn, *day, now).await {
                         Ok(true) => moved += 1,
                         Ok(false) | Err(Error::Store(StoreError::Conflict)) => done.missed += 1,
-                        Err(err) => return Err(err),
+                        Err(err) => return Err(err.into()),
                     }
                 }
                 match turn {
@@ -47,47 +50,41 @@ impl App {
         }
         Ok(done)
     }
+}
 
-    async fn due(&self, turn: Turn, now: DateTime<Utc>) -> Result<Vec<Due>, Error> {
-        let mut tx = self.store.begin(Scope::System("look for days whose time has come")).await?;
-        Ok(tickets::due(&mut tx, turn, now, BATCH).await?)
+/// Whether the day was moved; not when someone else did before, or it is no longer to be moved.
+async fn turn_day(mut tx: Tx, turn: Turn, due: Due, now: DateTime<Utc>) -> Result<bool, Error> {
+    let Some(mut ticket) = tickets::get_by_day(&mut tx, due.day).await? else {
+        return Ok(false);
+    };
+    let moved = match turn {
+        Turn::Start => ticket.value.start_day(due.day, now).map(|it| it == Started::Now),
+        Turn::Expire => ticket.value.expire_day(due.day, now).map(|it| it == Expired::Now),
+    };
+    match moved {
+        Ok(true) => {}
+        Ok(false) | Err(NotAllowed::Day { .. }) => return Ok(false),
+        Err(err) => return Err(err.into()),
     }
-
-    /// Whether the day was moved; not when someone else did before, or it is no longer to be moved.
-    async fn turn_day(&self, turn: Turn, due: Due, now: DateTime<Utc>) -> Result<bool, Error> {
-        let mut tx = self.store.begin(Scope::Site(due.site)).await?;
-        let Some(mut ticket) = tickets::get_by_day(&mut tx, due.day).await? else {
-            return Ok(false);
-        };
-        let moved = match turn {
-            Turn::Start => ticket.value.start_day(due.day, now).map(|it| it == Started::Now),
-            Turn::Expire => ticket.value.expire_day(due.day, now).map(|it| it == Expired::Now),
-        };
-        match moved {
-            Ok(true) => {}
-            Ok(false) | Err(NotAllowed::Day { .. }) => return Ok(false),
-            Err(err) => return Err(err.into()),
+    tickets::save(&mut tx, &mut ticket).await?;
+    match turn {
+        Turn::Start => {
+            events::enqueue(
+                &mut tx,
+                &wire::daily_ticket_started(&ticket.value, ticket.version, due.day, now),
+                now,
+            )
+            .await?;
         }
-        tickets::save(&mut tx, &mut ticket).await?;
-        match turn {
-            Turn::Start => {
-                events::enqueue(
-                    &mut tx,
-                    &wire::daily_ticket_started(&ticket.value, ticket.version, due.day, now),
-                    now,
-                )
-                .await?;
-            }
-            Turn::Expire => {
-                events::enqueue(
-                    &mut tx,
-                    &wire::daily_ticket_expired(&ticket.value, ticket.version, due.day, now),
-                    now,
-                )
-                .await?;
-            }
+        Turn::Expire => {
+            events::enqueue(
+                &mut tx,
+                &wire::daily_ticket_expired(&ticket.value, ticket.version, due.day, now),
+                now,
+            )
+            .await?;
         }
-        tx.commit().await?;
-        Ok(true)
     }
+    tx.commit().await?;
+    Ok(true)
 }

@@ -47,7 +47,7 @@ async fn a_ticket_that_is_over_is_not_cancelled() {
     let world = World::new().await;
     let id = world.created(world.three_days()).await;
     world.harness.shell.clock.advance(chrono::TimeDelta::days(4));
-    world.app.run_lifecycle().await.unwrap();
+    world.run_lifecycle().await;
     let refusal = world.cancel(&world.admin, &id, "rain").await.unwrap_err();
     assert_eq!(refusal.code, ErrorCode::StateConflict);
     assert_eq!(world.ticket(&id).await.status, "ACTIVE");

@@ -15,7 +15,7 @@ async fn nothing_moves_before_its_time() {
     let before = world.facts().await;
     // 23:58 at the site.
     world.harness.shell.clock.advance(TimeDelta::minutes(15 * 60 + 58));
-    assert_eq!(world.app.run_lifecycle().await.unwrap(), moved(0, 0));
+    assert_eq!(world.run_lifecycle().await, moved(0, 0));
     assert_eq!(world.facts().await, before);
 }
 
@@ -24,10 +24,10 @@ async fn a_day_is_over_at_a_minute_to_midnight_and_the_next_starts_at_five_past(
     let world = World::new().await;
     let id = world.created(world.three_days()).await;
     world.harness.shell.clock.advance(TimeDelta::minutes(15 * 60 + 59));
-    assert_eq!(world.app.run_lifecycle().await.unwrap(), moved(0, 1));
+    assert_eq!(world.run_lifecycle().await, moved(0, 1));
     assert_eq!(days(&world.ticket(&id).await), ["EXPIRED", "PUBLISHED", "PUBLISHED"]);
     world.harness.shell.clock.advance(TimeDelta::minutes(6));
-    assert_eq!(world.app.run_lifecycle().await.unwrap(), moved(1, 0));
+    assert_eq!(world.run_lifecycle().await, moved(1, 0));
     assert_eq!(days(&world.ticket(&id).await), ["EXPIRED", "IN_PROGRESS", "PUBLISHED"]);
 }
 
@@ -36,7 +36,7 @@ async fn each_turn_is_told_with_the_whole_ticket_at_its_version() {
     let world = World::new().await;
     let id = world.created(world.three_days()).await;
     world.harness.shell.clock.advance(TimeDelta::minutes(16 * 60 + 5));
-    world.app.run_lifecycle().await.unwrap();
+    world.run_lifecycle().await;
     let ticket = world.ticket(&id).await;
     assert_eq!(ticket.version, 3);
     let started: DailyTicketStarted = world.fact("DailyTicketStarted").await;
@@ -52,9 +52,9 @@ async fn running_again_changes_nothing() {
     let world = World::new().await;
     world.created(world.three_days()).await;
     world.harness.shell.clock.advance(TimeDelta::minutes(16 * 60 + 5));
-    world.app.run_lifecycle().await.unwrap();
+    world.run_lifecycle().await;
     let before = world.facts().await;
-    assert_eq!(world.app.run_lifecycle().await.unwrap(), moved(0, 0));
+    assert_eq!(world.run_lifecycle().await, moved(0, 0));
     assert_eq!(world.facts().await, before);
 }
 
@@ -63,7 +63,7 @@ async fn days_slept_through_are_made_good_in_one_run() {
     let world = World::new().await;
     let id = world.created(world.three_days()).await;
     world.harness.shell.clock.advance(TimeDelta::days(9));
-    assert_eq!(world.app.run_lifecycle().await.unwrap(), moved(2, 3));
+    assert_eq!(world.run_lifecycle().await, moved(2, 3));
     assert_eq!(days(&world.ticket(&id).await), ["EXPIRED"; 3]);
 }
 
@@ -72,10 +72,12 @@ async fn two_runs_at_once_move_each_day_once() {
     let world = World::new().await;
     let id = world.created(world.three_days()).await;
     world.harness.shell.clock.advance(TimeDelta::days(9));
-    let (first, second) = tokio::join!(world.app.run_lifecycle(), world.app.run_lifecycle());
+    let run = schedule::testing::run(&world.store, "ticket.lifecycle", world.harness.now()).await;
+    let (first, second) =
+        tokio::join!(world.app.run_lifecycle(&run), world.app.run_lifecycle(&run));
     assert!(first.is_ok() && second.is_ok());
     // What one run left because the other was at it, the next run finds.
-    world.app.run_lifecycle().await.unwrap();
+    world.run_lifecycle().await;
     assert_eq!(days(&world.ticket(&id).await), ["EXPIRED"; 3]);
     let facts = world.facts().await;
     let told = |name: &str| facts.iter().filter(|each| *each == name).count();
@@ -90,6 +92,19 @@ async fn drafts_and_cancelled_days_do_not_move() {
     let cancelled = world.created(world.three_days()).await;
     world.cancel(&world.admin, &cancelled, "rain").await.unwrap();
     world.harness.shell.clock.advance(TimeDelta::days(9));
-    assert_eq!(world.app.run_lifecycle().await.unwrap(), moved(0, 0));
+    assert_eq!(world.run_lifecycle().await, moved(0, 0));
     assert_eq!(days(&world.ticket(&draft).await), ["DRAFT"; 3]);
+}
+
+#[tokio::test]
+async fn a_run_that_was_taken_over_moves_no_day() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    world.harness.shell.clock.advance(TimeDelta::days(9));
+    let paused =
+        schedule::testing::run(&world.store, "ticket.lifecycle", world.harness.now()).await;
+    schedule::testing::run(&world.store, "ticket.lifecycle", world.harness.now()).await;
+    assert!(world.app.run_lifecycle(&paused).await.is_err());
+    assert_eq!(world.ticket(&id).await.version, 1);
+    assert_eq!(world.run_lifecycle().await, moved(2, 3));
 }

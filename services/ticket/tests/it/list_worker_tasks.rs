@@ -25,7 +25,7 @@ async fn a_day_is_there_from_midnight_before_the_clock_started_it() {
     let worker = world.harness.worker(world.workers[0], world.site);
     // 3 March 00:01 at the site.
     world.harness.shell.clock.advance(TimeDelta::minutes(16 * 60 + 1));
-    world.app.run_lifecycle().await.unwrap();
+    world.run_lifecycle().await;
     let answer = world.tasks(&worker, "").await.unwrap();
     assert_eq!((answer.date.as_str(), answer.tasks.len()), ("2026-03-03", 1));
     assert_eq!(answer.tasks[0].daily_ticket.as_ref().unwrap().status, "PUBLISHED");
@@ -43,7 +43,7 @@ async fn last_nights_shift_is_there_until_its_end_beside_today() {
     let worker = world.harness.worker(world.workers[0], world.site);
     // 3 March 05:00 at the site.
     world.harness.shell.clock.advance(TimeDelta::hours(21));
-    world.app.run_lifecycle().await.unwrap();
+    world.run_lifecycle().await;
     let dates = |answer: proto::ticket::v1::ListWorkerTasksResponse| -> Vec<String> {
         answer.tasks.into_iter().map(|task| task.daily_ticket.unwrap().date).collect()
     };

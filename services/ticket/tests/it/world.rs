@@ -11,7 +11,7 @@ use proto::ticket::v1::{
 use service::grpc::Transport;
 use service::{Refusal, Store};
 use test_support::Harness;
-use ticket::app::App;
+use ticket::app::{App, Lifecycle};
 use tonic::Request;
 use types::{AreaId, ContractorId, ErrorCode, SiteId, VideoId, WorkerId};
 
@@ -32,6 +32,12 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// One run of the lifecycle now.
+    pub(crate) async fn run_lifecycle(&self) -> Lifecycle {
+        let run = schedule::testing::run(&self.store, "ticket.lifecycle", self.harness.now()).await;
+        self.app.run_lifecycle(&run).await.unwrap()
+    }
+
     pub(crate) async fn new() -> Self {
         let harness = Harness::new().await;
         let store = harness.store("ticket").await;

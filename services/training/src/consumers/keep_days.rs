@@ -40,6 +40,11 @@ impl Handler for KeepDays {
         &["Ticket"]
     }
 
+    /// It ends sessions, whose rows the reports' own batches lock in their order: several tickets could wait in a circle.
+    fn batch(&self) -> usize {
+        1
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let ticket = match delivery.name.as_str() {
             "TicketPublished" => delivery.decode::<TicketPublished>()?.ticket,

@@ -1,0 +1,190 @@
+//! What becomes of events: taken together, else one by one, so that a poison event is parked alone.
+
+use std::time::{Duration, Instant};
+
+use service::{StoreError, telemetry};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::take::{Outcome, Refused, take};
+use super::{Consumer, Handler};
+use crate::delivery::{Delivery, Failure};
+use crate::parked::{self, Sent};
+
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// When an event can neither be taken nor parked, though the database is there.
+const WAIT_TO_PARK: Duration = Duration::from_secs(30);
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Its effect is committed, now or earlier.
+    Taken,
+    /// To be delivered again after a while.
+    Again(Duration),
+    /// It waits for a person.
+    Parked,
+    /// Shutdown came first.
+    Untouched,
+}
+
+/// Takes a batch in one transaction; `None` where it failed: then each is for [`alone`].
+pub(super) async fn together<H: Handler>(
+    consumer: &Consumer<H>,
+    deliveries: &[Delivery],
+    stop: &CancellationToken,
+) -> Option<Verdict> {
+    let durable = consumer.handler.durable();
+    let span = match deliveries {
+        [alone] => alone.span(durable),
+        _ => joined(durable, deliveries),
+    };
+    match patiently(consumer, deliveries, stop).instrument(span).await {
+        Some(Ok(())) => Some(Verdict::Taken),
+        Some(Err(failure)) => {
+            if deliveries.len() > 1 {
+                count(consumer, "batch_failed", 1);
+                tracing::debug!(durable, events = deliveries.len(), %failure, "taken one by one");
+            }
+            None
+        }
+        None => Some(Verdict::Untouched),
+    }
+}
+
+/// Takes one event, or says when to try again, or parks it.
+pub(super) async fn alone<H: Handler>(
+    consumer: &Consumer<H>,
+    delivery: &Delivery,
+    sent: Sent<'_>,
+    stop: &CancellationToken,
+) -> Verdict {
+    let durable = consumer.handler.durable();
+    let span = delivery.span(durable);
+    async {
+        let attempt = delivery.attempt;
+        let deliveries = std::slice::from_ref(delivery);
+        let error = match patiently(consumer, deliveries, stop).await {
+            Some(Ok(())) => return Verdict::Taken,
+            None => return Verdict::Untouched,
+            Some(Err(Failure::Park(error))) => error,
+            Some(Err(Failure::Retry(error))) => {
+                if let Some(delay) = consumer.patience.after(attempt) {
+                    count(consumer, "retried", 1);
+                    tracing::warn!(durable, event = %delivery.id, attempt, error, "event is tried again later");
+                    return Verdict::Again(delay);
+                }
+                error
+            }
+        };
+        park(consumer, sent, &error, stop).await
+    }
+    .instrument(span)
+    .await
+}
+
+/// Puts an event aside that cannot be taken.
+pub(super) async fn park<H: Handler>(
+    consumer: &Consumer<H>,
+    sent: Sent<'_>,
+    error: &str,
+    stop: &CancellationToken,
+) -> Verdict {
+    let (durable, context) = (consumer.handler.durable(), consumer.handler.context());
+    let mut wait = FIRST_WAIT;
+    loop {
+        match parked::park(&consumer.store, durable, context, sent, error).await {
+            Ok(()) => {
+                count(consumer, "parked", 1);
+                tracing::error!(
+                    durable, event = %sent.id, attempt = sent.attempt, error,
+                    "event parked, put it back once its cause is mended"
+                );
+                return Verdict::Parked;
+            }
+            Err(StoreError::Unavailable) => {
+                if !pause(&mut wait, stop).await {
+                    return Verdict::Untouched;
+                }
+            }
+            Err(err) => {
+                tracing::error!(durable, event = %sent.id, error = %err, "event could not be parked");
+                return Verdict::Again(WAIT_TO_PARK);
+            }
+        }
+    }
+}
+
+/// A database that is away is waited for: that uses up no attempt. `None` when shutdown came first.
+async fn patiently<H: Handler>(
+    consumer: &Consumer<H>,
+    deliveries: &[Delivery],
+    stop: &CancellationToken,
+) -> Option<Result<(), Failure>> {
+    let Consumer { store, handler, halt, .. } = consumer;
+    let mut wait = FIRST_WAIT;
+    loop {
+        let started = Instant::now();
+        match take(store, handler, deliveries, halt.as_ref()).await {
+            Ok(outcomes) => {
+                measure(consumer, &outcomes, started.elapsed());
+                return Some(Ok(()));
+            }
+            Err(Refused::Failed(failure)) => return Some(Err(failure)),
+            Err(Refused::Unavailable) => {
+                tracing::debug!(durable = handler.durable(), "waiting for the database");
+                if !pause(&mut wait, stop).await {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// `false` when shutdown came first.
+async fn pause(wait: &mut Duration, stop: &CancellationToken) -> bool {
+    let waited = *wait;
+    *wait = (waited * 2).min(LONGEST_WAIT);
+    stop.run_until_cancelled(tokio::time::sleep(waited)).await.is_some()
+}
+
+/// The span of a batch, linked to the trace of each of its events.
+fn joined(durable: &str, deliveries: &[Delivery]) -> tracing::Span {
+    let span = tracing::info_span!(
+        "process batch",
+        otel.name = format!("process {durable}"),
+        otel.kind = "consumer",
+        messaging.system = "nats",
+        messaging.operation.type = "process",
+        messaging.consumer.group.name = durable,
+        messaging.batch.message_count = deliveries.len(),
+    );
+    for delivery in deliveries {
+        telemetry::link(&span, delivery.traceparent.as_deref());
+    }
+    span
+}
+
+fn measure<H: Handler>(consumer: &Consumer<H>, outcomes: &[Outcome], took: Duration) {
+    let labels = labels(consumer);
+    let handled = outcomes.iter().filter(|outcome| **outcome == Outcome::Handled).count();
+    count(consumer, "handled", handled);
+    count(consumer, "repeated", outcomes.len() - handled);
+    let size = u32::try_from(outcomes.len()).unwrap_or(u32::MAX);
+    metrics::histogram!("events_batch_size", &labels).record(f64::from(size));
+    metrics::histogram!("events_batch_duration_seconds", &labels).record(took.as_secs_f64());
+}
+
+/// A consumer of several contexts has one name and one place in each.
+pub(super) fn labels<H: Handler>(consumer: &Consumer<H>) -> [(&'static str, &'static str); 2] {
+    [("consumer", consumer.handler.durable()), ("context", consumer.handler.context())]
+}
+
+fn count<H: Handler>(consumer: &Consumer<H>, outcome: &'static str, events: usize) {
+    let Consumer { handler, .. } = consumer;
+    let labels =
+        [("consumer", handler.durable()), ("context", handler.context()), ("outcome", outcome)];
+    let events = u64::try_from(events).unwrap_or(u64::MAX);
+    metrics::counter!("events_consumed_total", &labels).increment(events);
+}

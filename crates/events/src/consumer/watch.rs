@@ -1,0 +1,124 @@
+//! Beside the loop: looks whether events come, says how far behind the consumer is, and takes parked events back.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use async_nats::jetstream::consumer::{Info, PullConsumer};
+use async_nats::jetstream::stream::Stream;
+use service::{Scope, StoreError};
+use tokio_util::sync::CancellationToken;
+use types::SystemClock;
+
+use super::settle::labels;
+use super::{Consumer, Handler, durable};
+use crate::{alert, parked};
+
+/// What the loop tells of itself.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    /// Messages delivered so far.
+    pub(super) received: AtomicU64,
+    /// Messages in hand now.
+    pub(super) held: AtomicUsize,
+}
+
+/// Returns `true` once nothing came for longer than the acknowledgement wait though events wait; `false` at `stop`.
+/// `told` is whether an alert stands, which ends when events come.
+pub(super) async fn watch<H: Handler>(
+    consumer: &Consumer<H>,
+    stream: &Stream,
+    pull: &PullConsumer,
+    pulse: &Pulse,
+    told: &mut bool,
+    stop: &CancellationToken,
+) -> bool {
+    let mut idle = tokio::time::interval(consumer.patience.idle);
+    let (mut received, mut since) = (pulse.received.load(Ordering::Relaxed), Instant::now());
+    while stop.run_until_cancelled(idle.tick()).await.is_some() {
+        // A broker that does not answer is met by the loop, which hears nothing of it.
+        let Ok(info) = pull.get_info().await else { continue };
+        tell(consumer, stream, &info).await;
+        let now = pulse.received.load(Ordering::Relaxed);
+        if *told && now != received {
+            tell_stuck(consumer, false).await;
+            *told = false;
+        }
+        if now != received || !withheld(&info) || pulse.held.load(Ordering::Relaxed) > 0 {
+            (received, since) = (now, Instant::now());
+        } else if since.elapsed() > consumer.patience.ack_wait {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether the broker has events that it could deliver.
+fn withheld(info: &Info) -> bool {
+    let room = usize::try_from(info.config.max_ack_pending).unwrap_or(usize::MAX);
+    info.num_pending > 0 && info.num_ack_pending < room
+}
+
+async fn tell<H: Handler>(consumer: &Consumer<H>, stream: &Stream, info: &Info) {
+    let labels = labels(consumer);
+    let lag = info.num_pending + info.num_ack_pending as u64;
+    let gauge = u32::try_from(lag).unwrap_or(u32::MAX);
+    metrics::gauge!("events_consumer_lag", &labels).set(f64::from(gauge));
+    let age = if lag == 0 { 0.0 } else { oldest(consumer, stream, info).await };
+    metrics::gauge!("events_consumer_age_seconds", &labels).set(age);
+}
+
+/// The age in seconds of the oldest event that is not acknowledged.
+async fn oldest<H: Handler>(consumer: &Consumer<H>, stream: &Stream, info: &Info) -> f64 {
+    let mut subjects = durable::filter(consumer);
+    if subjects.is_empty() {
+        subjects.push(">".to_owned());
+    }
+    let mut oldest = None;
+    for subject in subjects {
+        let behind = info.ack_floor.stream_sequence + 1;
+        let found = stream.get_first_raw_message_by_subject(&subject, behind).await;
+        // Of an event there is none, or the broker went away: then the next look tells.
+        let Ok(message) = found else { continue };
+        let at = message.time.unix_timestamp();
+        oldest = oldest.min(Some(at)).or(Some(at));
+    }
+    let age = oldest.map_or(0, |at| SystemClock::system().now().timestamp() - at);
+    f64::from(u32::try_from(age).unwrap_or_default())
+}
+
+/// Tells that the consumer was made anew because nothing came; or that events come again.
+pub(super) async fn tell_stuck<H: Handler>(consumer: &Consumer<H>, stuck: bool) {
+    let Consumer { store, handler, .. } = consumer;
+    let about = format!("{} of {}", handler.durable(), handler.context());
+    let told: Result<(), StoreError> = async {
+        let mut tx = store.begin(Scope::System("tell of a stuck consumer")).await?;
+        let (context, kind) = (parked::context(store), alert::Kind::ConsumerStuck);
+        if stuck {
+            let detail = "nothing was delivered though events wait; made anew at the broker";
+            alert::raise(&mut tx, &context, kind, &about, detail).await?;
+        } else {
+            alert::clear(&mut tx, &context, kind, &about).await?;
+        }
+        tx.commit().await
+    }
+    .await;
+    if let Err(err) = told {
+        tracing::error!(about, stuck, error = %err, "an alert could not be told");
+    }
+}
+
+/// Takes back what was asked back from the parking place, whether or not the broker is there, until `stop`.
+pub(super) async fn resume<H: Handler>(consumer: &Consumer<H>, stop: &CancellationToken) {
+    let mut idle = tokio::time::interval(consumer.patience.idle);
+    while stop.run_until_cancelled(idle.tick()).await.is_some() {
+        let Consumer { store, handler, .. } = consumer;
+        while !stop.is_cancelled() && parked::resume(store, handler).await {}
+        match parked::count(store, handler.durable(), handler.context()).await {
+            Ok(count) => {
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                metrics::gauge!("events_parked", &labels(consumer)).set(f64::from(count));
+            }
+            Err(err) => tracing::debug!(error = %err, "parked events could not be counted"),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What a job has at hand when it is looked at.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use service::{StoreError, Tx};
+
+use crate::job::{CatchUp, Job};
+use crate::lease::Taken;
+use crate::runs::{self, Before, Place, Unfinished};
+
+/// A failed slot is looked at again after so long at most, since the clock may be a test's.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// When to look again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Next {
+    /// Nothing is due before this slot.
+    Until(Option<DateTime<Utc>>),
+    /// Another replica is at it, or a slot failed: after this long.
+    After(Duration),
+}
+
+/// A slot to run now.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) key: String,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) before: Before,
+}
+
+impl Slot {
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { slot: self.at, key: &self.key }
+    }
+}
+
+impl From<Unfinished> for Slot {
+    fn from(row: Unfinished) -> Self {
+        Self { at: row.slot, key: row.key, traceparent: row.traceparent, before: Before::default() }
+    }
+}
+
+/// Slots to run now, one after the other, and when to look again after they ran well.
+#[derive(Debug)]
+pub(crate) struct Hand {
+    pub(crate) slots: VecDeque<Slot>,
+    pub(crate) next: Next,
+}
+
+/// The times a look is taken at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) site: DateTime<Utc>,
+    pub(crate) system: DateTime<Utc>,
+    /// Whether the site's was set, so that slots may come again.
+    pub(crate) set: bool,
+}
+
+/// Looks under a lease just taken. Of a disabled job only what a person asked for is at hand.
+pub(crate) async fn look(
+    tx: &mut Tx,
+    job: &Job,
+    taken: &Taken,
+    now: Now,
+) -> Result<Hand, StoreError> {
+    if !job.is_timed() {
+        return triggered(tx, job, taken, now).await;
+    }
+    let last = match taken.last_slot {
+        Some(last) if now.set && last > now.site => {
+            runs::forget_after(tx, job.name(), now.site).await?
+        }
+        last => last,
+    };
+    let ready = |row: &Unfinished| row.retry_at.is_none_or(|retry_at| retry_at <= now.system);
+    let (timed, asked): (Vec<_>, Vec<_>) =
+        runs::unfinished(tx, job.name()).await?.into_iter().partition(|row| row.key.is_empty());
+    let mut slots: VecDeque<Slot> = asked.into_iter().filter(ready).map(Slot::from).collect();
+    if taken.disabled {
+        return Ok(Hand { slots, next: Next::Until(None) });
+    }
+    let next = Next::Until(job.when.next(now.site));
+    let each = job.catch_up == CatchUp::Each;
+    let due = job.when.due(last, now.site, each);
+    let mut before =
+        Before { missed: due.skipped, attempts: timed.last().map_or(0, |row| row.attempts) };
+    // Each has its turn; else the newest does what all before it left undone.
+    let left: Vec<Unfinished> = match (each, due.slots.is_empty()) {
+        (true, _) => {
+            before.attempts = 0;
+            timed
+        }
+        (false, true) => timed.into_iter().next_back().into_iter().collect(),
+        (false, false) => Vec::new(),
+    };
+    if let Some(waiting) = left.first().filter(|row| !ready(row)) {
+        let wait = waiting.retry_at.map_or(Duration::ZERO, |retry_at| {
+            (retry_at - now.system).to_std().unwrap_or_default()
+        });
+        return Ok(Hand { slots, next: Next::After(wait.min(LONGEST_WAIT)) });
+    }
+    slots.extend(left.into_iter().map(Slot::from));
+    for at in due.slots {
+        let before = std::mem::take(&mut before);
+        slots.push_back(Slot { at, key: String::new(), traceparent: None, before });
+    }
+    Ok(Hand { slots, next })
+}
+
+async fn triggered(tx: &mut Tx, job: &Job, taken: &Taken, now: Now) -> Result<Hand, StoreError> {
+    let rows = if taken.disabled {
+        Vec::new()
+    } else {
+        runs::triggered(tx, job.name(), now.system).await?
+    };
+    // There may be more behind them.
+    let next = if rows.is_empty() { Next::Until(None) } else { Next::After(Duration::ZERO) };
+    Ok(Hand { slots: rows.into_iter().map(Slot::from).collect(), next })
+}
