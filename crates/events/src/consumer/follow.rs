@@ -53,7 +53,7 @@ async fn attend<H: Handler>(
     stop: &CancellationToken,
 ) -> Result<(), async_nats::Error> {
     let durable = consumer.handler.durable();
-    prime(consumer, stop).await?;
+    Box::pin(prime(consumer, stop)).await?;
     let (stream, mut broker) = durable::attach(consumer).await?;
     // A new request did not help: it is the consumer.
     if stuck.times > 1 {
