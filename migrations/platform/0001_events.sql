@@ -38,12 +38,37 @@ CREATE TABLE relay_state (
     epoch bigint NOT NULL,
     leader uuid NOT NULL,
     last_stream_seq bigint NOT NULL,
+    -- The last sequence of the stream of states: when that ends before it, states were lost.
+    last_state_seq bigint NOT NULL DEFAULT 0,
     -- Facts with ids in this range are still to be sent once more, because somebody asked for it.
     replay_from uuid,
     replay_to uuid,
     CHECK ((replay_from IS NULL) = (replay_to IS NULL))
 );
 SELECT protect_global('relay_state', 'SELECT, INSERT, UPDATE');
+
+-- The telling of every live aggregate that runs, or ran last.
+CREATE TABLE announcements (
+    context text PRIMARY KEY,
+    asked_at timestamptz NOT NULL,
+    -- Up to where it has come: kind by kind, in the order of their ids. Empty at the beginning.
+    kind text NOT NULL,
+    after text NOT NULL,
+    told bigint NOT NULL,
+    done_at timestamptz
+);
+SELECT protect_global('announcements', 'SELECT, INSERT, UPDATE');
+
+-- Consumers that know how things stood before what they follow. One that is missing is new, or was wiped.
+CREATE TABLE consumers (
+    consumer text NOT NULL,
+    context text NOT NULL,
+    -- The kinds of aggregates whose states it has read.
+    kinds text[] NOT NULL,
+    primed_at timestamptz NOT NULL,
+    PRIMARY KEY (consumer, context)
+);
+SELECT protect_global('consumers', 'SELECT, INSERT, UPDATE');
 
 -- Events whose effect is in this schema. The row commits with the effect, so an effect happens once.
 CREATE TABLE inbox (

@@ -82,6 +82,7 @@ async fn tell(
         site: String::new(),
         // Grows, so that whoever keeps the newest knows whether it was raised or cleared last.
         version: u64::try_from(at.timestamp_micros()).unwrap_or_default(),
+        state: None,
         data,
     };
     fact.write(tx, at).await

@@ -19,7 +19,7 @@ pub struct Bus {
     pub(crate) client: async_nats::Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) prefix: String,
-    replicas: usize,
+    pub(crate) replicas: usize,
 }
 
 impl Bus {

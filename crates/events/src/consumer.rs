@@ -3,6 +3,7 @@
 mod durable;
 mod follow;
 mod hand;
+mod prime;
 mod pull;
 mod settle;
 mod take;
@@ -34,6 +35,18 @@ pub trait Handler: Send + Sync + 'static {
     /// The events it takes; empty for all of the stream. Of one that a release adds, those are taken that come after
     /// the consumer's place in the stream.
     fn events(&self) -> &'static [&'static str];
+
+    /// The kinds of aggregates ([`proto::state_kinds`]) whose newest state it takes before it follows the facts, when
+    /// it is new or its schema was wiped. It takes every event of such a kind as the aggregate's present state.
+    fn states(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether, after its schema was wiped, it is given every fact there still is. `false` for what must not be done
+    /// again for facts of the past: then it goes on where it was.
+    fn replays(&self) -> bool {
+        true
+    }
 
     /// The most events of one transaction. Events of several sites may be together, never those of a site with those
     /// of none. 1 for a handler that must be alone in its transaction.

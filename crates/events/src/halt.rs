@@ -16,6 +16,10 @@ pub enum Point {
     BeforeCommit,
     /// The effects of a batch are committed, none of its messages is acknowledged.
     BeforeAck,
+    /// A new consumer has read every state and has not written that down.
+    BeforePrimed,
+    /// The facts of a batch are confirmed, their states not published.
+    BeforeStates,
 }
 
 impl Point {

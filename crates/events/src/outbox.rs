@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use prost::Message;
-use proto::Event;
 use proto::common::v1::{CommandAudited, EventEnvelope};
+use proto::{Event, State};
 use service::{StoreError, Tx, telemetry};
 use types::{EventId, SiteId, SystemClock};
 
@@ -18,15 +18,7 @@ pub async fn enqueue<E: Event>(
     event: &E,
     at: DateTime<Utc>,
 ) -> Result<EventId, StoreError> {
-    let fact = Fact {
-        context: E::CONTEXT,
-        name: E::NAME,
-        subject: event.subject_id(),
-        site: event.site_id().unwrap_or_default(),
-        version: event.version(),
-        data: event.encode_to_vec(),
-    };
-    fact.write(tx, at).await
+    Fact::of(event).write(tx, at).await
 }
 
 /// Writes many facts of one kind in one statement, in their order; as [`enqueue`] one after the other.
@@ -35,17 +27,7 @@ pub async fn enqueue_all<E: Event>(
     events: &[E],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let rows = events.iter().map(|event| {
-        let fact = Fact {
-            context: E::CONTEXT,
-            name: E::NAME,
-            subject: event.subject_id(),
-            site: event.site_id().unwrap_or_default(),
-            version: event.version(),
-            data: event.encode_to_vec(),
-        };
-        fact.row(at)
-    });
+    let rows = events.iter().map(|event| Fact::of(event).row(at));
     write(tx, rows.collect::<Result<_, _>>()?).await
 }
 
@@ -94,24 +76,40 @@ pub async fn audit(tx: &mut Tx, fact: AuditFact<'_>) -> Result<EventId, StoreErr
         subject: fact.target_id,
         site,
         version: 0,
+        state: None,
         data,
     };
     fact.write(tx, fact_at).await
 }
 
 /// A fact and what its envelope says of it; `site` is empty where none applies.
+#[derive(Debug, Clone)]
 pub(crate) struct Fact<'a> {
     pub(crate) context: &'a str,
     pub(crate) name: &'a str,
     pub(crate) subject: String,
     pub(crate) site: String,
     pub(crate) version: u64,
+    /// Of which aggregate it is the newest state.
+    pub(crate) state: Option<State>,
     pub(crate) data: Vec<u8>,
 }
 
 impl Fact<'_> {
+    pub(crate) fn of<E: Event>(event: &E) -> Self {
+        Self {
+            context: E::CONTEXT,
+            name: E::NAME,
+            subject: event.subject_id(),
+            site: event.site_id().unwrap_or_default(),
+            version: event.version(),
+            state: event.state(),
+            data: event.encode_to_vec(),
+        }
+    }
+
     pub(crate) fn envelope(self, id: EventId, at: DateTime<Utc>) -> EventEnvelope {
-        let Fact { context, name, subject, site, version, data } = self;
+        let Fact { context, name, subject, site, version, state: _, data } = self;
         EventEnvelope {
             id: id.to_string(),
             source: format!("/sitepass/{context}"),
@@ -125,7 +123,8 @@ impl Fact<'_> {
     }
 
     /// The fact as a row under a new id; refused when its envelope is larger than may be sent.
-    fn row(self, at: DateTime<Utc>) -> Result<Row, StoreError> {
+    fn row(mut self, at: DateTime<Utc>) -> Result<Row, StoreError> {
+        let state = self.state.take();
         let id = EventId::new();
         let (context, name) = (self.context.to_owned(), self.name.to_owned());
         let site = if self.site.is_empty() { "-".to_owned() } else { self.site.clone() };
@@ -135,7 +134,7 @@ impl Fact<'_> {
                 format!("{name} is {} bytes, {MAX_EVENT_BYTES} may be sent", payload.len());
             return Err(StoreError::Database(sqlx::Error::Encode(problem.into())));
         }
-        Ok(Row { id, context, name, site, payload })
+        Ok(Row { id, context, name, site, payload, state, state_only: false })
     }
 
     pub(crate) async fn write(self, tx: &mut Tx, at: DateTime<Utc>) -> Result<EventId, StoreError> {
@@ -146,6 +145,15 @@ impl Fact<'_> {
     }
 }
 
+/// Writes states that are told again: they go to the stream of states alone.
+pub(crate) async fn enqueue_states(
+    tx: &mut Tx,
+    facts: Vec<(Fact<'_>, DateTime<Utc>)>,
+) -> Result<(), StoreError> {
+    let rows = facts.into_iter().map(|(fact, at)| Ok(Row { state_only: true, ..fact.row(at)? }));
+    write(tx, rows.collect::<Result<_, StoreError>>()?).await
+}
+
 /// A row of the outbox before it is written.
 struct Row {
     id: EventId,
@@ -153,24 +161,35 @@ struct Row {
     name: String,
     site: String,
     payload: Vec<u8>,
+    state: Option<State>,
+    state_only: bool,
 }
 
 /// The one way into the outbox: all rows in one statement, numbered in their order.
 async fn write(tx: &mut Tx, rows: Vec<Row>) -> Result<(), StoreError> {
     let (mut ids, mut contexts, mut names) = (Vec::new(), Vec::new(), Vec::new());
     let (mut sites, mut payloads) = (Vec::new(), Vec::new());
-    for Row { id, context, name, site, payload } in rows {
+    let (mut kinds, mut state_ids) = (Vec::new(), Vec::new());
+    let (mut ends, mut only) = (Vec::new(), Vec::new());
+    for Row { id, context, name, site, payload, state, state_only } in rows {
         ids.push(id.as_uuid());
         contexts.push(context);
         names.push(name);
         sites.push(site);
         payloads.push(payload);
+        ends.push(state.as_ref().is_some_and(|state| state.ended));
+        kinds.push(state.as_ref().map(|state| state.kind));
+        state_ids.push(state.map(|state| state.id));
+        only.push(state_only);
     }
     sqlx::query(
-        "INSERT INTO outbox (event_id, context, name, site, payload, traceparent, created_at)
-         SELECT event_id, context, name, site, payload, $6, $7
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[])
-              WITH ORDINALITY AS given (event_id, context, name, site, payload, place)
+        "INSERT INTO outbox (event_id, context, name, site, payload, traceparent, created_at,
+                             state_kind, state_id, state_ends, state_only)
+         SELECT event_id, context, name, site, payload, $6, $7, state_kind, state_id, state_ends, state_only
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[],
+                     $8::text[], $9::text[], $10::boolean[], $11::boolean[])
+              WITH ORDINALITY AS given (event_id, context, name, site, payload,
+                                        state_kind, state_id, state_ends, state_only, place)
          ORDER BY place",
     )
     .bind(ids)
@@ -180,6 +199,10 @@ async fn write(tx: &mut Tx, rows: Vec<Row>) -> Result<(), StoreError> {
     .bind(payloads)
     .bind(telemetry::current_traceparent())
     .bind(SystemClock::system().now())
+    .bind(kinds)
+    .bind(state_ids)
+    .bind(ends)
+    .bind(only)
     .execute(&mut **tx)
     .await?;
     Ok(())

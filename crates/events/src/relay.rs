@@ -155,7 +155,7 @@ impl Relay {
         let mut since = Instant::now();
         while !stop.is_cancelled() {
             // A batch in flight is not cut off: the next look at the token comes after it was marked.
-            match self.term(&stop).await {
+            match Box::pin(self.term(&stop)).await {
                 Ok(()) => return,
                 Err(Ended::Fenced) => tracing::info!(context = self.context, "another relay leads"),
                 Err(err) => {
@@ -191,12 +191,14 @@ impl Relay {
         let halt = self.halt.as_ref();
         let sight = Sight { stream: &stream, max_age: self.retention.stream, batch, halt };
         let mut outlet = Outlet::new(&self.bus, self.context, confirmation);
-        let (mut states, mut frontier) = (States, Frontier::default());
+        let mut states = States::new(self.halt.clone());
+        let mut frontier = Frontier::default();
         let mut changed = self.store.changed();
         let mut looked: Option<Instant> = None;
         let mut asked = Instant::now();
         while !stop.is_cancelled() {
             if looked.is_none_or(|looked| looked.elapsed() > look) {
+                states.look(&self.bus, lead).await?;
                 tokio::select! {
                     settled = sight.settle(lead, &mut outlet, &mut states) => settled?,
                     // A long rebuild is left to the next leader, as by one that was killed.

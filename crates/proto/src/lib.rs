@@ -5,7 +5,7 @@ mod event;
 mod time;
 
 pub use descriptor::{DESCRIPTORS, methods};
-pub use event::{Event, EventKind, all_events};
+pub use event::{Event, EventKind, State, all_events, state_kinds};
 pub use time::{instant, timestamp};
 
 /// The generated tree, `<context>::v1`. Generated code is not held to our lints.

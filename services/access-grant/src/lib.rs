@@ -2,6 +2,7 @@
 //! explanations, and what doors should hold, were sent and were seen to hold. Knows no names or numbers of people:
 //! the push to a door resolves them for the moment of sending.
 
+pub mod announcer;
 pub mod app;
 mod config;
 pub mod consumers;

@@ -6,6 +6,7 @@ use schedule::{Job, Outcome, Run};
 use service::{ListenError, Scope, Shell, Store, StoreError};
 use tonic::service::Routes;
 
+use crate::announcer::Announcer;
 use crate::app::{App, Proofs, Pusher};
 use crate::config::Config;
 use crate::consumers::{FollowDevices, FollowDirectory, FollowTickets, FollowTraining};
@@ -38,6 +39,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     service::grpc::serve(&shell, "access-grant", routes, POLICY, listener);
 
     events::relay(&shell, &store, "access_grant");
+    events::announce(&shell, &store, Announcer);
     events::run(&shell, &store, FollowTickets::new(shell.clock.clone()));
     events::run(&shell, &store, FollowTraining::new(shell.clock.clone()));
     events::run(&shell, &store, FollowDirectory::new(shell.clock.clone()));

@@ -2,6 +2,7 @@
 //! Owns devices, their secrets and passages, and the HTTP that controllers speak. Decides nothing about access:
 //! it asks access-grant.
 
+mod announcer;
 mod app;
 mod config;
 mod consumers;
@@ -12,6 +13,7 @@ mod store;
 mod wire;
 mod wiring;
 
+pub use announcer::Announcer;
 pub use config::Config;
 pub use consumers::{FollowAreas, FollowExplanations, FollowWorkers};
 pub use wiring::{Error, serve, start};

@@ -6,6 +6,7 @@ use service::{ListenError, Shell, Store, StoreError};
 use tonic::service::Routes;
 use vault::{RootTooShort, Vault};
 
+use crate::announcer::Announcer;
 use crate::app::{App, FORGET_EVERY, LOOK_EVERY};
 use crate::config::Config;
 use crate::consumers::{FollowAreas, FollowExplanations, FollowWorkers};
@@ -43,6 +44,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     service::http::listen(&shell.tasks, "device http", listener, http::router(app.clone()));
 
     events::relay(&shell, &store, "device");
+    events::announce(&shell, &store, Announcer);
     events::run(&shell, &store, FollowAreas);
     events::run(&shell, &store, FollowWorkers);
     events::run(&shell, &store, FollowExplanations);

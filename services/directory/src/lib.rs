@@ -1,6 +1,7 @@
 //! Sites, contractors, areas, workers, accounts and bindings. The only vault of personal data: others know a worker by
 //! id and face id. Knows nothing of tickets, trainings or doors.
 
+mod announcer;
 mod app;
 mod config;
 mod domain;
@@ -11,6 +12,7 @@ mod store;
 mod wire;
 mod wiring;
 
+pub use announcer::Announcer;
 pub use config::Config;
 pub use grpc::POLICY;
 pub use sms::Config as SmsConfig;

@@ -4,6 +4,7 @@ use service::config::Secret;
 use service::{ListenError, Shell, Store, StoreError};
 use vault::Vault;
 
+use crate::announcer::Announcer;
 use crate::app::{App, Passwords};
 use crate::config::Config;
 use crate::realname::RealName;
@@ -58,6 +59,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     }
     service::grpc::serve(&shell, "directory", grpc::routes(app), grpc::POLICY, listener);
     events::relay(&shell, &store, "directory");
+    events::announce(&shell, &store, Announcer);
     shell.health.watch_database(&shell.tasks, "directory", store);
     Ok(())
 }

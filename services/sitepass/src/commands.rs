@@ -3,6 +3,7 @@
 pub(crate) mod jobs;
 pub(crate) mod outbox;
 pub(crate) mod parked;
+pub(crate) mod state;
 
 use anyhow::{Context, bail};
 use service::Store;

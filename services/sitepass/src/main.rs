@@ -41,6 +41,9 @@ enum Command {
     /// Looks after what a service has told.
     #[command(subcommand)]
     Outbox(commands::outbox::OutboxCommand),
+    /// Looks after the newest state of each aggregate.
+    #[command(subcommand)]
+    State(commands::state::StateCommand),
     /// Looks after events that could not be handled.
     #[command(subcommand)]
     Parked(commands::parked::ParkedCommand),
@@ -85,6 +88,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::ConfigKeys => commands::config_keys(),
         Command::Audit(AuditCommand::Verify) => commands::verify_audit().await,
         Command::Outbox(command) => commands::outbox::run(command).await,
+        Command::State(command) => commands::state::run(command).await,
         Command::Parked(command) => commands::parked::run(command).await,
         Command::Jobs(command) => commands::jobs::run(command).await,
     }

@@ -2,6 +2,7 @@
 //! Owns `ticket`'s schema and publishes every change of a ticket as the whole ticket with its version.
 //! Knows no names, no faces and no doors; how far each worker is, it is told by the services that know.
 
+pub mod announcer;
 pub mod app;
 mod config;
 pub mod consumers;

@@ -68,6 +68,15 @@ pub(crate) fn ticket_published(
     }
 }
 
+/// The ticket told again: nobody amended it.
+pub(crate) fn ticket_as_it_is(of: &Ticket, version: u64, at: DateTime<Utc>) -> pb::TicketAmended {
+    pb::TicketAmended {
+        ticket: Some(ticket(of, version)),
+        amended_at: Some(timestamp(at)),
+        ..Default::default()
+    }
+}
+
 pub(crate) fn ticket_cancelled(
     of: &Ticket,
     version: u64,

@@ -2,6 +2,7 @@ use chrono::TimeDelta;
 use schedule::{Job, Outcome, Run};
 use service::{ListenError, Shell, Store, StoreError};
 
+use crate::announcer::Announcer;
 use crate::app::App;
 use crate::config::Config;
 use crate::consumers::{FollowAccess, FollowBindings, FollowNotices, FollowTraining};
@@ -27,6 +28,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     let app = App::new(shell.clone(), store.clone());
     service::grpc::serve(&shell, SERVICE, routes(app.clone()), POLICY, listener);
     events::relay(&shell, &store, SERVICE);
+    events::announce(&shell, &store, Announcer);
     events::run(&shell, &store, FollowTraining);
     events::run(&shell, &store, FollowAccess);
     events::run(&shell, &store, FollowNotices);

@@ -5,7 +5,7 @@ use proto::timestamp;
 use proto::training::v1::{
     Record, TrainingCompleted, TrainingFailed, TrainingStarted, Video, VideoChanged, VideoCompleted,
 };
-use types::RecordId;
+use types::{DailyTicketId, RecordId, SiteId, WorkerId};
 
 use crate::domain::{self, Completion, Reason, Session};
 
@@ -82,10 +82,20 @@ pub(crate) fn training_completed(
     completion: Completion,
     version: u64,
 ) -> TrainingCompleted {
+    day_completed(session.site, session.daily_ticket, session.worker, completion, version)
+}
+
+pub(crate) fn day_completed(
+    site: SiteId,
+    day: DailyTicketId,
+    worker: WorkerId,
+    completion: Completion,
+    version: u64,
+) -> TrainingCompleted {
     TrainingCompleted {
-        site_id: session.site.to_string(),
-        daily_ticket_id: session.daily_ticket.to_string(),
-        worker_id: session.worker.to_string(),
+        site_id: site.to_string(),
+        daily_ticket_id: day.to_string(),
+        worker_id: worker.to_string(),
         completed_at: Some(timestamp(completion.at)),
         deadline_at: Some(timestamp(completion.deadline_at)),
         in_time: completion.in_time,

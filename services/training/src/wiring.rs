@@ -8,6 +8,7 @@ use service::http::Client;
 use service::{ListenError, Shell, Store, StoreError};
 use tonic::service::Routes;
 
+use crate::announcer::Announcer;
 use crate::app::App;
 use crate::app::add_video::MAX_VIDEO_BYTES;
 use crate::config::Config;
@@ -50,6 +51,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
         TrainingServiceServer::new(Grpc::new(app)).max_decoding_message_size(MAX_MESSAGE_BYTES);
     service::grpc::serve(&shell, "training", Routes::new(server), POLICY, listener);
     events::relay(&shell, &store, "training");
+    events::announce(&shell, &store, Announcer);
     events::run(&shell, &store, KeepSites);
     events::run(&shell, &store, KeepDays);
     shell.health.watch_database(&shell.tasks, "training", store);

@@ -12,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::hand::{Batch, Hand};
+use super::prime::prime;
 use super::pull::{Lost, Pull};
 use super::settle::{Verdict, alone, park, together};
 use super::watch::{Pulse, tell_stuck, watch};
@@ -53,6 +54,7 @@ async fn attend<H: Handler>(
     stop: &CancellationToken,
 ) -> Result<(), async_nats::Error> {
     let durable = consumer.handler.durable();
+    Box::pin(prime(consumer, stop)).await?;
     let (stream, mut broker) = durable::attach(consumer).await?;
     // A new request did not help: it is the consumer.
     if stuck.times > 1 {

@@ -17,7 +17,7 @@ use super::{Ended, Pace};
 pub(super) struct Lead {
     pub(super) conn: PgConnection,
     pub(super) context: &'static str,
-    epoch: i64,
+    pub(super) epoch: i64,
     heartbeat: Duration,
     /// The stream's last sequence as far as it is known and written down.
     pub(super) last_stream_seq: u64,
@@ -37,7 +37,6 @@ pub(super) use select_facts;
 
 /// A row of the outbox that is to be sent.
 #[derive(Debug, sqlx::FromRow)]
-#[expect(dead_code, reason = "no state is published yet")]
 pub(super) struct Unsent {
     pub(super) seq: i64,
     pub(super) event_id: Uuid,

@@ -189,7 +189,7 @@ fn headers(row: &Unsent, traceparent: Option<String>) -> HeaderMap {
 }
 
 /// How many of the first rows go together.
-fn batch_size(rows: &[&Unsent]) -> usize {
+pub(super) fn batch_size(rows: &[&Unsent]) -> usize {
     let mut bytes = 0;
     let fitting = rows.iter().take(LARGEST_BATCH).take_while(|row| {
         bytes += row.payload.len();

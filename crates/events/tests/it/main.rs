@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod announce;
 mod backlog;
 mod batch;
 mod broker;
@@ -9,10 +10,12 @@ mod consumer;
 mod days;
 mod inbox;
 mod outbox;
+mod owner;
 mod parked;
 mod rebuild;
 mod relay;
 mod replay;
+mod state;
 mod streamed;
 mod watchdog;
 mod world;

@@ -64,6 +64,7 @@ async fn a_consumer_of_another_release_is_brought_to_this_ones_settings() {
         ..Default::default()
     };
     let _: consumer::PullConsumer = stream.create_consumer(older).await.unwrap();
+    world.is_primed("reader--record").await;
     world.consume(Recorder::default());
     world.until_effects(3).await;
     let info = consumer_info(&world).await.unwrap();
@@ -88,6 +89,7 @@ async fn a_consumer_that_cannot_be_changed_is_made_anew() {
         ..Default::default()
     };
     let _: consumer::PullConsumer = stream.create_consumer(other).await.unwrap();
+    world.is_primed("reader--record").await;
     world.consume(Recorder::default());
     world.until_effects(4).await;
     assert_eq!(consumer_info(&world).await.unwrap().config.ack_policy, AckPolicy::Explicit);

@@ -135,7 +135,11 @@ impl Handler for FollowDevices {
     }
 
     fn events(&self) -> &'static [&'static str] {
-        &["DeviceChanged", "DeviceOnline", "PassageRecorded"]
+        &["DeviceChanged", "DeviceOnline", "DeviceOffline", "PassageRecorded"]
+    }
+
+    fn states(&self) -> &'static [&'static str] {
+        &["Device"]
     }
 
     /// A passage locks the grants of its worker's day, as those do who push them: several could wait in a circle.
@@ -147,19 +151,17 @@ impl Handler for FollowDevices {
         match delivery.name.as_str() {
             "DeviceChanged" => {
                 let fact: pb::DeviceChanged = delivery.decode()?;
-                let device = fact.device.ok_or_else(|| missing("device"))?;
-                let id = parse("device_id", &device.device_id)?;
-                let site = parse("site_id", &device.site_id)?;
-                let areas = parse_all("area_ids", &device.area_ids)?;
-                let direction @ ("both" | "in_only" | "none") = device.direction.as_str() else {
-                    return Err(Failure::Park("direction is unknown".to_owned()));
-                };
-                Ok(devices::keep(tx, &id, device.version, site, &areas, direction).await?)
+                keep(tx, &fact.device.ok_or_else(|| missing("device"))?).await
+            }
+            "DeviceOffline" => {
+                let fact: pb::DeviceOffline = delivery.decode()?;
+                keep(tx, &fact.device.ok_or_else(|| missing("device"))?).await
             }
             "DeviceOnline" => {
                 let fact: pb::DeviceOnline = delivery.decode()?;
                 let device = fact.device.ok_or_else(|| missing("device"))?;
                 let since = instant("since", fact.since.as_ref())?;
+                keep(tx, &device).await?;
                 let id = parse("device_id", &device.device_id)?;
                 let site = parse("site_id", &device.site_id)?;
                 for area in parse_all("area_ids", &device.area_ids)? {
@@ -174,6 +176,16 @@ impl Handler for FollowDevices {
             _ => Ok(()),
         }
     }
+}
+
+async fn keep(tx: &mut Tx, device: &pb::Device) -> Result<(), Failure> {
+    let id = parse("device_id", &device.device_id)?;
+    let site = parse("site_id", &device.site_id)?;
+    let areas = parse_all("area_ids", &device.area_ids)?;
+    let direction @ ("both" | "in_only" | "none") = device.direction.as_str() else {
+        return Err(Failure::Park("direction is unknown".to_owned()));
+    };
+    Ok(devices::keep(tx, &id, device.version, site, &areas, direction).await?)
 }
 
 fn read(passage: &pb::Passage) -> Result<Passage, Failure> {

@@ -83,6 +83,10 @@ impl Handler for FollowDirectory {
         &["AreaChanged", "WorkerChanged", "WorkerBound", "WorkerUnbound"]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Area", "Worker", "WorkerBinding"]
+    }
+
     /// Grants are brought up to date once a transaction, last; and nobody takes the turn of all sites after that of one.
     fn batch(&self) -> usize {
         1

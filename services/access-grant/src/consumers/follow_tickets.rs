@@ -42,6 +42,10 @@ impl Handler for FollowTickets {
         ]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Ticket"]
+    }
+
     /// Grants are brought up to date once a transaction, last.
     fn batch(&self) -> usize {
         1

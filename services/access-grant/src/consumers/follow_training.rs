@@ -35,6 +35,10 @@ impl Handler for FollowTraining {
         &["TrainingCompleted"]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["TrainingDay"]
+    }
+
     /// Grants are brought up to date once a transaction, last.
     fn batch(&self) -> usize {
         1

@@ -8,5 +8,6 @@ mod history;
 mod pushing;
 mod reading;
 mod rpcs;
+mod states;
 mod vendor_door;
 mod world;

@@ -22,6 +22,10 @@ impl Handler for FollowAreas {
         &["AreaChanged"]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Area"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: AreaChanged = delivery.decode()?;
         let area = wire::area(&fact.area.unwrap_or_default())

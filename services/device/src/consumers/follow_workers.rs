@@ -22,6 +22,10 @@ impl Handler for FollowWorkers {
         &["WorkerChanged"]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Worker"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: WorkerChanged = delivery.decode()?;
         let worker = wire::worker(&fact.worker.unwrap_or_default())

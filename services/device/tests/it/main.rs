@@ -1,6 +1,7 @@
 //! The service on a real database and a real listener.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod announce;
 mod bed;
 mod decisions;
 mod events;

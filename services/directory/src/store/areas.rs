@@ -77,3 +77,16 @@ pub(crate) async fn active(
     .await?;
     rows.into_iter().map(Row::area).collect()
 }
+
+/// Those of `areas` that the scope shows, by id.
+pub(crate) async fn named(tx: &mut Tx, areas: &[AreaId]) -> Result<Vec<Area>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT area_id, site_id, name, access_group_id, status, version FROM directory.areas
+         WHERE area_id = ANY($1) ORDER BY area_id",
+        &uuids(areas),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.into_iter().map(Row::area).collect()
+}

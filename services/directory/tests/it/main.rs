@@ -1,5 +1,6 @@
 //! The directory as others call it: through its contract, on a real database, with the outside firms played.
 
+mod announce;
 mod bind_worker;
 mod check_references;
 mod create_account;

@@ -27,6 +27,11 @@ impl Handler for AnnounceTicket {
         &[TicketPublished::NAME]
     }
 
+    /// Nobody is told of an old ticket once more because our tables were lost.
+    fn replays(&self) -> bool {
+        false
+    }
+
     /// A ticket may name thousands: that is a batch already.
     fn batch(&self) -> usize {
         1

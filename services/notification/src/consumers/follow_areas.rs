@@ -23,6 +23,10 @@ impl Handler for FollowAreas {
         &[AreaChanged::NAME]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Area"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let fact: AreaChanged = delivery.decode()?;
         let area = delivery.carried("area", fact.area)?;

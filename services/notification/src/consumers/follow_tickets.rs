@@ -1,6 +1,9 @@
 use events::{Delivery, Failure, Handler};
 use proto::Event;
-use proto::ticket::v1::{TicketAmended, TicketPublished};
+use proto::ticket::v1::{
+    DailyTicketCancelled, DailyTicketExpired, DailyTicketStarted, TicketAmended, TicketCancelled,
+    TicketPublished,
+};
 use service::Tx;
 
 use crate::store::tickets::{self, Ticket};
@@ -20,13 +23,28 @@ impl Handler for FollowTickets {
     }
 
     fn events(&self) -> &'static [&'static str] {
-        &[TicketPublished::NAME, TicketAmended::NAME]
+        &[
+            TicketPublished::NAME,
+            TicketAmended::NAME,
+            TicketCancelled::NAME,
+            DailyTicketStarted::NAME,
+            DailyTicketExpired::NAME,
+            DailyTicketCancelled::NAME,
+        ]
+    }
+
+    fn states(&self) -> &'static [&'static str] {
+        &["Ticket"]
     }
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let ticket = match delivery.name.as_str() {
             TicketPublished::NAME => delivery.decode::<TicketPublished>()?.ticket,
             TicketAmended::NAME => delivery.decode::<TicketAmended>()?.ticket,
+            TicketCancelled::NAME => delivery.decode::<TicketCancelled>()?.ticket,
+            DailyTicketStarted::NAME => delivery.decode::<DailyTicketStarted>()?.ticket,
+            DailyTicketExpired::NAME => delivery.decode::<DailyTicketExpired>()?.ticket,
+            DailyTicketCancelled::NAME => delivery.decode::<DailyTicketCancelled>()?.ticket,
             _ => return Err(delivery.unexpected()),
         };
         let ticket = delivery.carried("ticket", ticket)?;

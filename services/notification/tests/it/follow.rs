@@ -1,5 +1,5 @@
-use events::testing::delivery;
-use notification::consumers::FollowTickets;
+use events::testing::{assert_takes_its_states, delivery};
+use notification::consumers::{FollowAreas, FollowTickets, FollowWorkers};
 use proto::ticket::v1::{Ticket, TicketAmended};
 use types::WorkerId;
 
@@ -29,4 +29,11 @@ async fn the_newest_word_on_a_ticket_says_whose_task_it_is() {
     let day = first.daily_tickets[0].daily_ticket_id.parse().unwrap();
     assert!(world.app.mark_task_read(&world.own(before), None, day).await.is_err());
     world.app.mark_task_read(&world.own(after), None, day).await.unwrap();
+}
+
+#[test]
+fn whichever_event_is_a_newest_state_is_taken() {
+    assert_takes_its_states(&FollowTickets);
+    assert_takes_its_states(&FollowAreas);
+    assert_takes_its_states(&FollowWorkers);
 }

@@ -96,6 +96,16 @@ impl Handler for Fold {
         }
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        match self.source {
+            Source::Directory => &["Site"],
+            Source::Ticket => &["Ticket"],
+            Source::Training => &["TrainingDay"],
+            Source::AccessGrant => &["Grant"],
+            Source::Notification | Source::Device => &[],
+        }
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         match self.source {
             Source::Directory => site(tx, delivery).await,

@@ -269,3 +269,10 @@ async fn the_whole_sites_figures_are_not_for_one_contractors_administrator() {
     assert_eq!(Refusal::from_status(&status).code, ErrorCode::PermissionDenied);
     harness.stop().await;
 }
+
+#[test]
+fn whichever_event_is_a_newest_state_is_taken() {
+    for source in report::Source::ALL {
+        events::testing::assert_takes_its_states(&report::Fold::new(source));
+    }
+}

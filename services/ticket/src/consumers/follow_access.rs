@@ -25,6 +25,10 @@ impl Handler for FollowAccess {
         &[AccessGranted::NAME, AccessSynced::NAME, AccessSyncFailed::NAME, AccessRevoked::NAME]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Grant"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let (fact, authorized) = match delivery.name.as_str() {
             AccessGranted::NAME => (delivery.decode::<AccessGranted>()?.grant, None),

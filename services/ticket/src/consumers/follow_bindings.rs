@@ -23,6 +23,10 @@ impl Handler for FollowBindings {
         &[WorkerChanged::NAME, WorkerBound::NAME, WorkerUnbound::NAME]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Worker", "WorkerBinding"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let worker = match delivery.name.as_str() {
             WorkerChanged::NAME => delivery.decode::<WorkerChanged>()?.worker,

@@ -25,6 +25,10 @@ impl Handler for FollowTraining {
         &[TrainingStarted::NAME, TrainingFailed::NAME, TrainingCompleted::NAME]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["TrainingDay"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let (of, status) = match delivery.name.as_str() {
             TrainingStarted::NAME => {

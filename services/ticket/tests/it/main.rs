@@ -1,6 +1,7 @@
 //! The service on a real database, with stand-ins for the two services it asks.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod announce;
 mod cancel_ticket;
 mod create_ticket;
 mod follow_access;

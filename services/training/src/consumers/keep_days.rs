@@ -36,6 +36,10 @@ impl Handler for KeepDays {
         ]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Ticket"]
+    }
+
     /// It ends sessions, whose rows the reports' own batches lock in their order: several tickets could wait in a circle.
     fn batch(&self) -> usize {
         1

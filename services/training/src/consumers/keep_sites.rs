@@ -22,6 +22,10 @@ impl Handler for KeepSites {
         &["SiteChanged"]
     }
 
+    fn states(&self) -> &'static [&'static str] {
+        &["Site"]
+    }
+
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         let event: SiteChanged = delivery.decode()?;
         let unreadable = || Failure::Park("SiteChanged without a readable site".to_owned());

@@ -68,3 +68,20 @@ pub async fn completion(
         _ => Err(Error::corrupt("day_trainings", day)),
     }
 }
+
+/// The site of a worker's training of a day, and the version of the last fact about it.
+pub async fn numbered(
+    tx: &mut Tx,
+    day: DailyTicketId,
+    worker: WorkerId,
+) -> Result<Option<(SiteId, u64)>, Error> {
+    let row = sqlx::query!(
+        "SELECT site_id, version FROM training.day_trainings WHERE daily_ticket_id = $1 AND worker_id = $2",
+        day.as_uuid(),
+        worker.as_uuid(),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some((row.site_id.into(), version("day_trainings", day.as_uuid(), row.version)?)))
+}

@@ -1,6 +1,7 @@
 //! The service on a real database, with a face provider and a directory of the test's own.
 
 mod add_video;
+mod announce;
 mod answer_check;
 mod edge;
 mod finish_session;

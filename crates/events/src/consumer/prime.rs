@@ -1,0 +1,250 @@
+//! A consumer that is new, or whose schema was wiped, reads how things stand before it follows what happens.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::pull::Config;
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
+use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind, Stream};
+use async_nats::jetstream::{ErrorCode, Message};
+use futures::StreamExt;
+use service::{Scope, Store, StoreError};
+use sqlx::{Connection, PgConnection};
+use tokio_util::sync::CancellationToken;
+use types::{EventId, SystemClock};
+use uuid::Uuid;
+
+use super::settle::{Verdict, alone, park, together};
+use super::{Consumer, Handler};
+use crate::bus::stream_name;
+use crate::delivery::Delivery;
+use crate::halt::{Halt, Point};
+use crate::parked::Sent;
+use crate::states::{COMPLETE_ID, COMPLETE_KIND, state_stream_name, state_subject};
+
+/// Of the session that keeps other replicas waiting: a process that stops is replaced after so long.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(8);
+/// Fetched at once.
+const BATCH: usize = 256;
+/// How long one fetch waits for messages that are there.
+const FETCH: Duration = Duration::from_secs(2);
+
+/// Reads the states of what the handler follows, once in the life of its schema; does nothing afterwards. Whatever
+/// ends it early, the next call begins again, and the inbox makes that harmless.
+///
+/// # Errors
+/// As long as the owner has not told everything, another replica reads, or broker or database are away.
+pub(super) async fn prime<H: Handler>(
+    consumer: &Consumer<H>,
+    stop: &CancellationToken,
+) -> Result<(), async_nats::Error> {
+    let Consumer { bus, store, handler, halt, .. } = consumer;
+    let (durable, context) = (handler.durable(), handler.context());
+    if is_primed(store, handler).await? {
+        return Ok(());
+    }
+    let mut turn = Turn::take(store, durable, context).await?;
+    if is_primed(store, handler).await? {
+        return Ok(());
+    }
+    let facts = turn.hold(bus.jetstream.get_stream(stream_name(&bus.prefix, context))).await??;
+    let states = if handler.states().is_empty() {
+        None
+    } else {
+        Some(turn.hold(complete(consumer)).await??)
+    };
+    if handler.replays() {
+        // Made anew when it is followed, from the first fact there is.
+        let deleted = turn.hold(facts.delete_consumer(durable)).await?;
+        deleted.map(drop).or_else(|err| if is_missing(&err) { Ok(()) } else { Err(err) })?;
+    }
+    let mut read = 0;
+    if let Some(states) = states {
+        read = turn.hold(read_all(consumer, &states, stop)).await??;
+    }
+    Halt::pass(halt.as_ref(), Point::BeforePrimed).await;
+    remember(store, handler).await?;
+    tracing::info!(durable, context, read, "knows how things stand and follows what happens");
+    Ok(turn.conn.close().await?)
+}
+
+fn is_missing(err: &ConsumerError) -> bool {
+    matches!(err.kind(), ConsumerErrorKind::JetStream(err) if err.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
+}
+
+/// The stream of the owner's states, once it holds all of them.
+async fn complete<H: Handler>(consumer: &Consumer<H>) -> Result<Stream, async_nats::Error> {
+    let (bus, context) = (&consumer.bus, consumer.handler.context());
+    let stream = bus.jetstream.get_stream(state_stream_name(&bus.prefix, context)).await?;
+    let mark = state_subject(&bus.prefix, context, COMPLETE_KIND, COMPLETE_ID);
+    stream.get_last_raw_message_by_subject(&mark).await?;
+    Ok(stream)
+}
+
+/// Takes in every state that is in the stream now, and says how many.
+async fn read_all<H: Handler>(
+    consumer: &Consumer<H>,
+    stream: &Stream,
+    stop: &CancellationToken,
+) -> Result<u64, async_nats::Error> {
+    let (bus, handler) = (&consumer.bus, &consumer.handler);
+    let of_kind = |kind| format!("{}>", state_subject(&bus.prefix, handler.context(), kind, ""));
+    let config = Config {
+        filter_subjects: handler.states().iter().map(|kind| of_kind(kind)).collect(),
+        ack_policy: AckPolicy::None,
+        inactive_threshold: IDLE_TIMEOUT,
+        ..Config::default()
+    };
+    let last = stream.get_info().await?.state.last_sequence;
+    let pull: PullConsumer = stream.create_consumer(config).await?;
+    let mut left = pull.cached_info().num_pending;
+    let mut read = 0;
+    while left > 0 {
+        let mut messages = pull.fetch().max_messages(BATCH).expires(FETCH).messages().await?;
+        let mut states = Vec::new();
+        while let Some(message) = messages.next().await {
+            let message = message?;
+            let info = message.info()?;
+            // Nothing is acknowledged, so what was lost on its way does not come again.
+            if info.consumer_sequence != read + 1 {
+                return Err("a state was lost on its way".into());
+            }
+            (read, left) = (read + 1, info.pending);
+            // What changed since the reading began is told by its fact as well.
+            if info.stream_sequence >= last {
+                left = 0;
+            }
+            states.push(message);
+        }
+        if states.is_empty() {
+            return Err("the states stopped coming".into());
+        }
+        take(consumer, &states, stop).await?;
+    }
+    Ok(read)
+}
+
+/// Takes states in as their facts would be: in batches, and one by one where a batch fails.
+async fn take<H: Handler>(
+    consumer: &Consumer<H>,
+    states: &[Message],
+    stop: &CancellationToken,
+) -> Result<(), async_nats::Error> {
+    let mut readable = Vec::new();
+    for message in states {
+        match Delivery::read(&message.payload, 1) {
+            Ok(delivery) => readable.push((delivery, message)),
+            Err(problem) => {
+                let place = message.info()?.stream_sequence;
+                let id = EventId::from_uuid(Uuid::from_u128(place.into()));
+                let error = format!("the envelope cannot be read: {problem}");
+                if park(consumer, sent(id, message, 1), &error, stop).await != Verdict::Parked {
+                    return Err("a state could not be parked".into());
+                }
+            }
+        }
+    }
+    // Never those of a site with those of none.
+    for alike in readable.chunk_by(|(one, _), (next, _)| one.site.is_some() == next.site.is_some())
+    {
+        for batch in alike.chunks(consumer.handler.batch().max(1)) {
+            let deliveries: Vec<Delivery> =
+                batch.iter().map(|(delivery, _)| delivery.clone()).collect();
+            if together(consumer, &deliveries, stop).await == Some(Verdict::Taken) {
+                continue;
+            }
+            for (delivery, message) in batch {
+                persist(consumer, delivery.clone(), message, stop).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tries one state until it is taken or parked.
+async fn persist<H: Handler>(
+    consumer: &Consumer<H>,
+    mut delivery: Delivery,
+    message: &Message,
+    stop: &CancellationToken,
+) -> Result<(), async_nats::Error> {
+    loop {
+        let sent = sent(delivery.id, message, delivery.attempt);
+        match alone(consumer, &delivery, sent, stop).await {
+            Verdict::Taken | Verdict::Parked => return Ok(()),
+            Verdict::Untouched => return Err("shutdown came first".into()),
+            Verdict::Again(delay) => {
+                if stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
+                    return Err("shutdown came first".into());
+                }
+                delivery.attempt += 1;
+            }
+        }
+    }
+}
+
+fn sent(id: EventId, message: &Message, attempt: u32) -> Sent<'_> {
+    let (subject, payload) = (message.subject.as_str(), message.payload.as_ref());
+    Sent { id, subject, payload, traceparent: None, attempt }
+}
+
+async fn is_primed<H: Handler>(store: &Store, handler: &H) -> Result<bool, StoreError> {
+    let mut tx = store.begin(Scope::System("look whether a consumer is new")).await?;
+    let primed = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM consumers WHERE consumer = $1 AND context = $2 AND kinds @> $3)",
+    )
+    .bind(handler.durable())
+    .bind(handler.context())
+    .bind(handler.states())
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(primed)
+}
+
+async fn remember<H: Handler>(store: &Store, handler: &H) -> Result<(), StoreError> {
+    let mut tx = store.begin(Scope::System("a consumer knows how things stand")).await?;
+    sqlx::query(
+        "INSERT INTO consumers (consumer, context, kinds, primed_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (consumer, context) DO UPDATE SET kinds = excluded.kinds, primed_at = excluded.primed_at",
+    )
+    .bind(handler.durable())
+    .bind(handler.context())
+    .bind(handler.states())
+    .bind(SystemClock::system().now())
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await
+}
+
+/// One replica reads; the others wait until it has or is gone.
+struct Turn {
+    conn: PgConnection,
+}
+
+impl Turn {
+    async fn take(store: &Store, durable: &str, context: &str) -> Result<Self, async_nats::Error> {
+        let mut conn = store.session(IDLE_TIMEOUT).await?;
+        let name = format!("prime {durable} {context}");
+        let locked: bool = sqlx::query_scalar(
+            "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || ' ' || $1, 0))",
+        )
+        .bind(name)
+        .fetch_one(&mut conn)
+        .await?;
+        if locked { Ok(Self { conn }) } else { Err("another replica reads the states".into()) }
+    }
+
+    /// Gives signs of life while something else is awaited.
+    async fn hold<F: Future>(&mut self, future: F) -> Result<F::Output, sqlx::Error> {
+        let mut future = pin!(future);
+        loop {
+            tokio::select! {
+                output = &mut future => return Ok(output),
+                () = tokio::time::sleep(IDLE_TIMEOUT / 4) => {
+                    sqlx::query("SELECT 1").execute(&mut self.conn).await?;
+                }
+            }
+        }
+    }
+}
