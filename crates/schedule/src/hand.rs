@@ -120,3 +120,44 @@ async fn triggered(tx: &mut Tx, job: &Job, taken: &Taken, now: Now) -> Result<Ha
     let next = if rows.is_empty() { Next::Until(None) } else { Next::After(Duration::ZERO) };
     Ok(Hand { slots: rows.into_iter().map(Slot::from).collect(), next })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::{DateTime, TimeDelta, Utc};
+    use service::Scope;
+    use test_support::Database;
+    use uuid::Uuid;
+
+    use super::{Now, look};
+    use crate::job::{Job, Outcome};
+    use crate::lease::{Lease, Taken};
+    use crate::trigger::trigger;
+
+    #[tokio::test]
+    async fn of_a_disabled_job_only_what_a_person_asked_for_is_at_hand() {
+        let database = Database::create().await;
+        let store = database.store("ticket").await;
+        let at: DateTime<Utc> = "2026-03-02T00:00:00Z".parse().unwrap();
+        let now = Now { site: at, system: at, set: false };
+        let timed = Job::every("test.job", TimeDelta::minutes(1), async |_| Ok(Outcome::Nothing));
+        let on_event = Job::on_event("test.event", async |_| Ok(Outcome::Nothing));
+        let mut tx = store.begin(Scope::System("look")).await.unwrap();
+        trigger(&mut tx, "test.job", at, "manual:1").await.unwrap();
+        trigger(&mut tx, "test.event", at, "").await.unwrap();
+        for (job, disabled, keys) in [
+            (&timed, false, vec!["manual:1", ""]),
+            (&timed, true, vec!["manual:1"]),
+            (&on_event, false, vec![""]),
+            (&on_event, true, vec![]),
+        ] {
+            let ttl = Duration::from_secs(10);
+            let lease = Lease { job: job.name(), holder: Uuid::nil(), epoch: 1, ttl };
+            let taken = Taken { lease, disabled, last_slot: None };
+            let hand = look(&mut tx, job, &taken, now).await.unwrap();
+            let found: Vec<&str> = hand.slots.iter().map(|slot| slot.key.as_str()).collect();
+            assert_eq!(found, keys, "{} disabled: {disabled}", job.name());
+        }
+    }
+}
