@@ -129,8 +129,7 @@ fn lines(detail: &Detail) -> Vec<String> {
         }
         Err(problem) => lines.push(format!("unreadable {problem}")),
     }
-    let body: String = detail.payload.iter().map(|byte| format!("{byte:02x}")).collect();
-    lines.push(format!("body       {body}"));
+    lines.push(format!("body       {}", hex::encode(&detail.payload)));
     lines
 }
 
