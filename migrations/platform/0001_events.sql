@@ -38,6 +38,8 @@ CREATE TABLE relay_state (
     epoch bigint NOT NULL,
     leader uuid NOT NULL,
     last_stream_seq bigint NOT NULL,
+    -- Whether an alert of a loss stands.
+    loss_told boolean NOT NULL DEFAULT false,
     -- The last sequence of the stream of states: when that ends before it, states were lost.
     last_state_seq bigint NOT NULL DEFAULT 0,
     -- Facts with ids in this range are still to be sent once more, because somebody asked for it.
@@ -147,7 +149,8 @@ BEGIN
     INTO missing USING today, ahead, kept, parent;
     IF missing IS NOT NULL THEN
         part := parent || to_char(missing, '_YYYYMMDD');
-        -- Made beside and attached: this locks nobody out but those at the rest.
+        -- Keeps writers out until it is attached: one that was on its way to the rest would be refused there.
+        EXECUTE format('LOCK TABLE ONLY %I IN SHARE ROW EXCLUSIVE MODE', parent);
         EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', rest);
         EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, parent);
         EXECUTE format(

@@ -189,7 +189,8 @@ impl Relay {
         let stream = self.stream(lead).await?;
         let Pace { batch, look, confirmation, .. } = self.pace;
         let halt = self.halt.as_ref();
-        let sight = Sight { stream: &stream, max_age: self.retention.stream, batch, halt };
+        let (store, max_age) = (&self.store, self.retention.stream);
+        let sight = Sight { store, stream: &stream, max_age, batch, halt };
         let mut outlet = Outlet::new(&self.bus, self.context, confirmation);
         let mut states = States::new(self.halt.clone());
         let mut frontier = Frontier::default();

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::Stream;
 use chrono::{DateTime, TimeDelta, Utc};
+use service::{Scope, Store, StoreError};
 use types::SystemClock;
 
 use super::lead::{Lead, Unsent};
 use super::publish::Outlet;
 use super::state::States;
 use super::{Ended, tail};
+use crate::alert::{self, Kind};
 use crate::halt::{Halt, Point};
 
 /// Between the broker's clock and ours; what expires within it may count as lost and is then sent once more.
@@ -21,6 +23,7 @@ const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
 
 /// The stream with what is published to it and how it is kept.
 pub(super) struct Sight<'a> {
+    pub(super) store: &'a Store,
     pub(super) stream: &'a Stream,
     pub(super) max_age: Duration,
     pub(super) batch: u16,
@@ -37,12 +40,16 @@ impl Sight<'_> {
     ) -> Result<(), Ended> {
         let state = lead.hold(self.stream.get_info()).await?.map_err(Ended::broker)?.state;
         let last = state.last_sequence;
+        let mut whole = true;
         if self.is_foreign(lead, state.first_sequence, last).await? {
             let taken =
                 lead.take_back(&[(0, i64::MAX.unsigned_abs())], DateTime::UNIX_EPOCH).await?;
             lead.know(last).await?;
-            self.lost(lead, "the stream is another one, publishing all again", taken);
+            whole = false;
+            self.lost(lead, "the stream is another one, publishing all again", taken).await?;
         } else if last < lead.last_stream_seq {
+            whole = false;
+            self.lost(lead, "the stream has lost its tail, publishing it again", 0).await?;
             self.rebuild(lead, outlet, last).await?;
         } else {
             self.read_back(lead, states, last).await?;
@@ -54,7 +61,8 @@ impl Sight<'_> {
             && sent_at > since
         {
             let taken = lead.take_back(&[(0, below)], since).await?;
-            self.lost(lead, "the stream has lost its head, publishing it again", taken);
+            whole = false;
+            self.lost(lead, "the stream has lost its head, publishing it again", taken).await?;
         }
         if state.deleted_count.is_some_and(|count| count > 0) {
             let asking = self.stream.info_builder().with_deleted(true).fetch();
@@ -62,10 +70,12 @@ impl Sight<'_> {
             let deleted = runs(info.info.state.deleted.as_deref().unwrap_or_default());
             let taken = lead.take_back(&deleted, since).await?;
             if taken > 0 {
-                self.lost(lead, "the stream has lost messages, publishing them again", taken);
+                whole = false;
+                let what = "the stream has lost messages, publishing them again";
+                self.lost(lead, what, taken).await?;
             }
         }
-        Ok(())
+        if whole { self.tell(lead, None).await } else { Ok(()) }
     }
 
     fn expired(&self, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -73,10 +83,38 @@ impl Sight<'_> {
         now.checked_sub_signed(age).unwrap_or(DateTime::UNIX_EPOCH)
     }
 
-    fn lost(&self, lead: &Lead, what: &str, rows: u64) {
+    async fn lost(&self, lead: &mut Lead, what: &str, rows: u64) -> Result<(), Ended> {
         let stream = &self.stream.cached_info().config.name;
-        tracing::error!(stream, rows, "{what}");
+        tracing::error!(stream, rows, known = lead.last_stream_seq, "{what}");
         metrics::counter!("outbox_rebuilt_total", "context" => lead.context).increment(rows);
+        self.tell(lead, Some(what)).await
+    }
+
+    /// Raises the alert of a loss once, and clears it when the stream is next found whole.
+    async fn tell(&self, lead: &mut Lead, what: Option<&str>) -> Result<(), Ended> {
+        let (context, epoch) = (lead.context, lead.epoch);
+        let stream = &self.stream.cached_info().config.name;
+        let telling = async {
+            let mut tx = self.store.begin(Scope::System("tell of a lost stream")).await?;
+            let told = sqlx::query(
+                "UPDATE relay_state SET loss_told = $3 WHERE context = $1 AND epoch = $2 AND loss_told <> $3",
+            )
+            .bind(context)
+            .bind(epoch)
+            .bind(what.is_some())
+            .execute(&mut *tx)
+            .await?;
+            if told.rows_affected() == 0 {
+                return Ok(());
+            }
+            match what {
+                Some(what) => alert::raise(&mut tx, context, Kind::StreamLost, stream, what).await,
+                None => alert::clear(&mut tx, context, Kind::StreamLost, stream).await,
+            }?;
+            tx.commit().await
+        };
+        let told: Result<(), StoreError> = lead.hold(telling).await?;
+        Ok(told?)
     }
 
     /// Whether the newest fact that both should hold is another message there.
@@ -128,9 +166,7 @@ impl Sight<'_> {
         outlet: &mut Outlet<'_>,
         last: u64,
     ) -> Result<(), Ended> {
-        let known = lead.last_stream_seq;
         let stream = &self.stream.cached_info().config.name;
-        tracing::error!(stream, known, last, "the stream has lost its tail, publishing it again");
         let (mut end, mut facts) = (last, lead.facts_above(last, self.batch).await?);
         while let Some(highest) = facts.last().and_then(|fact| fact.stream_seq) {
             self.shift(lead, end, &facts).await?;

@@ -269,8 +269,19 @@ async fn a_stream_lost_while_nothing_happens_is_noticed() {
     world.jetstream().delete_stream(world.stream_name()).await.unwrap();
     let check = rebuild::check(&world.writer, &world.bus, CONTEXT).await.unwrap();
     assert!(check.stream.is_none() == check.differs(), "{check:?}");
+    let alerts = eventually("someone to be told, and that it is over", async || {
+        let mut told = world.told("training").await;
+        told.retain(|name| name.starts_with("Alert"));
+        (told.len() == 2).then_some(told)
+    })
+    .await;
+    let stream = world.stream_name();
+    assert_eq!(
+        alerts,
+        [format!("AlertRaised STREAM_LOST {stream}"), format!("AlertCleared STREAM_LOST {stream}")]
+    );
     world.until_streamed(150).await;
-    assert_same(&world.held().await, &before);
+    assert_same(&world.held().await[..150], &before);
     world.shut_down().await;
 }
 

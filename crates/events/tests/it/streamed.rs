@@ -13,7 +13,8 @@ impl World {
         self.messages().await.into_iter().map(|(_, id, _)| id).collect()
     }
 
-    /// Place and message id of each message in the stream, in order, and whether it came in a batch.
+    /// Place and message id of each message in the stream, in order, and whether it came in a batch; without alerts,
+    /// which come besides.
     pub(crate) async fn messages(&self) -> Vec<(u64, String, bool)> {
         let Ok(stream) = self.jetstream().get_stream(self.stream_name()).await else {
             return vec![];
@@ -23,21 +24,24 @@ impl World {
         let consumer = stream.create_consumer(config).await.unwrap();
         let count = stream.get_info().await.unwrap().state.messages;
         let fetching = consumer.fetch().max_messages(count.try_into().unwrap()).messages();
-        let messages = fetching.await.unwrap().map(|message| {
+        let messages = fetching.await.unwrap().filter_map(async |message| {
             let message = message.unwrap();
+            if message.subject.contains(".Alert") {
+                return None;
+            }
             let headers = message.headers.as_ref();
             let header = |name| Some(headers?.get(name)?.as_str().to_owned());
             let place = message.info().unwrap().stream_sequence;
-            (place, header(NATS_MESSAGE_ID).unwrap_or_default(), header(NATS_BATCH_ID).is_some())
+            let id = header(NATS_MESSAGE_ID).unwrap_or_default();
+            Some((place, id, header(NATS_BATCH_ID).is_some()))
         });
         messages.collect().await
     }
 
     /// Waits until the stream holds `count` messages.
-    pub(crate) async fn until_streamed(&self, count: u64) {
+    pub(crate) async fn until_streamed(&self, count: usize) {
         eventually("messages in the stream", async || {
-            let stream = self.jetstream().get_stream(self.stream_name()).await.ok()?;
-            (stream.cached_info().state.messages == count).then_some(())
+            (self.messages().await.len() == count).then_some(())
         })
         .await;
     }
@@ -46,7 +50,7 @@ impl World {
     pub(crate) async fn placed(&self) -> Vec<(u64, String)> {
         let placed: Vec<(i64, String)> = sqlx::query_as(
             "SELECT stream_seq, event_id::text FROM training.outbox
-             WHERE stream_seq IS NOT NULL ORDER BY stream_seq",
+             WHERE stream_seq IS NOT NULL AND name NOT LIKE 'Alert%' ORDER BY stream_seq",
         )
         .fetch_all(&self.database.admin())
         .await

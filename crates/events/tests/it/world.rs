@@ -148,7 +148,10 @@ impl World {
 
     /// The ids of the outbox in order.
     pub(crate) async fn written(&self) -> Vec<String> {
-        self.ids("SELECT event_id::text FROM training.outbox ORDER BY seq").await
+        self.ids(
+            "SELECT event_id::text FROM training.outbox WHERE name NOT LIKE 'Alert%' ORDER BY seq",
+        )
+        .await
     }
 
     pub(crate) async fn unsent(&self) -> Vec<String> {
