@@ -30,6 +30,8 @@ impl Point {
             Self::BeforeMark => "relay.before-mark",
             Self::BeforeCommit => "consumer.before-commit",
             Self::BeforeAck => "consumer.before-ack",
+            Self::BeforePrimed => "consumer.before-primed",
+            Self::BeforeStates => "relay.before-states",
         }
     }
 }
