@@ -3,6 +3,7 @@
 use events::{progress, reannounce, state_stream_name, state_subject};
 use service::Scope;
 use test_support::eventually;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::owner::{Keeper, change, enter, ids};
@@ -72,7 +73,8 @@ async fn what_changes_while_it_is_told_is_never_overwritten_by_what_it_was() {
     events::enqueue(&mut tx, &crate::owner::fact(&world, &video, 2), at()).await.unwrap();
     // It waits for the change, and tells what it has become.
     let announcer = world.announcer();
-    let telling = tokio::spawn(async move { announcer.step().await });
+    let mut telling = JoinSet::new();
+    telling.spawn(async move { announcer.step().await });
     eventually("it to wait for the row", async || {
         let waiting: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM pg_stat_activity
@@ -81,11 +83,11 @@ async fn what_changes_while_it_is_told_is_never_overwritten_by_what_it_was() {
         .fetch_one(&world.database.admin())
         .await
         .unwrap();
-        (waiting || telling.is_finished()).then_some(())
+        waiting.then_some(())
     })
     .await;
     tx.commit().await.unwrap();
-    assert!(telling.await.unwrap().unwrap());
+    assert!(telling.join_next().await.unwrap().unwrap().unwrap());
     world.relay().await;
     world.until_sent().await;
     assert_eq!(world.state(&video).await.unwrap().0, 2);
