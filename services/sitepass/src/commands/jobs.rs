@@ -147,42 +147,37 @@ fn unknown(service: &str, job: &str) -> Failure {
 
 /// A job as its operator reads it.
 fn line(job: &Listed, now: DateTime<Utc>) -> String {
-    let Listed { job: name, cadence, .. } = job;
-    let mut line = format!("{name}  {cadence}");
-    if let Some(zone) = &job.zone {
-        line += &format!(" {zone}");
-    }
-    line += &match (job.disabled_at, &job.disabled_because) {
-        (Some(at), Some(because)) => format!("  DISABLED since {} ({because})", time(at)),
-        (Some(at), None) => format!("  DISABLED since {}", time(at)),
-        (None, _) => "  enabled".to_owned(),
+    let zone = job.zone.as_ref().map(|zone| format!(" {zone}")).unwrap_or_default();
+    let enabled = match (job.disabled_at, &job.disabled_because) {
+        (Some(at), Some(because)) => format!("DISABLED since {} ({because})", time(at)),
+        (Some(at), None) => format!("DISABLED since {}", time(at)),
+        (None, _) => "enabled".to_owned(),
     };
-    if job.alarmed {
-        line += "  GIVEN UP";
-    }
-    line += &match (job.started_at, job.finished_at) {
-        (None, _) => "  never ran".to_owned(),
+    let ran = match (job.started_at, job.finished_at) {
+        (None, _) => "never ran".to_owned(),
         (Some(started), None) => match &job.error {
-            Some(error) => format!("  failed at {}: {error}", time(started)),
-            None => format!("  running since {}", time(started)),
+            Some(error) => format!("failed at {}: {error}", time(started)),
+            None => format!("running since {}", time(started)),
         },
         (Some(started), Some(finished)) => {
             let outcome = job.outcome.as_deref().unwrap_or_default();
             let took = (finished - started).num_milliseconds();
-            format!("  ran at {} for {took} ms: {outcome}", time(started))
+            format!("ran at {} for {took} ms: {outcome}", time(started))
         }
     };
-    if let (Some(attempts @ 2..), Some(_)) = (job.attempts, job.started_at) {
-        line += &format!(" (attempt {attempts})");
-    }
-    if let Some(next) = job.next_slot.filter(|_| job.disabled_at.is_none()) {
+    let attempt = match (job.attempts, job.started_at) {
+        (Some(attempts @ 2..), Some(_)) => format!(" (attempt {attempts})"),
+        _ => String::new(),
+    };
+    let mut parts = vec![format!("{}  {}{zone}", job.job, job.cadence), enabled];
+    parts.extend(job.alarmed.then(|| "GIVEN UP".to_owned()));
+    parts.push(format!("{ran}{attempt}"));
+    parts.extend(job.next_slot.filter(|_| job.disabled_at.is_none()).map(|next| {
         let late = if next < now { ", late" } else { "" };
-        line += &format!("  next {}{late}", time(next));
-    }
-    if let Some(holder) = job.holder {
-        line += &format!("  held by {holder}");
-    }
-    line
+        format!("next {}{late}", time(next))
+    }));
+    parts.extend(job.holder.map(|holder| format!("held by {holder}")));
+    parts.join("  ")
 }
 
 fn time(at: DateTime<Utc>) -> String {
@@ -197,8 +192,8 @@ mod tests {
 
     use super::line;
 
-    fn at(text: &str) -> Option<DateTime<Utc>> {
-        Some(text.parse().unwrap())
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
     }
 
     fn listed() -> Listed {
@@ -209,20 +204,20 @@ mod tests {
             disabled_at: None,
             disabled_because: None,
             alarmed: false,
-            next_slot: at("2026-03-02T00:01:00Z"),
+            next_slot: Some(at("2026-03-02T00:01:00Z")),
             holder: None,
-            slot: at("2026-03-02T00:00:00Z"),
+            slot: Some(at("2026-03-02T00:00:00Z")),
             key: Some(String::new()),
             attempts: Some(1),
-            started_at: at("2026-03-02T00:00:00Z"),
-            finished_at: Some(at("2026-03-02T00:00:00Z").unwrap() + TimeDelta::milliseconds(12)),
+            started_at: Some(at("2026-03-02T00:00:00Z")),
+            finished_at: Some(at("2026-03-02T00:00:00Z") + TimeDelta::milliseconds(12)),
             outcome: Some("changed 3".to_owned()),
             error: None,
         }
     }
 
     fn shown(job: &Listed) -> String {
-        line(job, at("2026-03-02T00:00:30Z").unwrap())
+        line(job, at("2026-03-02T00:00:30Z"))
     }
 
     #[test]
@@ -252,7 +247,7 @@ mod tests {
         }
         let because = Some("it floods the log".to_owned());
         let disabled = Listed {
-            disabled_at: at("2026-03-01T00:00:00Z"),
+            disabled_at: Some(at("2026-03-01T00:00:00Z")),
             disabled_because: because,
             started_at: None,
             ..listed()
