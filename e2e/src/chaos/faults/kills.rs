@@ -5,11 +5,13 @@ use test_support::eventually;
 use crate::chaos::{Scale, World};
 
 /// Where a process dies, and those that come there while tickets are published. The gateway stores nothing.
-const POINTS: [(&str, &[usize]); 5] = [
+const POINTS: [(&str, &[usize]); 7] = [
     ("commit.before", &[1, 2, 3]),
     ("commit.after", &[1, 2, 3]),
     ("relay.before-publish", &[1, 2]),
     ("relay.before-mark", &[1, 2]),
+    ("relay.before-states", &[1]),
+    ("consumer.before-commit", &[2, 3]),
     ("consumer.before-ack", &[2, 3]),
 ];
 
