@@ -1,6 +1,6 @@
 //! Comparing a stream with the outbox it is a copy of, and having facts sent once more.
 //!
-//! The relay mends its stream by itself: when it takes the lead, after any doubt and every minute. This is for
+//! The relay mends its stream by itself: when it takes the lead, after any doubt and every twenty seconds. This is for
 //! people: to see that the two agree, and to bring a consumer up to date whose own database came from a backup.
 
 use std::collections::HashMap;

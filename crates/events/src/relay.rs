@@ -58,7 +58,7 @@ impl Default for Pace {
             idle_timeout: Duration::from_secs(3),
             confirmation: Duration::from_secs(5),
             batch: 1000,
-            look: Duration::from_mins(1),
+            look: Duration::from_secs(20),
         }
     }
 }

@@ -131,8 +131,19 @@ async fn publishes_unfenced(world: &mut World) {
     let stream = jetstream::new(world.checker.nats().clone()).get_stream("SITEPASS_TICKET").await;
     let window = stream.expect("the stream is there").cached_info().config.duplicate_window;
     world.suffer("the leader sleeps on", window + Duration::from_secs(1)).await;
+    let log = world.installation.logs()[0].clone();
+    let ended = || {
+        let log = std::fs::read_to_string(&log).expect("the process writes its log");
+        log.matches("relay stopped, starting again").count()
+    };
+    let before = ended();
+    world.ledger.note("the leader wakes");
     world.installation.resume(0);
-    world.suffer("the leader wakes", Duration::from_secs(2)).await;
+    eventually("the leader to see that it no longer leads", || {
+        let noticed = ended() > before;
+        async move { noticed.then_some(()) }
+    })
+    .await;
 }
 
 /// Another process writes, as a command of the binary does, and nothing in the relay's own process commits.
