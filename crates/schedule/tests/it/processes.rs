@@ -212,15 +212,16 @@ async fn slots_missed_while_nobody_ran_are_made_good_and_a_hand_over_loses_none(
     assert_eq!(world.effects().await.last().unwrap().0, last, "nobody runs");
     for _ in 0..5 {
         // The next one starts as the one before it is asked to end, on whatever instant of a slot that falls.
+        let before = world.holders().await;
         let mut next = world.replica();
-        world.until_caught_up().await;
+        eventually("it to run slots", async || (world.holders().await > before).then_some(()))
+            .await;
         next.signal(Signal::TERM);
         next.ended().await;
     }
     let _last = world.replica();
     world.until_caught_up().await;
     assert_eq!(world.problems().await, Vec::<String>::new());
-    assert!(world.holders().await >= 3);
 }
 
 #[tokio::test]
