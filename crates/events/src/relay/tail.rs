@@ -30,6 +30,8 @@ impl Ids {
         first: u64,
         last: u64,
     ) -> Result<Self, async_nats::Error> {
+        // A stream that never held a message says that it begins at 0.
+        let first = first.max(1);
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: first },
             ack_policy: AckPolicy::None,
@@ -41,7 +43,7 @@ impl Ids {
             ..pull::Config::default()
         };
         let consumer = stream.create_consumer(config).await?;
-        Ok(Self { consumer, last, read: first.saturating_sub(1) })
+        Ok(Self { consumer, last, read: first - 1 })
     }
 
     /// The next messages, in order; empty when all were read. Deleted ones are left out.

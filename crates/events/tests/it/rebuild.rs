@@ -260,6 +260,16 @@ async fn another_stream_of_the_same_name_gets_all_of_the_outbox() {
 }
 
 #[tokio::test]
+async fn an_outbox_and_a_stream_that_hold_nothing_agree() {
+    let mut world = World::new().await;
+    watch(&mut world).await;
+    eventually("the stream", async || world.jetstream().get_stream(world.stream_name()).await.ok())
+        .await;
+    assert_whole(&world).await;
+    world.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_stream_lost_while_nothing_happens_is_noticed() {
     let mut world = World::new().await;
     watch(&mut world).await;
