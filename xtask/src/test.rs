@@ -11,8 +11,17 @@ use crate::tools;
 pub(crate) fn run(stop: &Stop, args: &[String]) -> Result<()> {
     tools::ensure(stop, &tools::NEXTEST)?;
     let servers = TestServers::start()?;
-    build(stop)?;
-    let mut nextest = cargo(["nextest", "run", "--workspace"]);
+    let mut nextest = cargo(["nextest", "run"]);
+    // Cargo takes `--workspace` for all packages, whatever is named beside it.
+    let named = |arg: &String| arg.starts_with("-p") || arg.starts_with("--package");
+    if args.iter().any(named) {
+        if args.iter().any(|arg| arg.ends_with("e2e")) {
+            build(stop)?;
+        }
+    } else {
+        build(stop)?;
+        nextest.arg("--workspace");
+    }
     nextest.args(args);
     servers.tell(&mut nextest);
     run_program(stop, &mut nextest)

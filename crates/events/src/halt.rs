@@ -8,7 +8,7 @@ use tokio::sync::watch;
 /// A point a loop passes again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// The relay has read unsent rows and published none of them.
+    /// The relay has read unsent facts and published none of them.
     BeforePublish,
     /// The broker has confirmed a batch, no row is marked.
     BeforeMark,

@@ -267,8 +267,10 @@ impl Relay {
         let mut sent = Sent { last: lead.last_stream_seq, ..Sent::default() };
         let mut aside: Option<PgConnection> = None;
         let known = loop {
-            Halt::pass(self.halt.as_ref(), Point::BeforePublish).await;
             let facts: Vec<&Unsent> = rows.iter().filter(|row| !row.state_only).collect();
+            if !facts.is_empty() {
+                Halt::pass(self.halt.as_ref(), Point::BeforePublish).await;
+            }
             let backlog = rows.len() >= usize::from(self.pace.batch) && !stop.is_cancelled();
             let (last, published) = (sent.last, Notify::new());
             let working = async {

@@ -113,8 +113,7 @@ async fn takes_twice(world: &mut World) {
 /// A leader sleeps between reading and publishing, and wakes when another has published the same.
 async fn publishes_unfenced(world: &mut World) {
     let settings = [(MISTAKE, Mistake::NoFencing.name()), (POINT, "relay.before-publish:1:pause")];
-    network::lead_apart(world, &settings).await;
-    let led = network::epoch(world).await;
+    let led = network::lead_apart(world, &settings).await;
     let load = Load::start(world).await;
     eventually("the leader to sleep", || {
         let paused = world.installation.is_paused(0);

@@ -58,8 +58,7 @@ pub(crate) async fn leader_cut_off(world: &mut World) {
         Scale::Full => vec![6, 30, 120],
     };
     for seconds in lasts {
-        lead_apart(world, &[]).await;
-        let before = epoch(world).await;
+        let before = lead_apart(world, &[]).await;
         world.ways.postgres[0].set(NetFault::Partition);
         world.suffer("the leader is cut off from PostgreSQL", Duration::from_secs(seconds)).await;
         world.acked(5).await;
@@ -78,18 +77,20 @@ pub(crate) async fn leader_cut_off(world: &mut World) {
     }
 }
 
-/// Makes the replica that nobody calls the leader of the ticket stream's relay, with these settings for its life.
-pub(crate) async fn lead_apart(world: &mut World, settings: &[(&str, &str)]) {
+/// Makes the replica that nobody calls the leader of the ticket stream's relay, with these settings for its life; the
+/// epoch it leads under. By the time this returns it may have met what the settings plan, and another may lead.
+pub(crate) async fn lead_apart(world: &mut World, settings: &[(&str, &str)]) -> i64 {
     let before = epoch(world).await;
     world.ledger.note("the other replica is killed, and the replica apart starts alone");
     world.installation.kill(1);
     world.installation.restart(0, settings);
-    eventually("the replica apart to lead", || async {
-        (epoch(world).await > before).then_some(())
+    let led = eventually("the replica apart to lead", || async {
+        Some(epoch(world).await).filter(|epoch| *epoch > before)
     })
     .await;
     world.installation.restart(1, &[]);
     world.installation.process_ready(1).await;
+    led
 }
 
 /// Counts the leaders of the ticket stream's relay.
