@@ -80,8 +80,9 @@ pub(crate) async fn count(tx: &mut Tx, delivery: &Delivery) -> Result<(), Failur
 /// The process itself: until SIGTERM.
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let client = async_nats::connect(&options.nats).await.context("connect to NATS")?;
-    let bus = events::Bus::new(client, options.prefix.clone());
+    let nats = service::Nats::connect(async_nats::ConnectOptions::new(), &options.nats);
+    let nats = nats.await.context("connect to NATS")?;
+    let bus = events::Bus::new(nats, options.prefix.clone());
     let database = Database { url: options.database.clone(), name: String::new() };
     let (writer, reader) = (database.store(CONTEXT).await?, database.store(READER).await?);
     let stop = CancellationToken::new();

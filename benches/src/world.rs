@@ -32,6 +32,7 @@ pub(crate) struct World {
     pub(crate) postgres: PrivatePostgres,
     pub(crate) nats: PrivateNats,
     pub(crate) client: async_nats::Client,
+    connection: service::Nats,
 }
 
 impl World {
@@ -44,8 +45,10 @@ impl World {
         say!("starting PostgreSQL and NATS");
         let postgres = PrivatePostgres::start(&folder.join("postgres"), Durability::Durable, None)?;
         let nats = PrivateNats::start(&folder.join("nats"), true, None)?;
-        let client = async_nats::connect(nats.url()).await.context("connect to NATS")?;
-        let world = Self { postgres, nats, client };
+        let (url, options) = (nats.url(), async_nats::ConnectOptions::new());
+        let connection = service::Nats::connect(options, &url).await.context("connect to NATS")?;
+        let client = connection.client().clone();
+        let world = Self { postgres, nats, client, connection };
         world.run(&format!("CREATE DATABASE {EMPTY}")).await?;
         let none = Migrator::with_migrations(vec![]);
         migrate(&world.postgres.url(EMPTY), CONTEXT, &none).await.context("migrate")?;
@@ -119,7 +122,7 @@ impl World {
     }
 
     pub(crate) fn bus(&self, prefix: &str) -> Bus {
-        Bus::new(self.client.clone(), prefix)
+        Bus::new(self.connection.clone(), prefix)
     }
 
     /// How many messages the stream holds; 0 while it is not there.

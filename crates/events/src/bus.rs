@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::stream::{self, Stream};
 use async_nats::jetstream::{self, ErrorCode};
-use service::Shell;
+use service::{Nats, Shell};
 
 /// JetStream's own window for repeated message ids. Short: the expected last sequence is what keeps a message from
 /// being stored twice, and inside the window a message cannot be sent again on purpose.
@@ -16,7 +16,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// to clone.
 #[derive(Debug, Clone)]
 pub struct Bus {
-    pub(crate) client: async_nats::Client,
+    pub(crate) nats: Nats,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) prefix: String,
     pub(crate) replicas: usize,
@@ -24,9 +24,10 @@ pub struct Bus {
 
 impl Bus {
     /// `prefix` is the first part of each subject: `sitepass`, or a test's own. Streams have one replica.
-    pub fn new(client: async_nats::Client, prefix: impl Into<String>) -> Self {
-        let jetstream = ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Self { client, jetstream, prefix: prefix.into(), replicas: 1 }
+    pub fn new(nats: Nats, prefix: impl Into<String>) -> Self {
+        let client = nats.client().clone();
+        let jetstream = ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client);
+        Self { nats, jetstream, prefix: prefix.into(), replicas: 1 }
     }
 
     /// How many servers of a cluster hold each stream.

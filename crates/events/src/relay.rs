@@ -110,6 +110,8 @@ enum Ended {
     Fenced,
     #[error("the broker: {0}")]
     Broker(String),
+    #[error("the connection to the broker was made anew")]
+    Renewed,
 }
 
 impl From<sqlx::Error> for Ended {
@@ -158,6 +160,10 @@ impl Relay {
             match Box::pin(self.term(&stop)).await {
                 Ok(()) => return,
                 Err(Ended::Fenced) => tracing::info!(context = self.context, "another relay leads"),
+                Err(err @ Ended::Renewed) => {
+                    tracing::info!(context = self.context, "{err}");
+                    continue;
+                }
                 Err(err) => {
                     tracing::warn!(context = self.context, error = %err, "relay stopped, starting again");
                 }
@@ -174,15 +180,18 @@ impl Relay {
 
     /// One term of leadership: from taking the lead to losing it.
     async fn term(&self, stop: &CancellationToken) -> Result<(), Ended> {
-        let Some(mut lead) = Lead::take(&self.store, self.context, &self.pace, stop).await? else {
+        let Self { store, bus, context, pace, retention, .. } = self;
+        let Some(mut lead) = Lead::take(store, &bus.nats, context, pace, stop).await? else {
             return Ok(());
         };
-        tokio::select! {
-            ended = self.lead(&mut lead, stop) => ended?,
-            never = days::keep(&self.store, &self.retention) => match never {},
+        let ended = tokio::select! {
+            ended = self.lead(&mut lead, stop) => ended,
+            never = days::keep(store, retention) => match never {},
+        };
+        if matches!(ended, Ok(()) | Err(Ended::Renewed)) {
+            lead.resign().await;
         }
-        lead.resign().await;
-        Ok(())
+        ended
     }
 
     async fn lead(&self, lead: &mut Lead, stop: &CancellationToken) -> Result<(), Ended> {

@@ -10,6 +10,7 @@ pub mod http;
 pub mod idempotency;
 mod listen;
 pub mod migrate;
+mod nats;
 mod refusal;
 mod shell;
 pub mod store;
@@ -17,6 +18,7 @@ mod tasks;
 pub mod telemetry;
 
 pub use listen::{ListenError, listen, listen_if};
+pub use nats::Nats;
 pub use refusal::{Fields, Refusal};
 pub use shell::Shell;
 pub use store::{Scope, Store, StoreError, Tx};

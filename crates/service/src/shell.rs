@@ -7,6 +7,7 @@ use types::{SiteClock, SystemClock};
 
 use crate::grpc::{CALLER, Peers};
 use crate::health::Health;
+use crate::nats::Nats;
 use crate::tasks::Tasks;
 
 /// Made once by the process and handed to every `serve`. Cheap to clone.
@@ -18,7 +19,7 @@ pub struct Shell {
     pub system: SystemClock,
     pub tasks: Tasks,
     pub peers: Peers,
-    pub nats: async_nats::Client,
+    pub nats: Nats,
     /// First part of every subject and stream name; `sitepass` but for tests.
     pub stream_prefix: String,
     /// How many servers of a NATS cluster hold each stream.

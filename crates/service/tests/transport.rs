@@ -12,7 +12,7 @@ use proto::audit::v1::{
 };
 use service::grpc::{Access, Peers, Policy, Transport};
 use service::health::Health;
-use service::{Refusal, Shell, Tasks};
+use service::{Nats, Refusal, Shell, Tasks};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -59,11 +59,8 @@ impl AuditService for Odd {
 
 async fn shell(peers: Peers) -> Shell {
     // Never reached by these tests; the client only has to exist.
-    let nats = async_nats::ConnectOptions::new()
-        .retry_on_initial_connect()
-        .connect("127.0.0.1:1")
-        .await
-        .unwrap();
+    let nats = async_nats::ConnectOptions::new().retry_on_initial_connect();
+    let nats = Nats::connect(nats, "127.0.0.1:1").await.unwrap();
     Shell {
         clock: SiteClock::system(),
         system: SystemClock::system(),

@@ -30,7 +30,7 @@ impl Harness {
             system: SystemClock::manual(start),
             tasks: Tasks::new(),
             peers: Peers::in_process(),
-            nats: nats.client.clone(),
+            nats: nats.connection.clone(),
             stream_prefix: nats.prefix.clone(),
             stream_replicas: 1,
             keys: CallerKeys::from_root(&[42; 32]).expect("32 bytes are enough"),

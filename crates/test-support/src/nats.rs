@@ -10,6 +10,7 @@ const KEY: &str = "SITEPASS_TEST_NATS_URL";
 #[derive(Debug)]
 pub struct Nats {
     pub client: async_nats::Client,
+    pub(crate) connection: service::Nats,
     /// First part of each subject and stream name.
     pub prefix: String,
     pub(crate) url: String,
@@ -22,9 +23,15 @@ impl Nats {
         let url: Option<String> = Env::from_process().optional(KEY).ok().flatten();
         let url = url
             .unwrap_or_else(|| panic!("{KEY} is not set: run the tests with `cargo xtask test`"));
-        let client = async_nats::connect(&url).await.expect("the test server answers");
+        let connection = service::Nats::connect(async_nats::ConnectOptions::new(), &url);
+        let connection = connection.await.expect("the test server answers");
+        let client = connection.client().clone();
         let prefix = format!("t{}", EventId::new().as_uuid().simple());
-        Self { client, prefix, url }
+        Self { client, connection, prefix, url }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Deletes the streams made under this prefix. Dropping the value does so too.

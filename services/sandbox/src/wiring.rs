@@ -19,7 +19,7 @@ pub async fn serve(config: Config, shell: Shell) -> io::Result<()> {
     let client = service::http::Client::new(REPORT_PATIENCE).map_err(io::Error::other)?;
     let authority = Authority::start(
         &shell.tasks,
-        shell.nats.clone(),
+        shell.nats.client().clone(),
         &shell.stream_prefix,
         shell.clock.clone(),
     );

@@ -7,7 +7,7 @@ use service::config::Env;
 use service::grpc::Peers;
 use service::health::Health;
 use service::telemetry::Telemetry;
-use service::{Shell, Tasks, admin, clock_sync};
+use service::{Nats, Shell, Tasks, admin, clock_sync};
 use tokio::net::TcpListener;
 use types::{SiteClock, SystemClock};
 
@@ -95,18 +95,16 @@ pub(crate) async fn serve(names: &[String], sandbox: bool) -> Result<(), Failure
         admin::router(health.clone(), tasks.clone(), metrics),
     );
 
-    let nats = async_nats::ConnectOptions::new()
+    let options = async_nats::ConnectOptions::new()
         .name("sitepass")
         .retry_on_initial_connect()
-        .max_reconnects(None)
-        .connect(&config.nats_url)
-        .await
-        .context("connect to NATS")?;
-    health.watch_broker(&tasks, nats.clone());
+        .max_reconnects(None);
+    let nats = Nats::connect(options, &config.nats_url).await.context("connect to NATS")?;
+    health.watch_broker(&tasks, nats.client().clone());
 
     let clock = SiteClock::system();
     if sandbox {
-        clock_sync::follow(&tasks, nats.clone(), &config.stream_prefix, clock.clone());
+        clock_sync::follow(&tasks, nats.client().clone(), &config.stream_prefix, clock.clone());
     }
     let shell = Shell {
         clock,

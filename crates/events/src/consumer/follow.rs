@@ -1,5 +1,6 @@
 //! The loop around the broker's durable consumer; made anew whenever the stream or the consumer went away.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -28,8 +29,12 @@ pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &Cancellati
     let durable = consumer.handler.durable();
     let mut wait = FIRST_WAIT;
     let mut stuck = Stuck::default();
+    let nats = &consumer.bus.nats;
     while !stop.is_cancelled() {
+        let connects = nats.connects();
         match attend(consumer, &mut stuck, stop).boxed().await {
+            // What ended is over, and the broker is there again.
+            Ok(()) if nats.connects() != connects => continue,
             Ok(()) => wait = FIRST_WAIT,
             Err(err) => {
                 tracing::debug!(durable, error = %err, "the stream is not there yet");
@@ -66,8 +71,7 @@ async fn attend<H: Handler>(
         tell_stuck(consumer, true).await;
         *stuck = Stuck { times: 0, told: true };
     }
-    let context = consumer.bus.jetstream.clone();
-    let pull = Pull::open(context, broker.clone(), consumer.patience.heartbeat).await?;
+    let pull = Pull::open(&consumer.bus, broker.clone(), consumer.patience.heartbeat).await?;
     tracing::debug!(durable, "following");
     let (pulse, ending) = (Pulse::default(), stop.child_token());
     let listening = async {
@@ -76,7 +80,9 @@ async fn attend<H: Handler>(
         lost
     };
     let watching = async {
-        let silent = watch(consumer, &stream, &broker, &pulse, &mut stuck.told, &ending).await;
+        let watching = watch(consumer, &stream, &broker, &pulse, &mut stuck.told);
+        // Nor is an answer awaited that was to come on a connection which is no more.
+        let silent = ending.run_until_cancelled(watching).await.is_some();
         ending.cancel();
         silent
     };
@@ -102,7 +108,8 @@ async fn listen<H: Handler>(
 ) -> Option<Lost> {
     let (room, most) = (consumer.room(), consumer.handler.batch().max(1));
     let mut hand = Hand::new(consumer.handler.lanes());
-    let mut work: FuturesUnordered<BoxFuture<'_, usize>> = FuturesUnordered::new();
+    let mut work: FuturesUnordered<BoxFuture<'_, (usize, Settled)>> = FuturesUnordered::new();
+    let mut answers: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
     let mut signs = tokio::time::interval(consumer.patience.ack_wait / SIGNS);
     signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let lost = loop {
@@ -110,11 +117,7 @@ async fn listen<H: Handler>(
             break Some(lost);
         }
         while let Some((lane, batch)) = hand.start(most) {
-            let working = async move {
-                finish(consumer, &batch, stop).await;
-                lane
-            };
-            work.push(working.boxed());
+            work.push(async move { (lane, finish(consumer, batch, stop).await) }.boxed());
         }
         pulse.held.store(hand.len(), Ordering::Relaxed);
         if let Err(lost) = pull.ask(hand.len(), room).await {
@@ -123,7 +126,11 @@ async fn listen<H: Handler>(
         tokio::select! {
             biased;
             () = stop.cancelled() => break None,
-            Some(lane) = work.next() => hand.done(lane),
+            Some((lane, settled)) = work.next() => {
+                hand.done(lane);
+                answers.extend(settled.map(|(batch, verdict)| answer(consumer, batch, verdict).boxed()));
+            }
+            Some(()) = answers.next() => {}
             _ = signs.tick() => hand.sign().await,
             message = pull.next() => match message {
                 Ok(message) => message.into_iter().for_each(|message| take_up(message, &mut hand, pulse)),
@@ -139,13 +146,17 @@ async fn listen<H: Handler>(
     loop {
         tokio::select! {
             biased;
-            lane = work.next() => match lane {
-                Some(lane) => hand.done(lane),
+            done = work.next() => match done {
+                Some((lane, settled)) => {
+                    hand.done(lane);
+                    answers.extend(settled.map(|(batch, verdict)| answer(consumer, batch, verdict).boxed()));
+                }
                 None => break,
             },
             _ = signs.tick() => hand.sign().await,
         }
     }
+    while answers.next().await.is_some() {}
     lost
 }
 
@@ -161,24 +172,32 @@ fn take_up(message: Message, hand: &mut Hand, pulse: &Pulse) {
     hand.put(message);
 }
 
-/// Takes a batch in and answers each of its messages: after the commit, and one by one.
-async fn finish<H: Handler>(consumer: &Consumer<H>, batch: &Batch, stop: &CancellationToken) {
+/// A batch whose messages all have the same answer, and are still to get it.
+type Settled = Option<(Arc<Batch>, Verdict)>;
+
+/// Takes a batch in. Where that was done together the answers are left to the caller, so that the lane's next batch
+/// does not wait for them; otherwise each message has its answer.
+async fn finish<H: Handler>(
+    consumer: &Consumer<H>,
+    batch: Arc<Batch>,
+    stop: &CancellationToken,
+) -> Settled {
     let deliveries = match (&batch.deliveries, batch.held.as_slice()) {
         (Ok(deliveries), _) => deliveries,
         (Err(problem), held) => {
             for held in held {
                 held.answer(park(consumer, held.sent(), problem, stop).await).await;
             }
-            return;
+            return None;
         }
     };
     if faults::mistake("ack-before-commit") {
-        answer(consumer, batch, Verdict::Taken).await;
+        answer(consumer, Arc::clone(&batch), Verdict::Taken).await;
     }
     if deliveries.len() > 1
         && let Some(verdict) = together(consumer, deliveries, stop).await
     {
-        return answer(consumer, batch, verdict).await;
+        return Some((Arc::clone(&batch), verdict));
     }
     for (delivery, held) in deliveries.iter().zip(&batch.held) {
         let verdict = if stop.is_cancelled() && deliveries.len() > 1 {
@@ -191,9 +210,10 @@ async fn finish<H: Handler>(consumer: &Consumer<H>, batch: &Batch, stop: &Cancel
         }
         held.answer(verdict).await;
     }
+    None
 }
 
-async fn answer<H: Handler>(consumer: &Consumer<H>, batch: &Batch, verdict: Verdict) {
+async fn answer<H: Handler>(consumer: &Consumer<H>, batch: Arc<Batch>, verdict: Verdict) {
     if verdict == Verdict::Taken {
         Halt::pass(consumer.halt.as_ref(), Point::BeforeAck).await;
     }

@@ -1,6 +1,5 @@
 //! Asks the broker for as many messages as there is room for, and no more: what is delivered is what is in hand.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
@@ -8,8 +7,11 @@ use async_nats::jetstream::consumer::pull::BatchConfig;
 use async_nats::jetstream::{Context, Message};
 use async_nats::{StatusCode, Subject, Subscriber};
 use futures::{FutureExt, StreamExt};
+use service::Nats;
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
+
+use crate::bus::Bus;
 
 /// Of one request; the next follows when it ran out.
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -18,9 +20,6 @@ const EXPIRES: Duration = Duration::from_secs(30);
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Signs of life that may be missing, one after the other.
 const MISSED: u32 = 3;
-/// Between looks whether the connection was made anew: the broker then knows nothing of what was asked for, and would be
-/// silent until it counts as lost.
-const RECONNECTED: Duration = Duration::from_millis(250);
 
 /// Why nothing comes any more: the broker is silent, or the consumer is gone.
 #[derive(Debug, thiserror::Error)]
@@ -32,28 +31,30 @@ pub(super) struct Lost(String);
 pub(super) struct Pull {
     consumer: PullConsumer,
     context: Context,
+    nats: Nats,
     reply: Subject,
     inbox: Subscriber,
     heartbeat: Duration,
     /// Requested and not delivered yet.
     asked: usize,
     heard: Instant,
-    /// How often the client had connected when the inbox was subscribed.
+    /// How often the client had connected when the inbox was subscribed. After the next time the broker knows nothing of
+    /// what was asked for, and would be silent.
     connects: u64,
 }
 
 impl Pull {
     pub(super) async fn open(
-        context: Context,
+        bus: &Bus,
         consumer: PullConsumer,
         heartbeat: Duration,
     ) -> Result<Self, async_nats::Error> {
-        let client = context.client();
-        let reply = Subject::from(client.new_inbox());
-        let connects = client.statistics().connects.load(Ordering::Relaxed);
-        let inbox = client.subscribe(reply.clone()).await?;
+        let (context, nats) = (bus.jetstream.clone(), bus.nats.clone());
+        let reply = Subject::from(nats.client().new_inbox());
+        let connects = nats.connects();
+        let inbox = nats.client().subscribe(reply.clone()).await?;
         let heard = Instant::now();
-        Ok(Self { consumer, context, reply, inbox, heartbeat, asked: 0, heard, connects })
+        Ok(Self { consumer, context, nats, reply, inbox, heartbeat, asked: 0, heard, connects })
     }
 
     /// Asks for what fits into `room` besides what was asked for already. Does nothing until half of it is free, so
@@ -82,21 +83,17 @@ impl Pull {
         Ok(())
     }
 
-    /// The next message; `None` when a request ran out, the broker gave a sign of life or a while passed. May be dropped while it waits.
+    /// The next message; `None` when a request ran out or the broker gave a sign of life. May be dropped while it waits.
     pub(super) async fn next(&mut self) -> Result<Option<Message>, Lost> {
         let patience = self.heard + self.heartbeat * MISSED;
-        let look = patience.min(Instant::now() + RECONNECTED);
         tokio::select! {
             biased;
             message = self.inbox.next() => self.read(message),
-            () = tokio::time::sleep_until(look), if self.asked > 0 => {
-                if self.context.client().statistics().connects.load(Ordering::Relaxed) != self.connects {
-                    return Err(Lost("the connection was made anew".to_owned()));
-                }
-                if look == patience {
-                    return Err(Lost("no sign of life of the broker".to_owned()));
-                }
-                Ok(None)
+            () = self.nats.renewed(self.connects), if self.asked > 0 => {
+                Err(Lost("the connection was made anew".to_owned()))
+            }
+            () = tokio::time::sleep_until(patience), if self.asked > 0 => {
+                Err(Lost("no sign of life of the broker".to_owned()))
             }
         }
     }

@@ -22,7 +22,7 @@ pub(super) struct Pulse {
     pub(super) held: AtomicUsize,
 }
 
-/// Returns `true` once nothing came for longer than the acknowledgement wait though events wait; `false` at `stop`.
+/// Returns once nothing came for longer than the acknowledgement wait though events wait. May be dropped at any time.
 /// `told` is whether an alert stands, which ends when events come.
 pub(super) async fn watch<H: Handler>(
     consumer: &Consumer<H>,
@@ -30,11 +30,11 @@ pub(super) async fn watch<H: Handler>(
     pull: &PullConsumer,
     pulse: &Pulse,
     told: &mut bool,
-    stop: &CancellationToken,
-) -> bool {
+) {
     let mut idle = tokio::time::interval(consumer.patience.idle);
     let (mut received, mut since) = (pulse.received.load(Ordering::Relaxed), Instant::now());
-    while stop.run_until_cancelled(idle.tick()).await.is_some() {
+    loop {
+        idle.tick().await;
         // A broker that does not answer is met by the loop, which hears nothing of it.
         let Ok(info) = pull.get_info().await else { continue };
         tell(consumer, stream, &info).await;
@@ -46,10 +46,9 @@ pub(super) async fn watch<H: Handler>(
         if now != received || !withheld(&info) || pulse.held.load(Ordering::Relaxed) > 0 {
             (received, since) = (now, Instant::now());
         } else if since.elapsed() > consumer.patience.ack_wait {
-            return true;
+            return;
         }
     }
-    false
 }
 
 /// Whether the broker has events that it could deliver.

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use service::{Store, StoreError};
+use service::{Nats, Store, StoreError};
 use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use types::{EventId, SystemClock};
@@ -19,6 +19,9 @@ pub(super) struct Lead {
     pub(super) context: &'static str,
     pub(super) epoch: i64,
     heartbeat: Duration,
+    nats: Nats,
+    /// How often the broker was connected to when the lead was taken.
+    connects: u64,
     /// The stream's last sequence as far as it is known and written down.
     pub(super) last_stream_seq: u64,
 }
@@ -71,6 +74,7 @@ impl Lead {
     /// Waits for the lead and takes it under a new epoch; `None` when shutdown came first.
     pub(super) async fn take(
         store: &Store,
+        nats: &Nats,
         context: &'static str,
         pace: &Pace,
         stop: &CancellationToken,
@@ -101,15 +105,25 @@ impl Lead {
         .fetch_one(&mut conn)
         .await?;
         tracing::info!(context, epoch, "relay leads");
-        let heartbeat = pace.idle_timeout / 4;
-        Ok(Some(Self { conn, context, epoch, heartbeat, last_stream_seq: unsigned(last) }))
+        Ok(Some(Self {
+            conn,
+            context,
+            epoch,
+            heartbeat: pace.idle_timeout / 4,
+            connects: nats.connects(),
+            nats: nats.clone(),
+            last_stream_seq: unsigned(last),
+        }))
     }
 
-    /// Gives signs of life while something outside the database is awaited.
+    /// Gives signs of life while something outside the database is awaited. Nothing is awaited any more once the
+    /// connection to the broker was made anew: the answer was to come on the one before.
     pub(super) async fn hold<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         loop {
             tokio::select! {
+                biased;
+                () = self.nats.renewed(self.connects) => return Err(Ended::Renewed),
                 output = &mut future => return Ok(output),
                 () = tokio::time::sleep(self.heartbeat) => {
                     sqlx::query("SELECT 1").execute(&mut self.conn).await?;

@@ -54,8 +54,12 @@ impl<'a> Outlet<'a> {
     }
 
     /// Publishes rows in order as the successors of `last` and says how many from the first on are confirmed, each at
-    /// the place after the one before. What became of the others is unknown: a lost answer, or another publisher.
+    /// the place after the one before. What became of the others is unknown: a lost answer, or another publisher. Nobody
+    /// answers on a connection that was made anew since, so its confirmations are not waited for.
     pub(super) async fn publish(&mut self, last: u64, rows: &[&Unsent]) -> usize {
+        let bus = self.bus;
+        let nats = &bus.nats;
+        let connects = nats.connects();
         let mut done = 0;
         while done < rows.len() {
             let part = &rows[done..done + batch_size(&rows[done..])];
@@ -68,10 +72,17 @@ impl<'a> Outlet<'a> {
                     messaging.system = "nats",
                     messaging.batch.message_count = part.len(),
                 );
-                if self.batch(last, part).instrument(span).await { part.len() } else { 0 }
+                let confirmed = tokio::select! {
+                    confirmed = self.batch(last, part).instrument(span) => confirmed,
+                    () = nats.renewed(connects) => false,
+                };
+                if confirmed { part.len() } else { 0 }
             } else {
-                let singles = self.singles(last, part);
-                tokio::time::timeout(self.confirmation, singles).await.unwrap_or_default()
+                tokio::select! {
+                    confirmed = self.singles(last, part) => confirmed,
+                    () = nats.renewed(connects) => 0,
+                    () = tokio::time::sleep(self.confirmation) => 0,
+                }
             };
             done += confirmed;
             if confirmed < part.len() {
@@ -97,7 +108,8 @@ impl<'a> Outlet<'a> {
             let subject = subject(&self.bus.prefix, self.context, &row.name, &row.site);
             let payload = row.payload.clone().into();
             if number < count {
-                let sent = self.bus.client.publish_with_headers(subject, headers, payload).await;
+                let sent =
+                    self.bus.nats.client().publish_with_headers(subject, headers, payload).await;
                 if sent.is_err() {
                     return false;
                 }
@@ -106,7 +118,7 @@ impl<'a> Outlet<'a> {
             headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
             let request =
                 Request::new().headers(headers).payload(payload).timeout(Some(self.confirmation));
-            let Ok(answer) = self.bus.client.send_request(subject, request).await else {
+            let Ok(answer) = self.bus.nats.client().send_request(subject, request).await else {
                 return false;
             };
             return self.confirmed(&answer.payload, last + count as u64, count);

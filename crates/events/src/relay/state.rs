@@ -54,7 +54,8 @@ impl States {
         let last = kept.map_err(Ended::broker)?.state.last_sequence;
         let stream = lead.hold(bus.jetstream.get_stream_no_info(name)).await?;
         let stream = stream.map_err(Ended::broker)?;
-        let open = Open { client: bus.client.clone(), prefix: bus.prefix.clone(), stream, last };
+        let open =
+            Open { client: bus.nats.client().clone(), prefix: bus.prefix.clone(), stream, last };
         let (context, known) = (lead.context, known(lead).await?);
         if last < known {
             tracing::error!(

@@ -81,8 +81,7 @@ async fn a_leader_that_slept_over_a_batch_is_refused_by_the_broker() {
 async fn a_batch_whose_answer_was_lost_is_stored_once() {
     let folder = tempfile::tempdir().unwrap();
     let nats = PrivateNats::start(folder.path(), true, None).unwrap();
-    let client = async_nats::connect(nats.url()).await.unwrap();
-    let mut world = World::on(client, "sitepass".to_owned()).await;
+    let mut world = World::on(&nats.url(), "sitepass".to_owned()).await;
     world.relay().await;
     world.consume(Recorder::default());
     world.publish(0..10).await;

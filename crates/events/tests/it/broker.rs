@@ -1,19 +1,19 @@
 //! With a broker of the test's own, which is killed.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use events::Patience;
+use events::{Pace, Patience};
 use servers::PrivateNats;
 use test_support::eventually;
 
-use crate::world::{Recorder, World, patient};
+use crate::world::{Recorder, World, patient, quick};
 
 #[tokio::test]
 async fn commands_go_on_while_the_broker_is_down_and_everything_arrives_afterwards() {
     let folder = tempfile::tempdir().unwrap();
     let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
-    let client = async_nats::connect(nats.url()).await.unwrap();
-    let mut world = World::on(client, "sitepass".to_owned()).await;
+    let mut world = World::on(&nats.url(), "sitepass".to_owned()).await;
     world.relay().await;
     world.consume(Recorder::default());
     world.publish(0..10).await;
@@ -34,8 +34,7 @@ async fn commands_go_on_while_the_broker_is_down_and_everything_arrives_afterwar
 async fn a_consumer_asks_again_as_soon_as_the_broker_is_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
-    let client = async_nats::connect(nats.url()).await.unwrap();
-    let mut world = World::on(client, "sitepass".to_owned()).await;
+    let mut world = World::on(&nats.url(), "sitepass".to_owned()).await;
     world.relay().await;
     // Silence alone would be noticed after half a minute, a delivery that is missing after a whole one.
     let patience = Patience {
@@ -58,11 +57,37 @@ async fn a_consumer_asks_again_as_soon_as_the_broker_is_back() {
 }
 
 #[tokio::test]
+async fn an_answer_that_died_with_its_broker_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
+    let mut world = World::on(&nats.url(), "sitepass".to_owned()).await;
+    // The answer to a batch alone would be given up after half an hour.
+    let relay = world.replica().await;
+    let relay = relay.with_pace(Pace { confirmation: Duration::from_mins(30), ..quick() });
+    world.running.spawn(relay.run(world.stop.clone()));
+    world.consume(Recorder::default());
+    world.publish(0..3).await;
+    world.until_effects(3).await;
+
+    nats.pause();
+    let sent = || world.client.statistics().out_messages.load(Ordering::Relaxed);
+    let before = sent();
+    world.publish_all(3..203).await;
+    eventually("a batch on its way", async || (sent() >= before + 200).then_some(())).await;
+    nats.kill().unwrap();
+    nats.restart().unwrap();
+    world.until_effects(203).await;
+    world.until_sent().await;
+    assert_eq!(world.streamed().await, world.written().await);
+    world.shut_down().await;
+    world.assert_effects_once(203).await;
+}
+
+#[tokio::test]
 async fn a_broker_whose_folder_was_deleted_is_filled_again_from_the_outbox() {
     let folder = tempfile::tempdir().unwrap();
     let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
-    let client = async_nats::connect(nats.url()).await.unwrap();
-    let mut world = World::on(client, "sitepass".to_owned()).await;
+    let mut world = World::on(&nats.url(), "sitepass".to_owned()).await;
     world.relay().await;
     world.consume(Recorder::default());
     world.publish(0..10).await;
@@ -86,8 +111,7 @@ async fn a_broker_whose_folder_was_deleted_is_filled_again_from_the_outbox() {
 async fn a_broker_that_froze_stores_nothing_twice_when_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let nats = PrivateNats::start(folder.path(), true, None).unwrap();
-    let client = async_nats::connect(nats.url()).await.unwrap();
-    let mut world = World::on(client, "sitepass".to_owned()).await;
+    let mut world = World::on(&nats.url(), "sitepass".to_owned()).await;
     world.forgetful_stream().await;
     world.relay().await;
     world.consume(Recorder::default());

@@ -34,8 +34,7 @@ async fn assert_whole(world: &World) {
 async fn a_deleted_folder_is_rebuilt_at_the_same_places_while_commands_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
-    let client = async_nats::connect(nats.url()).await.unwrap();
-    let mut world = World::on(client, "sitepass".to_owned()).await;
+    let mut world = World::on(&nats.url(), "sitepass".to_owned()).await;
     world.relay().await;
     world.consume(Recorder::default());
     world.publish_all(0..1200).await;
@@ -63,8 +62,7 @@ async fn a_deleted_folder_is_rebuilt_at_the_same_places_while_commands_go_on() {
 async fn an_older_copy_of_the_folder_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
-    let client = async_nats::connect(nats.url()).await.unwrap();
-    let mut world = World::on(client, "sitepass".to_owned()).await;
+    let mut world = World::on(&nats.url(), "sitepass".to_owned()).await;
     world.relay().await;
     world.consume(Recorder::default());
     world.publish_all(0..300).await;

@@ -47,20 +47,22 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         let nats = Nats::connect().await;
-        let mut world = Self::on(nats.client.clone(), nats.prefix.clone()).await;
+        let mut world = Self::on(nats.url(), nats.prefix.clone()).await;
         world.nats = Some(nats);
         world
     }
 
     /// With a broker of the test's own.
-    pub(crate) async fn on(client: async_nats::Client, prefix: String) -> Self {
+    pub(crate) async fn on(url: &str, prefix: String) -> Self {
+        let nats = service::Nats::connect(async_nats::ConnectOptions::new(), url).await.unwrap();
+        let client = nats.client().clone();
         let database = Database::create().await;
         let name = Cow::Borrowed("effects");
         let migrations =
             vec![Migration::new(1001, name, MigrationType::Simple, EFFECTS.into_sql_str(), false)];
         migrate(&database.url(), "reader", &Migrator::with_migrations(migrations)).await.unwrap();
         Self {
-            bus: Bus::new(client.clone(), prefix.clone()),
+            bus: Bus::new(nats, prefix.clone()),
             client,
             prefix,
             writer: database.store(CONTEXT).await,

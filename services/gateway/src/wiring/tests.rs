@@ -34,7 +34,7 @@ async fn shared() -> (Shared, tempfile::TempDir) {
         tasks: Tasks::new(),
         peers: Peers::in_process(),
         // Never reached.
-        nats: nats.connect("127.0.0.1:1").await.unwrap(),
+        nats: service::Nats::connect(nats, "127.0.0.1:1").await.unwrap(),
         stream_prefix: "test".to_owned(),
         stream_replicas: 1,
         keys: CallerKeys::from_root(&[7; 32]).unwrap(),

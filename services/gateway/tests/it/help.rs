@@ -38,7 +38,7 @@ pub(crate) async fn edge() -> Edge {
         system: SystemClock::manual(now),
         tasks: Tasks::new(),
         peers: Peers::in_process(),
-        nats: nats.connect("127.0.0.1:1").await.unwrap(),
+        nats: service::Nats::connect(nats, "127.0.0.1:1").await.unwrap(),
         stream_prefix: "test".to_owned(),
         stream_replicas: 1,
         keys: CallerKeys::from_root(&[7; 32]).unwrap(),

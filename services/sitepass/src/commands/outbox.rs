@@ -6,8 +6,8 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use events::{Bus, rebuild};
-use service::Store;
 use service::config::{DatabaseConfig, Env};
+use service::{Nats, Store};
 
 use super::{all_keys, open, say};
 use crate::Failure;
@@ -86,6 +86,6 @@ async fn connect(service: &str) -> Result<(Store, Bus), Failure> {
         return Err(Failure::Config(Vec::new()));
     };
     let store = open(&config, service).await?;
-    let client = async_nats::connect(&nats_url).await.context("connect to NATS")?;
-    Ok((store, Bus::new(client, prefix)))
+    let nats = Nats::connect(async_nats::ConnectOptions::new(), &nats_url).await;
+    Ok((store, Bus::new(nats.context("connect to NATS")?, prefix)))
 }
