@@ -1,5 +1,6 @@
 //! The loop around the broker's durable consumer; made anew whenever the stream or the consumer went away.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::hand::{Batch, Hand};
 use super::prime::prime;
 use super::pull::{Lost, Pull};
-use super::settle::{Verdict, alone, park, together};
+use super::settle::{Verdict, alone, park, repeats, together};
 use super::watch::{Pulse, tell_stuck, watch};
 use super::{Consumer, Handler, durable};
 use crate::halt::{Halt, Point};
@@ -24,6 +25,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Of what is in hand, within one acknowledgement wait.
 const SIGNS: u32 = 3;
+/// Looked through for repeats at once, also for a handler that takes fewer in one transaction: a stream that comes again
+/// whole must not cost it a transaction each.
+const LOOKED_THROUGH: usize = 100;
 
 pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &CancellationToken) {
     let durable = consumer.handler.durable();
@@ -106,7 +110,7 @@ async fn listen<H: Handler>(
     pulse: &Pulse,
     stop: &CancellationToken,
 ) -> Option<Lost> {
-    let (room, most) = (consumer.room(), consumer.handler.batch().max(1));
+    let (room, most) = (consumer.room(), consumer.handler.batch().max(LOOKED_THROUGH));
     let mut hand = Hand::new(consumer.handler.lanes());
     let mut work: FuturesUnordered<BoxFuture<'_, (usize, Settled)>> = FuturesUnordered::new();
     let mut answers: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
@@ -194,13 +198,19 @@ async fn finish<H: Handler>(
     if faults::mistake("ack-before-commit") {
         answer(consumer, Arc::clone(&batch), Verdict::Taken).await;
     }
-    if deliveries.len() > 1
+    let many = deliveries.len() > 1;
+    let fits = deliveries.len() <= consumer.handler.batch();
+    if many
+        && fits
         && let Some(verdict) = together(consumer, deliveries, stop).await
     {
         return Some((Arc::clone(&batch), verdict));
     }
+    let repeats = if many && !fits { repeats(consumer, deliveries).await } else { HashSet::new() };
     for (delivery, held) in deliveries.iter().zip(&batch.held) {
-        let verdict = if stop.is_cancelled() && deliveries.len() > 1 {
+        let verdict = if repeats.contains(&delivery.id) {
+            Verdict::Taken
+        } else if stop.is_cancelled() && deliveries.len() > 1 {
             Verdict::Untouched
         } else {
             alone(consumer, delivery, held.sent(), stop).await

@@ -1,12 +1,14 @@
 //! What becomes of events: taken together, else one by one, so that a poison event is parked alone.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use service::{StoreError, telemetry};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use types::EventId;
 
-use super::take::{Outcome, Refused, take};
+use super::take::{Outcome, Refused, take, taken};
 use super::{Consumer, Handler};
 use crate::delivery::{Delivery, Failure};
 use crate::parked::{self, Sent};
@@ -82,6 +84,24 @@ pub(super) async fn alone<H: Handler>(
     }
     .instrument(span)
     .await
+}
+
+/// Those whose effect is there already. None while the database is away, which is met when they are taken.
+pub(super) async fn repeats<H: Handler>(
+    consumer: &Consumer<H>,
+    deliveries: &[Delivery],
+) -> HashSet<EventId> {
+    let durable = consumer.handler.durable();
+    match taken(&consumer.store, durable, deliveries).await {
+        Ok(taken) => {
+            count(consumer, "repeated", taken.len());
+            taken
+        }
+        Err(err) => {
+            tracing::debug!(durable, error = %err, "repeats are not known");
+            HashSet::new()
+        }
+    }
 }
 
 /// Puts an event aside that cannot be taken.

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt;
 use service::{Scope, Store, StoreError, Tx, faults};
 use sqlx::types::Uuid;
-use types::SystemClock;
+use types::{EventId, SystemClock};
 
 use super::Handler;
 use crate::delivery::{Delivery, Failure};
@@ -119,6 +119,31 @@ fn scope(deliveries: &[Delivery]) -> Scope {
         [site] => Scope::Site(*site),
         _ => Scope::Sites(sites),
     }
+}
+
+/// Which of the events are in the consumer's inbox.
+pub(super) async fn taken(
+    store: &Store,
+    consumer: &str,
+    deliveries: &[Delivery],
+) -> Result<HashSet<EventId>, StoreError> {
+    if faults::mistake("no-dedupe") {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<Uuid> = deliveries.iter().map(|delivery| delivery.id.as_uuid()).collect();
+    let mut tx = store.begin(Scope::System("look for events that were taken")).await?;
+    // The first and the last id spare the statement all other days.
+    let taken: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT event_id FROM inbox
+         WHERE consumer = $1 AND event_id = ANY ($2) AND event_id BETWEEN $3 AND $4",
+    )
+    .bind(consumer)
+    .bind(&ids)
+    .bind(ids.iter().min())
+    .bind(ids.iter().max())
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(taken.into_iter().map(EventId::from_uuid).collect())
 }
 
 /// Which of the events this consumer sees for the first time; of one that is here twice, only the first. Another

@@ -244,3 +244,35 @@ async fn every_message_five_times_late_and_in_any_order_has_its_effect_once() {
         .unwrap();
     assert_eq!(newest, [8; 4]);
 }
+
+#[tokio::test]
+async fn new_events_among_repeats_reach_a_handler_that_is_alone_in_its_transaction() {
+    let mut world = World::new().await;
+    world.relay().await;
+    world.publish(0..60).await;
+    world.until_sent().await;
+    let first = world.consumer(Recorder::alone());
+    let stop = world.stop.child_token();
+    let running = first.run(stop.clone());
+    let taken = async {
+        world.until_effects(60).await;
+        stop.cancel();
+    };
+    tokio::join!(running, taken);
+    // All comes again, and some for the first time.
+    let (durable, stream) = ("reader--record", world.stream_name());
+    world.jetstream().delete_consumer_from_stream(durable, stream).await.unwrap();
+    world.publish(60..90).await;
+    world.until_sent().await;
+    world.consume(Recorder::alone());
+    world.until_effects(90).await;
+    until_acknowledged(&world).await;
+    world.shut_down().await;
+    world.assert_effects_once(90).await;
+    let transactions: i64 =
+        sqlx::query_scalar("SELECT count(DISTINCT xmin::text) FROM reader.effects")
+            .fetch_one(&world.database.admin())
+            .await
+            .unwrap();
+    assert_eq!(transactions, 90, "each is alone in its transaction");
+}
