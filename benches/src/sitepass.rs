@@ -115,10 +115,15 @@ fn environment(world: &World, database: &Database, admin: u16) -> Result<Vec<(St
         ("SITEPASS_PUBLIC_URL", format!("http://127.0.0.1:{gateway}")),
         ("SITEPASS_FIRST_ADMIN_PASSWORD", "Sitepass-bench-1".to_owned()),
         ("SITEPASS_BLOB_DIR", blobs.display().to_string()),
+        (
+            "SITEPASS_AUDIT_CHECKPOINT_DIR",
+            blobs.with_extension("checkpoints").display().to_string(),
+        ),
         ("SITEPASS_CALLER_SECRET", secret("a")),
         ("SITEPASS_TOKEN_SECRET", secret("b")),
         ("SITEPASS_VAULT_SECRET", secret("c")),
         ("SITEPASS_BLOB_SECRET", secret("d")),
+        ("SITEPASS_AUDIT_CHECKPOINT_SECRET", secret("e")),
         ("SITEPASS_DOOR_WEBHOOK_SECRET", format!("whsec_{}ERE=", "ERER".repeat(10))),
     ]
     .map(|(key, value)| (key.to_owned(), value))

@@ -55,7 +55,11 @@ pub(crate) fn run(stop: &Stop, options: &Options) -> Result<()> {
     let mut environment = secrets::read_or_make(&state.join("secrets.env"))?;
     environment.extend(backing.settings());
     environment.extend(ports.settings());
-    environment.push(("SITEPASS_BLOB_DIR".to_owned(), state.join("blobs").display().to_string()));
+    for (key, folder) in
+        [("SITEPASS_BLOB_DIR", "blobs"), ("SITEPASS_AUDIT_CHECKPOINT_DIR", "checkpoints")]
+    {
+        environment.push((key.to_owned(), state.join(folder).display().to_string()));
+    }
     step("migrate", || {
         let mut migrate = program("sitepass")?;
         migrate
@@ -159,7 +163,7 @@ fn reset(state: &Path) -> Result<()> {
     for server in ["postgres", "nats"] {
         servers::erase(&state.join(server))?;
     }
-    for folder in ["blobs", "logs"] {
+    for folder in ["blobs", "checkpoints", "logs"] {
         if state.join(folder).exists() {
             fs::remove_dir_all(state.join(folder)).with_context(|| format!("remove {folder}"))?;
         }

@@ -5,6 +5,9 @@ use std::io;
 pub enum Error {
     #[error("no such blob")]
     NotFound,
+    /// Something is kept under that key already, and stays.
+    #[error("there is such a blob already")]
+    Exists,
     /// Ours to mend: a key is segments of letters, digits, `-`, `_` and `.`, parted by `/`.
     #[error("blob key malformed")]
     InvalidKey,
@@ -30,6 +33,7 @@ impl From<object_store::Error> for Error {
         }
         match err {
             object_store::Error::NotFound { .. } => Self::NotFound,
+            object_store::Error::AlreadyExists { .. } => Self::Exists,
             object_store::Error::InvalidPath { .. } => Self::InvalidKey,
             other => Self::Storage(other),
         }

@@ -7,5 +7,5 @@ mod url_signer;
 
 pub use byte_range::{Unsatisfiable, byte_range};
 pub use error::Error;
-pub use store::{Blobs, Content};
+pub use store::{Blobs, Content, Listing};
 pub use url_signer::{SecretTooShort, UrlError, UrlSigner};

@@ -7,7 +7,9 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::{BoxStream, Stream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetOptions, GetResult, ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{
+    GetOptions, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart,
+};
 
 use crate::Error;
 
@@ -29,6 +31,13 @@ pub struct Content {
     pub stream: BoxStream<'static, Result<Bytes, Error>>,
 }
 
+/// What lies in a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub blobs: Vec<String>,
+    pub folders: Vec<String>,
+}
+
 impl Blobs {
     /// Keeps blobs as files in `directory`, which is made if it is not there. What was put is on the disk before the put
     /// returns.
@@ -47,6 +56,28 @@ impl Blobs {
         let bytes: Bytes = bytes.into();
         self.store.put(&path(key)?, bytes.into()).await?;
         Ok(())
+    }
+
+    /// Stores `bytes` under `key` if nothing is kept there; [`Error::Exists`] otherwise, and what is there stays. Of two
+    /// who create the same key at once one succeeds.
+    pub async fn create(&self, key: &str, bytes: impl Into<Bytes>) -> Result<(), Error> {
+        let bytes: Bytes = bytes.into();
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        self.store.put_opts(&path(key)?, bytes.into(), options).await?;
+        Ok(())
+    }
+
+    /// What lies right below a folder: whole keys of blobs, and of the folders in it; each sorted. A folder that is
+    /// not there is empty.
+    pub async fn list(&self, folder: &str) -> Result<Listing, Error> {
+        let found = self.store.list_with_delimiter(Some(&path(folder)?)).await?;
+        let mut blobs: Vec<String> =
+            found.objects.into_iter().map(|blob| blob.location.to_string()).collect();
+        let mut folders: Vec<String> =
+            found.common_prefixes.into_iter().map(|folder| folder.to_string()).collect();
+        blobs.sort_unstable();
+        folders.sort_unstable();
+        Ok(Listing { blobs, folders })
     }
 
     /// Stores a stream of at most `max_bytes` under `key` and returns its size in bytes. Nothing is kept, and what was

@@ -19,6 +19,8 @@ pub enum Kind {
     ConsumerStuck,
     /// A run of a job had its attempts.
     JobGivenUp,
+    /// The audit log, or a checkpoint of it, is not what it was.
+    AuditBroken,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Self::StreamLost => "STREAM_LOST",
             Self::ConsumerStuck => "CONSUMER_STUCK",
             Self::JobGivenUp => "JOB_GIVEN_UP",
+            Self::AuditBroken => "AUDIT_BROKEN",
         }
     }
 }

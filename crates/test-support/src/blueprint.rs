@@ -68,13 +68,14 @@ impl Blueprint {
             ("SITEPASS_SANDBOX_LISTEN", sandbox.to_string()),
             ("SITEPASS_PUBLIC_URL", url(gateway)),
             ("SITEPASS_BLOB_DIR", blobs(gateway).display().to_string()),
+            ("SITEPASS_AUDIT_CHECKPOINT_DIR", checkpoints(gateway).display().to_string()),
             ("SITEPASS_FIRST_ADMIN_PASSWORD", fleet::PASSWORD.to_owned()),
             ("SITEPASS_DOOR_WEBHOOK_SECRET", format!("whsec_{}", "MDEy".repeat(11))),
             ("SITEPASS_LOG", log_filter()),
         ] {
             blueprint.set(key, value);
         }
-        for key in ["CALLER", "TOKEN", "VAULT", "BLOB"] {
+        for key in ["CALLER", "TOKEN", "VAULT", "BLOB", "AUDIT_CHECKPOINT"] {
             blueprint.set(&format!("SITEPASS_{key}_SECRET"), format!("{key}-").repeat(16));
         }
         if split.len() > 1 {
@@ -122,6 +123,8 @@ impl Blueprint {
     /// # Panics
     /// When one is not ready within 20 seconds.
     pub async fn start(self) -> Installation {
+        // A port is used again by later runs; what an installation before proved of its log is none of this one's.
+        std::fs::remove_dir_all(checkpoints(self.gateway)).ok();
         let settings: Vec<_> = self.settings.into_iter().collect();
         let urls = Urls {
             gateway: url(self.gateway),
@@ -171,6 +174,10 @@ fn log_filter() -> String {
 
 fn blobs(gateway: SocketAddr) -> PathBuf {
     std::env::temp_dir().join(format!("sitepass-e2e-{}", gateway.port()))
+}
+
+fn checkpoints(gateway: SocketAddr) -> PathBuf {
+    blobs(gateway).with_extension("checkpoints")
 }
 
 /// Addresses nobody listens on now, all different.

@@ -1,6 +1,7 @@
 //! A handful of journeys through the real binary.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod audit;
 mod chaos;
 mod database_away;
 mod privacy;

@@ -8,8 +8,8 @@ use test_support::{Backing, Installation, eventually};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// A worker on today's ticket, trained, with a grant that the door was seen to hold; the ticket's id.
-async fn granted(installation: &Installation) -> String {
+/// A worker on today's ticket, trained, with a grant that the door was seen to hold; the ticket's id and its site's.
+pub(crate) async fn granted(installation: &Installation) -> (String, String) {
     let urls = &installation.urls;
     let demo = fleet::seed(urls, &Installation::video()).await.unwrap();
     let sandbox = Sandbox::new(&urls.sandbox).unwrap();
@@ -39,7 +39,7 @@ async fn granted(installation: &Installation) -> String {
         (!sandbox.permissions(&demo.area_a.1).await.unwrap().is_empty()).then_some(())
     })
     .await;
-    made["ticket_id"].as_str().unwrap().to_owned()
+    (made["ticket_id"].as_str().unwrap().to_owned(), demo.site_id)
 }
 
 fn named<'a>(spans: &'a [Told], part: &str) -> Option<&'a Told> {
@@ -51,7 +51,7 @@ async fn one_trace_runs_from_the_http_request_to_the_door() {
     let tasks = Tasks::new();
     let (otlp, spans) = Spans::receive(&tasks).await;
     let installation = Installation::start(&Backing::shared().await, &["all"], Some(&otlp)).await;
-    let ticket = granted(&installation).await;
+    let (ticket, _) = granted(&installation).await;
 
     let admin =
         Admin::sign_in(&installation.urls.gateway, "contractor", fleet::PASSWORD).await.unwrap();

@@ -1,8 +1,20 @@
-//! What an entry is and how entries are chained. No IO.
+//! What an entry is, how entries are chained, and what proves that nobody changed them. No IO.
 
 mod chain;
+mod checkpoint;
 mod entry;
+mod export;
+mod frame;
+mod search;
+mod verifier;
+mod written;
 
 pub use chain::ChainReport;
-pub(crate) use chain::{Chain, Head, ORIGIN};
+pub(crate) use chain::{Broken, Chain, Head, ORIGIN};
+pub(crate) use checkpoint::{BadCheckpoint, Checkpoint, Marks, Signed, Trail};
 pub(crate) use entry::{Entry, Sealed};
+pub(crate) use export::{Export, Line};
+pub(crate) use search::{Cursor, Filter, Place};
+pub use verifier::FileReport;
+pub(crate) use verifier::Verifier;
+pub(crate) use written::WrittenCheckpoint;

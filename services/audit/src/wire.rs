@@ -5,7 +5,7 @@ use crate::domain::{ChainReport, Sealed};
 pub(crate) fn entry(sealed: Sealed) -> Entry {
     let Sealed { entry, position, previous_hash, hash } = sealed;
     Entry {
-        site_id: entry.site.to_string(),
+        site_id: if entry.site.as_uuid().is_nil() { String::new() } else { entry.site.to_string() },
         position,
         event_id: entry.event_id.to_string(),
         event_type: entry.event_type,
@@ -25,6 +25,7 @@ pub(crate) fn entry(sealed: Sealed) -> Entry {
     }
 }
 
+/// What was found of a chain; what was found of the checkpoints is added by the edge.
 pub(crate) fn report(report: ChainReport) -> VerifyChainResponse {
     let (broken_at, problem) = report.broken.clone().unwrap_or_default();
     VerifyChainResponse {
@@ -33,5 +34,7 @@ pub(crate) fn report(report: ChainReport) -> VerifyChainResponse {
         head_hash: report.head_hash,
         broken_at,
         problem,
+        witnessed: report.witnessed,
+        ..VerifyChainResponse::default()
     }
 }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use types::{ErrorCode, Permission};
 
 use crate::call::{Admitted, RequestId, Shared};
+use crate::crossing;
 use crate::failure::Failure;
 
 /// What a caller must bring.
@@ -85,6 +86,7 @@ pub const TABLE: &[Route] = &[
     ("GET", "/api/admin/outlook", may(Permission::ReportRead)),
     ("GET", "/api/admin/audit-logs", may(Permission::AuditRead)),
     ("GET", "/api/admin/audit-logs/verify", may(Permission::AuditVerify)),
+    ("GET", "/api/admin/audit-logs/export", may(Permission::AuditExport)),
     ("POST", "/api/mp/login", Public),
     // The WeChat code in the body says who it is.
     ("POST", "/api/mp/bind", Public),
@@ -127,7 +129,16 @@ pub(crate) async fn admit(
         let allowed: Vec<&str> = lines.map(|(listed, _, _)| *listed).collect();
         return unlisted(&allowed);
     };
-    match admitted(&gateway, *access, &request) {
+    // A question about a site by whoever reaches every site goes on once it is recorded.
+    let site = if method == "GET" { crossing::named(request.uri().query()) } else { None };
+    let admitted = admitted(&gateway, *access, &request);
+    let admitted = match (admitted, site) {
+        (Ok(admitted), Some(site)) => {
+            crossing::record(&gateway, &admitted.caller, site).await.map(|()| admitted)
+        }
+        (admitted, _) => admitted,
+    };
+    match admitted {
         Ok(admitted) => {
             request.extensions_mut().insert(admitted);
             next.run(request).await

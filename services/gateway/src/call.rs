@@ -26,6 +26,7 @@ use tonic::{Code, Request, Response, Status};
 use types::{ErrorCode, Language, WorkerId};
 
 use crate::Config;
+use crate::crossing::Crossings;
 use crate::failure::Failure;
 
 /// As many names as `directory` tells at once.
@@ -36,6 +37,7 @@ const MOST_NAMES: usize = 2_000;
 pub(crate) struct Gateway {
     pub(crate) config: Config,
     pub(crate) shell: Shell,
+    pub(crate) crossings: Crossings,
     pub(crate) tokens: AccessTokens,
     pub(crate) signer: UrlSigner,
     pub(crate) blobs: Blobs,

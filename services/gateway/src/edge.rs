@@ -20,7 +20,10 @@ use crate::failure::{self, Failure};
 /// Where a request that no route takes is counted.
 const UNMATCHED: &str = "unmatched";
 const LIMIT: Duration = Duration::from_secs(15);
-const UPLOAD_LIMIT: Duration = Duration::from_mins(1);
+const LONG_LIMIT: Duration = Duration::from_mins(1);
+/// Takes a file in, or reads a whole log.
+const LONG: [(&str, &str); 2] =
+    [("POST", "/api/admin/videos"), ("GET", "/api/admin/audit-logs/verify")];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The body of `/docs` loads from here and from nowhere else.
@@ -51,7 +54,7 @@ pub(crate) async fn observe(
     );
     telemetry::set_parent(&span, theirs.as_ref().and_then(|value| value.to_str().ok()));
     request.extensions_mut().insert(RequestId(id.clone()));
-    let limit = if method == "POST" && route == "/api/admin/videos" { UPLOAD_LIMIT } else { LIMIT };
+    let limit = if LONG.contains(&(method, route.as_str())) { LONG_LIMIT } else { LIMIT };
     let work = async {
         let Ok(_room) = gateway.room.try_acquire() else {
             return Failure::new(ErrorCode::TooManyRequests).into_response();

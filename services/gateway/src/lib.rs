@@ -5,6 +5,7 @@ pub mod access;
 mod answer;
 mod call;
 mod config;
+mod crossing;
 mod edge;
 mod failure;
 mod openapi;

@@ -1,5 +1,6 @@
 //! Commands beside `serve`.
 
+pub(crate) mod audit;
 pub(crate) mod jobs;
 pub(crate) mod outbox;
 pub(crate) mod parked;
@@ -17,7 +18,7 @@ use crate::targets::{SANDBOX, Targets};
 
 /// Every service with tables, and its migrations.
 const MIGRATIONS: [(&str, &Migrator); 8] = [
-    ("audit", &audit::MIGRATIONS),
+    ("audit", &::audit::MIGRATIONS),
     ("directory", &directory::MIGRATIONS),
     ("training", &training::MIGRATIONS),
     ("ticket", &ticket::MIGRATIONS),
@@ -45,27 +46,6 @@ pub(crate) async fn migrate() -> Result<(), Failure> {
                 .with_context(|| format!("set the password of {service}"))?;
         }
         say(&format!("migrated {service}"));
-    }
-    Ok(())
-}
-
-/// Recomputes every chain of the audit log and prints a line for each; fails when one is broken.
-pub(crate) async fn verify_audit() -> Result<(), Failure> {
-    let store = store("audit").await?;
-    let reports = audit::verify_all(&store).await.context("read the audit log")?;
-    let mut broken = 0;
-    for report in &reports {
-        let verdict = match &report.broken {
-            None => format!("intact, head {}", report.head_hash),
-            Some((_, problem)) => {
-                broken += 1;
-                format!("BROKEN: {problem}")
-            }
-        };
-        say(&format!("site {}: {} entries, {verdict}", report.site, report.entries));
-    }
-    if broken > 0 {
-        return Err(anyhow::anyhow!("{broken} of {} chains are broken", reports.len()).into());
     }
     Ok(())
 }

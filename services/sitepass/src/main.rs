@@ -9,8 +9,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Wrong configuration (`EX_USAGE` of sysexits.h).
+// As sysexits.h numbers them: wrong configuration, a file that is not there, something that does not answer.
 const EXIT_CONFIG: u8 = 64;
+const EXIT_NO_INPUT: u8 = 66;
+const EXIT_UNAVAILABLE: u8 = 69;
 
 /// Sitepass: work ticket, training, access grant, passage.
 #[derive(Debug, Parser)]
@@ -35,9 +37,9 @@ enum Command {
     Migrate,
     /// Prints every setting of the environment, one a line.
     ConfigKeys,
-    /// Looks after the audit log.
+    /// Proves that nobody changed the audit log.
     #[command(subcommand)]
-    Audit(AuditCommand),
+    Audit(commands::audit::AuditCommand),
     /// Looks after what a service has told.
     #[command(subcommand)]
     Outbox(commands::outbox::OutboxCommand),
@@ -52,17 +54,15 @@ enum Command {
     Jobs(commands::jobs::JobsCommand),
 }
 
-#[derive(Debug, Subcommand)]
-enum AuditCommand {
-    /// Recomputes every site's hash chain; exits 1 when one is broken.
-    Verify,
-}
-
 /// What ends the process early.
 #[derive(Debug)]
 enum Failure {
     /// Every mistake of the configuration.
     Config(Vec<service::config::Mistake>),
+    /// A file that was named cannot be read.
+    NoInput(anyhow::Error),
+    /// What was to be looked at does not answer.
+    Unavailable(anyhow::Error),
     Start(anyhow::Error),
 }
 
@@ -86,7 +86,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve { target, sandbox } => serve::serve(&target, sandbox).await,
         Command::Migrate => commands::migrate().await,
         Command::ConfigKeys => commands::config_keys(),
-        Command::Audit(AuditCommand::Verify) => commands::verify_audit().await,
+        Command::Audit(command) => commands::audit::run(command).await,
         Command::Outbox(command) => commands::outbox::run(command).await,
         Command::State(command) => commands::state::run(command).await,
         Command::Parked(command) => commands::parked::run(command).await,
@@ -105,9 +105,14 @@ fn report(outcome: Result<(), Failure>) -> ExitCode {
             }
             ExitCode::from(EXIT_CONFIG)
         }
-        Err(Failure::Start(err)) => {
-            eprintln!("sitepass: {err:#}");
-            ExitCode::FAILURE
-        }
+        Err(Failure::Start(err)) => failed(&err, 1),
+        Err(Failure::NoInput(err)) => failed(&err, EXIT_NO_INPUT),
+        Err(Failure::Unavailable(err)) => failed(&err, EXIT_UNAVAILABLE),
     }
+}
+
+#[expect(clippy::print_stderr, reason = "a command speaks to its operator")]
+fn failed(err: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("sitepass: {err:#}");
+    ExitCode::from(code)
 }

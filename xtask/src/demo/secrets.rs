@@ -9,11 +9,12 @@ use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-const HEX: [&str; 4] = [
+const HEX: [&str; 5] = [
     "SITEPASS_CALLER_SECRET",
     "SITEPASS_TOKEN_SECRET",
     "SITEPASS_VAULT_SECRET",
     "SITEPASS_BLOB_SECRET",
+    "SITEPASS_AUDIT_CHECKPOINT_SECRET",
 ];
 /// Of the form that Standard Webhooks asks for.
 const WEBHOOK: [&str; 1] = ["SITEPASS_DOOR_WEBHOOK_SECRET"];

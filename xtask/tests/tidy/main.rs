@@ -6,4 +6,5 @@ mod dependencies;
 mod files;
 mod jobs;
 mod manifests;
+mod records;
 mod tree;

@@ -131,3 +131,31 @@ async fn no_key_leaves_the_directory() {
         assert!(matches!(blobs.delete(key).await, Err(Error::InvalidKey)), "{key}");
     }
 }
+
+#[tokio::test]
+async fn what_was_created_is_never_replaced() {
+    let (blobs, _directory) = blobs();
+    blobs.create("log/1.json", "first").await.unwrap();
+    assert!(matches!(blobs.create("log/1.json", "second").await, Err(Error::Exists)));
+    assert_eq!(blobs.get("log/1.json").await.unwrap(), "first");
+    let both = tokio::join!(blobs.create("log/2.json", "a"), blobs.create("log/2.json", "b"));
+    assert_ne!(both.0.is_ok(), both.1.is_ok());
+}
+
+#[tokio::test]
+async fn a_folder_is_listed_one_level_deep() {
+    let (blobs, _directory) = blobs();
+    for key in ["log/2026/02/b.json", "log/2026/02/a.json", "log/2026/11/c.json", "log/d.json"] {
+        blobs.put(key, "x").await.unwrap();
+    }
+    let listing = blobs.list("log/2026").await.unwrap();
+    assert_eq!(
+        (listing.blobs.len(), listing.folders),
+        (0, vec!["log/2026/02".to_owned(), "log/2026/11".to_owned()])
+    );
+    assert_eq!(
+        blobs.list("log/2026/02").await.unwrap().blobs,
+        ["log/2026/02/a.json", "log/2026/02/b.json"]
+    );
+    assert_eq!(blobs.list("nothing").await.unwrap(), Listing::default());
+}

@@ -2,38 +2,40 @@ use auth::Caller;
 use service::Scope;
 use types::SiteId;
 
-use super::{App, Error};
-use crate::domain::Sealed;
-use crate::store::entries::{self, Filter};
+use super::{App, Error, reached};
+use crate::domain::{Cursor, Filter, Place, Sealed};
+use crate::store::search;
 
-/// Asks for the newest entries of one site.
+/// Asks for the newest entries of one site, or of what belongs to none.
 #[derive(Debug)]
 pub(crate) struct ListEntries {
     pub(crate) caller: Caller,
-    pub(crate) site: SiteId,
+    pub(crate) site: Option<SiteId>,
     pub(crate) filter: Filter,
-    /// Only entries below this place: where the page before ended.
-    pub(crate) before: Option<u64>,
+    /// Where the page before ended.
+    pub(crate) cursor: Option<Cursor>,
     pub(crate) limit: u32,
 }
 
 impl App {
-    /// One page and the place the next one starts below; none after the last.
-    #[tracing::instrument(name = "audit.list_entries", skip_all, fields(site.id = %query.site))]
+    /// One page, newest first by the time it happened, and where the next one begins; none after the last.
+    #[tracing::instrument(name = "audit.list_entries", skip_all)]
     pub(crate) async fn list_entries(
         &self,
         query: ListEntries,
-    ) -> Result<(Vec<Sealed>, Option<u64>), Error> {
-        if !query.caller.may_touch(query.site) {
-            return Err(Error::NotFound);
-        }
-        let mut tx = self.store.begin(Scope::Site(query.site)).await?;
+    ) -> Result<(Vec<Sealed>, Option<Cursor>), Error> {
+        let site = reached(&query.caller, query.site)?;
+        let below = match query.cursor {
+            Some(cursor) => Some(cursor.place(&query.filter, site).ok_or(Error::CursorExpired)?),
+            None => None,
+        };
+        let mut tx = self.store.begin(Scope::Site(site)).await?;
         let limit = i64::from(query.limit);
-        let mut page =
-            entries::list(&mut tx, query.site, &query.filter, query.before, limit + 1).await?;
+        let mut page = search::list(&mut tx, site, &query.filter, below, limit + 1).await?;
         let more = page.len() > query.limit as usize;
         page.truncate(query.limit as usize);
-        let next = if more { page.last().map(|sealed| sealed.position) } else { None };
-        Ok((page, next))
+        let last = page.last().filter(|_| more);
+        let next = last.map(|last| Place { at: last.entry.at, position: last.position });
+        Ok((page, next.map(|place| Cursor::new(place, &query.filter, site))))
     }
 }

@@ -1,5 +1,6 @@
 use types::SiteId;
 
+use super::checkpoint::Marks;
 use super::entry::{Entry, Sealed};
 
 /// The hash before the first entry.
@@ -40,6 +41,10 @@ pub(crate) enum Broken {
     Tail { at: u64, head: u64 },
     #[error("the head's hash is not that of entry {at}")]
     Head { at: u64 },
+    #[error("entry {at} is not the one that checkpoint {number} saw there")]
+    Rewritten { at: u64, number: u64 },
+    #[error("the log ends at {at}, checkpoint {number} saw entry {seen}")]
+    Cut { at: u64, number: u64, seen: u64 },
 }
 
 impl Broken {
@@ -49,6 +54,8 @@ impl Broken {
             | Self::Link { at }
             | Self::Altered { at }
             | Self::Tail { at, .. }
+            | Self::Rewritten { at, .. }
+            | Self::Cut { at, .. }
             | Self::Head { at } => *at,
         }
     }
@@ -61,17 +68,35 @@ pub struct ChainReport {
     pub site: SiteId,
     pub entries: u64,
     pub head_hash: String,
+    /// The last entry that a checkpoint saw; 0 while none saw any.
+    pub witnessed: u64,
     /// The first place that does not fit, and why.
     pub broken: Option<(u64, String)>,
 }
 
-/// Walks a chain from its origin; feed it every entry in order, then ask it to finish.
+/// Walks a chain; feed it every entry in order, then ask it to finish.
 #[derive(Debug, Default)]
 pub(crate) struct Chain {
     head: Head,
+    marks: Marks,
 }
 
 impl Chain {
+    /// From its origin, against what checkpoints saw.
+    pub(crate) fn against(marks: Marks) -> Self {
+        Self::resumed(Head::default(), marks)
+    }
+
+    /// From where it is known to have been; a mark right there must agree.
+    pub(crate) fn resumed(head: Head, marks: Marks) -> Self {
+        Self { head, marks }
+    }
+
+    /// The last place that a checkpoint saw.
+    pub(crate) fn witnessed(&self) -> u64 {
+        self.marks.last_key_value().map_or(0, |(position, _)| *position)
+    }
+
     pub(crate) fn head(&self) -> Head {
         self.head
     }
@@ -88,12 +113,23 @@ impl Chain {
         if sealed.entry.hash(at, &self.head.hash) != sealed.hash {
             return Err(Broken::Altered { at });
         }
+        if let Some(mark) = self.marks.get(&at)
+            && mark.hash != sealed.hash
+        {
+            return Err(Broken::Rewritten { at, number: mark.number });
+        }
         self.head = Head { position: at, hash: sealed.hash };
         Ok(())
     }
 
     /// Compares the end with the head that was kept beside the log: a cut tail shows here.
     pub(crate) fn finish(&self, kept: Head) -> Result<(), Broken> {
+        if let Some((seen, mark)) = self.marks.last_key_value()
+            && *seen > self.head.position
+        {
+            let (at, number, seen) = (self.head.position, mark.number, *seen);
+            return Err(Broken::Cut { at, number, seen });
+        }
         if self.head.position != kept.position {
             return Err(Broken::Tail { at: self.head.position, head: kept.position });
         }
@@ -109,7 +145,8 @@ mod tests {
     use chrono::DateTime;
     use types::{EventId, SiteId};
 
-    use super::{Broken, Chain, Entry, Head, Sealed};
+    use super::{Broken, Chain, Entry, Head, Marks, Sealed};
+    use crate::domain::checkpoint::Mark;
 
     fn entry(actor: &str, action: &str) -> Entry {
         Entry {
@@ -189,6 +226,33 @@ mod tests {
         let (mut log, head) = log(5);
         log.truncate(3);
         assert_eq!(verify(&log, head), Err(Broken::Tail { at: 3, head: 5 }));
+    }
+
+    #[test]
+    fn a_fork_whose_hashes_all_fit_is_found_by_what_a_checkpoint_saw() {
+        let (log, _) = log(5);
+        let marks = Marks::from([(4, Mark { hash: log[3].hash, number: 7 })]);
+        let mut head = Head::default();
+        let forged: Vec<Sealed> = log
+            .iter()
+            .map(|sealed| {
+                let mut entry = sealed.entry.clone();
+                if sealed.position == 2 {
+                    "sun".clone_into(&mut entry.reason);
+                }
+                let sealed = head.seal(entry);
+                head = Head { position: sealed.position, hash: sealed.hash };
+                sealed
+            })
+            .collect();
+        assert_eq!(verify(&forged, head), Ok(()));
+        let mut chain = Chain::against(marks.clone());
+        let found = forged.iter().try_for_each(|sealed| chain.follow(sealed));
+        assert_eq!(found, Err(Broken::Rewritten { at: 4, number: 7 }));
+        let mut chain = Chain::against(marks);
+        log[..3].iter().try_for_each(|sealed| chain.follow(sealed)).unwrap();
+        let kept = chain.head();
+        assert_eq!(chain.finish(kept), Err(Broken::Cut { at: 3, number: 7, seen: 4 }));
     }
 
     #[test]

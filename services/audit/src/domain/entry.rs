@@ -1,6 +1,7 @@
 use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 use types::{EventId, SiteId};
+
+use super::frame::Frame;
 
 /// One thing that happened, before it has a place in the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,37 +32,26 @@ pub(crate) struct Sealed {
 }
 
 impl Entry {
-    /// SHA-256 over the previous hash, the position and every field. Each field goes in behind its length, so
-    /// that no text can be moved from one field to the next without changing the hash. This is the format an
-    /// exported log is verified by; it never changes for entries that exist.
+    /// Over the previous hash, the position and every field. This is the format an exported log is verified by; it never
+    /// changes for entries that exist.
     pub(crate) fn hash(&self, position: u64, previous: &[u8; 32]) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        let mut field = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        field(b"sitepass audit 1");
-        field(previous);
-        field(&position.to_be_bytes());
-        field(self.site.as_uuid().as_bytes());
-        field(self.event_id.as_uuid().as_bytes());
-        for text in [
-            &self.event_type,
-            &self.actor,
-            &self.role,
-            &self.action,
-            &self.target_type,
-            &self.target_id,
-            &self.before,
-            &self.after,
-            &self.reason,
-            &self.address,
-            &self.trace_id,
-        ] {
-            field(text.as_bytes());
-        }
-        // PostgreSQL keeps microseconds.
-        field(&self.at.timestamp_micros().to_be_bytes());
-        hash.finalize().into()
+        Frame::new("sitepass audit 1")
+            .bytes(previous)
+            .number(position)
+            .bytes(self.site.as_uuid().as_bytes())
+            .bytes(self.event_id.as_uuid().as_bytes())
+            .text(&self.event_type)
+            .text(&self.actor)
+            .text(&self.role)
+            .text(&self.action)
+            .text(&self.target_type)
+            .text(&self.target_id)
+            .text(&self.before)
+            .text(&self.after)
+            .text(&self.reason)
+            .text(&self.address)
+            .text(&self.trace_id)
+            .instant(self.at)
+            .digest()
     }
 }

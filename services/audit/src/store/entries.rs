@@ -105,67 +105,25 @@ async fn insert(tx: &mut Tx, sealed: &[Sealed]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What to look for; empty fields match everything.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Filter {
-    pub(crate) actor: Option<String>,
-    pub(crate) target_id: Option<String>,
-    pub(crate) action: Option<String>,
-    pub(crate) from: Option<DateTime<Utc>>,
-    pub(crate) to: Option<DateTime<Utc>>,
-}
-
 #[derive(sqlx::FromRow)]
-struct Row {
-    site_id: Uuid,
-    position: i64,
-    event_id: Uuid,
-    event_type: String,
-    actor: String,
-    role: String,
-    action: String,
-    target_type: String,
-    target_id: String,
-    before: String,
-    after: String,
-    reason: String,
-    address: String,
-    trace_id: String,
-    at: DateTime<Utc>,
-    previous_hash: Vec<u8>,
-    hash: Vec<u8>,
-}
-
-/// The newest entries of a site that match, below `before` when given, newest first.
-pub(crate) async fn list(
-    tx: &mut Tx,
-    site: SiteId,
-    filter: &Filter,
-    before: Option<u64>,
-    limit: i64,
-) -> Result<Vec<Sealed>, StoreError> {
-    let before = before.map(number).transpose()?;
-    let rows = sqlx::query_as!(
-        Row,
-        "SELECT site_id, position, event_id, event_type, actor, role, action, target_type, target_id, before, after,
-             reason, address, trace_id, at, previous_hash, hash
-         FROM audit.entries
-         WHERE site_id = $1 AND ($2::bigint IS NULL OR position < $2) AND ($3::text IS NULL OR actor = $3)
-             AND ($4::text IS NULL OR target_id = $4) AND ($5::text IS NULL OR action = $5)
-             AND ($6::timestamptz IS NULL OR at >= $6) AND ($7::timestamptz IS NULL OR at < $7)
-         ORDER BY position DESC LIMIT $8",
-        site.as_uuid(),
-        before,
-        filter.actor,
-        filter.target_id,
-        filter.action,
-        filter.from,
-        filter.to,
-        limit,
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    rows.into_iter().map(sealed).collect()
+pub(super) struct Row {
+    pub(super) site_id: Uuid,
+    pub(super) position: i64,
+    pub(super) event_id: Uuid,
+    pub(super) event_type: String,
+    pub(super) actor: String,
+    pub(super) role: String,
+    pub(super) action: String,
+    pub(super) target_type: String,
+    pub(super) target_id: String,
+    pub(super) before: String,
+    pub(super) after: String,
+    pub(super) reason: String,
+    pub(super) address: String,
+    pub(super) trace_id: String,
+    pub(super) at: DateTime<Utc>,
+    pub(super) previous_hash: Vec<u8>,
+    pub(super) hash: Vec<u8>,
 }
 
 /// The entries of a site behind `position`, oldest first.
@@ -199,6 +157,53 @@ pub(crate) async fn head(tx: &mut Tx, site: SiteId) -> Result<Head, StoreError> 
     Ok(Head { position: place(row.position)?, hash: hash(site, row.hash)? })
 }
 
+/// The kept head of every chain.
+pub(crate) async fn all_heads(tx: &mut Tx) -> Result<BTreeMap<SiteId, Head>, StoreError> {
+    let rows = sqlx::query!("SELECT site_id, position, hash FROM audit.heads")
+        .fetch_all(&mut **tx)
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let head = Head { position: place(row.position)?, hash: hash(row.site_id, row.hash)? };
+            Ok((SiteId::from_uuid(row.site_id), head))
+        })
+        .collect()
+}
+
+/// The first and the last place of a site's entries of a time; none where there are none.
+pub(crate) async fn range(
+    tx: &mut Tx,
+    site: SiteId,
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
+) -> Result<Option<(u64, u64)>, StoreError> {
+    let row = sqlx::query!(
+        "SELECT min(position) AS first, max(position) AS last FROM audit.entries
+         WHERE site_id = $1 AND at >= coalesce($2::timestamptz, '-infinity')
+             AND at < coalesce($3::timestamptz, 'infinity')",
+        site.as_uuid(),
+        from,
+        to,
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    row.first.zip(row.last).map(|(first, last)| Ok((place(first)?, place(last)?))).transpose()
+}
+
+/// The hash of the entry at a place; the origin's before the first.
+pub(crate) async fn hash_at(tx: &mut Tx, site: SiteId, at: u64) -> Result<[u8; 32], StoreError> {
+    let site = site.as_uuid();
+    let position = number(at)?;
+    let found = sqlx::query_scalar!(
+        "SELECT hash FROM audit.entries WHERE site_id = $1 AND position = $2",
+        site,
+        position,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    found.map_or(Ok(crate::domain::ORIGIN), |bytes| hash(site, bytes))
+}
+
 /// Every site that has a chain, or entries whose head is gone.
 pub(crate) async fn sites(tx: &mut Tx) -> Result<Vec<SiteId>, StoreError> {
     let ids = sqlx::query_scalar!(
@@ -209,7 +214,7 @@ pub(crate) async fn sites(tx: &mut Tx) -> Result<Vec<SiteId>, StoreError> {
     Ok(ids.into_iter().map(SiteId::from_uuid).collect())
 }
 
-fn sealed(row: Row) -> Result<Sealed, StoreError> {
+pub(super) fn sealed(row: Row) -> Result<Sealed, StoreError> {
     let site = row.site_id;
     Ok(Sealed {
         position: place(row.position)?,
@@ -242,6 +247,6 @@ fn place(position: i64) -> Result<u64, StoreError> {
     u64::try_from(position).map_err(|_| StoreError::corrupt("audit.entries", position))
 }
 
-fn number(position: u64) -> Result<i64, StoreError> {
+pub(super) fn number(position: u64) -> Result<i64, StoreError> {
     i64::try_from(position).map_err(|_| StoreError::corrupt("audit.entries", position))
 }

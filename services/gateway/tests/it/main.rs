@@ -3,6 +3,7 @@
 
 mod access;
 mod admin;
+mod audit_logs;
 mod auth;
 mod document;
 mod envelope;

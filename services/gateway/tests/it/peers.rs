@@ -9,6 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt, Full};
 use prost::Message;
+use proto::audit::v1::{CrossSiteRequest, CrossSiteResponse};
 use service::Refusal;
 use service::grpc::{CALLER, Peers};
 use tonic::Status;
@@ -33,7 +34,8 @@ impl Asked {
     }
 }
 
-type Play = Arc<dyn Fn(Bytes) -> Result<Vec<u8>, Status> + Send + Sync>;
+/// The messages of an answer: one, but of a streaming call.
+type Play = Arc<dyn Fn(Bytes) -> Result<Vec<Vec<u8>>, Status> + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct Fakes {
@@ -55,6 +57,8 @@ const SERVICES: &[&str] = &[
 impl Fakes {
     pub(crate) fn provide(peers: &Peers, keys: &CallerKeys, now: DateTime<Utc>) -> Self {
         let fakes = Self { plays: Arc::default(), asked: Arc::default() };
+        // Asked before each question about a site.
+        fakes.on("AuditService/CrossSite", |_: CrossSiteRequest| Ok(CrossSiteResponse {}));
         for service in SERVICES {
             let (fakes, keys) = (fakes.clone(), keys.clone());
             let server = service_fn(move |request: http::Request<Body>| {
@@ -73,7 +77,20 @@ impl Fakes {
         play: impl Fn(Q) -> Result<A, Status> + Send + Sync + 'static,
     ) {
         let play: Play =
-            Arc::new(move |bytes| Ok(play(Q::decode(bytes).unwrap())?.encode_to_vec()));
+            Arc::new(move |bytes| Ok(vec![play(Q::decode(bytes).unwrap())?.encode_to_vec()]));
+        self.plays.lock().unwrap().insert(method.to_owned(), play);
+    }
+
+    /// Plays a call that answers many messages.
+    pub(crate) fn on_stream<Q: Message + Default, A: Message>(
+        &self,
+        method: &str,
+        play: impl Fn(Q) -> Vec<A> + Send + Sync + 'static,
+    ) {
+        let play: Play = Arc::new(move |bytes| {
+            let answers = play(Q::decode(bytes).unwrap());
+            Ok(answers.iter().map(Message::encode_to_vec).collect())
+        });
         self.plays.lock().unwrap().insert(method.to_owned(), play);
     }
 
@@ -122,11 +139,13 @@ impl Fakes {
     }
 }
 
-fn framed(message: &[u8]) -> http::Response<Body> {
-    let mut frame = BytesMut::with_capacity(message.len() + 5);
-    frame.put_u8(0);
-    frame.put_u32(u32::try_from(message.len()).unwrap());
-    frame.put_slice(message);
+fn framed(messages: &[Vec<u8>]) -> http::Response<Body> {
+    let mut frame = BytesMut::new();
+    for message in messages {
+        frame.put_u8(0);
+        frame.put_u32(u32::try_from(message.len()).unwrap());
+        frame.put_slice(message);
+    }
     let mut trailers = http::HeaderMap::new();
     trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
     let body = Full::new(frame.freeze()).with_trailers(async move { Some(Ok(trailers)) });

@@ -1,5 +1,16 @@
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
-use proto::audit::v1::{self as audit, ListEntriesRequest, VerifyChainRequest};
+use futures::TryStreamExt;
+use futures::future::join_all;
+use http::{HeaderValue, header};
+use proto::audit::v1::{
+    self as audit, ExportEntriesRequest, ListEntriesRequest, VerifyChainRequest,
+};
+use proto::directory::v1::GetAccountRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -9,16 +20,26 @@ use uuid::Uuid;
 
 use crate::answer::{Answer, Enveloped, Scrolled, answer, instant, some};
 use crate::call::{Call, Shared, ask};
-use crate::request::Query;
+use crate::failure::Failure;
+use crate::request::{Query, id};
+
+/// A chain of many entries takes its time; the edge waits as long.
+const VERIFIES_WITHIN: Duration = Duration::from_secs(55);
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_audit_logs)).routes(routes!(verify_audit_logs))
+    OpenApiRouter::new()
+        .routes(routes!(list_audit_logs))
+        .routes(routes!(verify_audit_logs))
+        .routes(routes!(export_audit_logs))
 }
 
 #[derive(Deserialize, IntoParams)]
 struct Filter {
-    site_id: Uuid,
+    /// What belongs to no site when absent.
+    site_id: Option<Uuid>,
+    /// `account:<id>`, `worker:<id>`, `device:<id>` or `service:<name>`.
     actor: Option<String>,
+    target_type: Option<String>,
     target_id: Option<String>,
     action: Option<String>,
     from: Option<DateTime<Utc>>,
@@ -28,11 +49,23 @@ struct Filter {
     /// 20 when not given.
     #[param(minimum = 1, maximum = 200)]
     page_size: Option<u32>,
+    /// The same as `page_size`.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
 }
 
 #[derive(Deserialize, IntoParams)]
 struct ChainOf {
-    site_id: Uuid,
+    /// What belongs to no site when absent.
+    site_id: Option<Uuid>,
+}
+
+#[derive(Deserialize, IntoParams)]
+struct PartOf {
+    /// What belongs to no site when absent.
+    site_id: Option<Uuid>,
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -43,6 +76,8 @@ struct Entry {
     event_id: String,
     event_type: String,
     actor: String,
+    /// An account's user name or a worker's name; null where it cannot be told now.
+    actor_name: Option<String>,
     role: Option<String>,
     action: String,
     target_type: String,
@@ -69,6 +104,7 @@ impl From<audit::Entry> for Entry {
             event_id: entry.event_id,
             event_type: entry.event_type,
             actor: entry.actor,
+            actor_name: None,
             role: some(entry.role),
             action: entry.action,
             target_type: entry.target_type,
@@ -91,8 +127,17 @@ struct Chain {
     /// The first position that does not fit; null when intact.
     broken_at: Option<u64>,
     problem: Option<String>,
+    /// The last position that a checkpoint outside the database saw.
+    witnessed: u64,
+    /// How many checkpoints were compared.
+    checkpoints: u64,
+    newest_checkpoint: Option<u64>,
+    checkpointed_at: Option<DateTime<Utc>>,
+    /// What is wrong with the checkpoints themselves.
+    checkpoint_problem: Option<String>,
 }
 
+/// Newest first by the time it happened.
 #[utoipa::path(
     get,
     path = "/api/admin/audit-logs",
@@ -102,21 +147,44 @@ struct Chain {
 )]
 async fn list_audit_logs(call: Call, Query(filter): Query<Filter>) -> Answer<Scrolled<Entry>> {
     let message = ListEntriesRequest {
-        site_id: filter.site_id.to_string(),
+        site_id: id(filter.site_id),
         actor: filter.actor.unwrap_or_default(),
+        target_type: filter.target_type.unwrap_or_default(),
         target_id: filter.target_id.unwrap_or_default(),
         action: filter.action.unwrap_or_default(),
         from: filter.from.map(proto::timestamp),
         to: filter.to.map(proto::timestamp),
         cursor: filter.cursor.unwrap_or_default(),
-        limit: filter.page_size.unwrap_or(types::Page::DEFAULT_SIZE),
+        limit: filter.limit.or(filter.page_size).unwrap_or(types::Page::DEFAULT_SIZE),
     };
     let found = ask!(call.audit.list_entries(message)).await?;
-    let items = found.entries.into_iter().map(Into::into).collect();
-    answer(Scrolled { items, next_cursor: some(found.next_cursor) })
+    let names = names(&call, &found.entries).await;
+    let items = found.entries.into_iter().map(|entry| {
+        let actor_name = names.get(&entry.actor).cloned();
+        Entry { actor_name, ..entry.into() }
+    });
+    answer(Scrolled { items: items.collect(), next_cursor: some(found.next_cursor) })
 }
 
-/// Recomputes the hash chain of a site from its first entry.
+/// The names of those who acted, by actor. Empty while `directory` is away.
+async fn names(call: &Call, entries: &[audit::Entry]) -> HashMap<String, String> {
+    let of = |kind: &str| -> BTreeSet<String> {
+        let actors = entries.iter().filter_map(|entry| entry.actor.strip_prefix(kind));
+        actors.map(str::to_owned).collect()
+    };
+    let accounts = of("account:").into_iter().map(|account_id| async move {
+        let asked = call.as_gateway(GetAccountRequest { account_id: account_id.clone() });
+        let account = call.directory().get_account(asked).await.ok()?.into_inner().account?;
+        Some((format!("account:{account_id}"), account.username))
+    });
+    let workers = call.names(of("worker:")).await.into_iter();
+    let mut names: HashMap<String, String> =
+        workers.map(|(worker, row)| (format!("worker:{worker}"), row.name)).collect();
+    names.extend(join_all(accounts).await.into_iter().flatten());
+    names
+}
+
+/// Recomputes the hash chain of a site from its first entry and compares it with the checkpoints outside the database.
 #[utoipa::path(
     get,
     path = "/api/admin/audit-logs/verify",
@@ -125,13 +193,49 @@ async fn list_audit_logs(call: Call, Query(filter): Query<Filter>) -> Answer<Scr
     responses((status = 200, body = Enveloped<Chain>))
 )]
 async fn verify_audit_logs(call: Call, Query(of): Query<ChainOf>) -> Answer<Chain> {
-    let message = VerifyChainRequest { site_id: of.site_id.to_string() };
-    let chain = ask!(call.audit.verify_chain(message)).await?;
+    let mut asked = call.ask(VerifyChainRequest { site_id: id(of.site_id) });
+    asked.set_timeout(VERIFIES_WITHIN);
+    let chain = call.audit().verify_chain(asked).await?.into_inner();
     answer(Chain {
         intact: chain.intact,
         entries: chain.entries,
         head_hash: chain.head_hash,
         broken_at: (chain.broken_at != 0).then_some(chain.broken_at),
         problem: some(chain.problem),
+        witnessed: chain.witnessed,
+        checkpoints: chain.checkpoints,
+        newest_checkpoint: (chain.newest_checkpoint != 0).then_some(chain.newest_checkpoint),
+        checkpointed_at: instant(chain.checkpointed_at),
+        checkpoint_problem: some(chain.checkpoint_problem),
     })
+}
+
+/// A site's entries of a time as lines of JSON that prove themselves without the database. The entries between the
+/// first and the last that match stand in it whole. The export is an entry itself.
+#[utoipa::path(
+    get,
+    path = "/api/admin/audit-logs/export",
+    tag = "audit",
+    params(PartOf),
+    responses((status = 200, content_type = "application/x-ndjson", description = "The file"))
+)]
+async fn export_audit_logs(call: Call, Query(of): Query<PartOf>) -> Result<Response, Failure> {
+    let site = id(of.site_id);
+    let message = ExportEntriesRequest {
+        site_id: site.clone(),
+        from: of.from.map(proto::timestamp),
+        to: of.to.map(proto::timestamp),
+    };
+    let parts = call.audit().export_entries(call.ask(message)).await?.into_inner();
+    // A file that breaks off has no end, and whoever verifies it sees that.
+    let mut response = Response::new(Body::from_stream(parts.map_ok(|part| part.part)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    let date = call.gateway.shell.system.now().format("%Y-%m-%d");
+    let site = if site.is_empty() { "no-site" } else { &site };
+    let name = format!("attachment; filename=\"audit-{site}-{date}.ndjson\"");
+    if let Ok(name) = HeaderValue::try_from(name) {
+        headers.insert(header::CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
 }

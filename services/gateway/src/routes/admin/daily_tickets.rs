@@ -119,6 +119,7 @@ async fn get_daily_ticket(call: Call, Id(daily_ticket_id): Id) -> Answer<DailyTi
         ask!(call.ticket.get_daily_ticket(GetDailyTicketRequest { daily_ticket_id })).await?;
     let internal = || Failure::new(ErrorCode::Internal);
     let ticket = found.ticket.ok_or_else(internal)?;
+    call.looks_at(&ticket.site_id).await?;
     let day = found.daily_ticket.ok_or_else(internal)?;
     let ids = found.workers.iter().map(|worker| worker.worker_id.clone());
     let runs = day.status == "IN_PROGRESS" && found.workers.len() <= MOST_EXPLAINED;

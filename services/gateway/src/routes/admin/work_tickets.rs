@@ -244,6 +244,7 @@ async fn create_work_ticket(call: Call, Command(new): Command<NewTicket>) -> Ans
 async fn get_work_ticket(call: Call, Id(ticket_id): Id) -> Answer<TicketDetail> {
     let found = ask!(call.ticket.get_ticket(GetTicketRequest { ticket_id })).await?;
     let ticket = found.ticket.ok_or_else(|| Failure::new(ErrorCode::Internal))?;
+    call.looks_at(&ticket.site_id).await?;
     answer(TicketDetail::new(ticket, found.days))
 }
 

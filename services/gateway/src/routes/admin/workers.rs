@@ -128,6 +128,9 @@ async fn list_workers(call: Call, Query(listed): Query<Listed<Filter>>) -> Answe
 async fn search_workers(call: Call, Command(search): Command<Search>) -> Answer<Workers> {
     let page = page(search.page, search.page_size)?;
     let keyword = search.keyword.unwrap_or_default();
+    if let Some(site) = search.site_id {
+        call.looks_at(&site.to_string()).await?;
+    }
     found(&call, search.site_id, search.contractor_id, keyword, search.bound, page).await
 }
 

@@ -1,0 +1,102 @@
+//! Looking entries up, newest first.
+
+use service::{StoreError, Tx};
+use types::SiteId;
+
+use super::entries::{Row, number, sealed};
+use crate::domain::{Filter, Place, Sealed};
+
+/// One statement for each filter that leads, so that the plan of a prepared statement walks that filter's index
+/// whatever the others are.
+macro_rules! newest {
+    ($tx:ident, $site:ident, $filter:ident, $below:ident, $limit:ident, $wanted:tt) => {
+        sqlx::query_as!(
+            Row,
+            "SELECT site_id, position, event_id, event_type, actor, role, action, target_type, target_id, before,
+                 after, reason, address, trace_id, at, previous_hash, hash
+             FROM audit.entries
+             WHERE site_id = $1 AND " + $wanted + "
+                 AND at >= coalesce($6::timestamptz, '-infinity') AND at < coalesce($7::timestamptz, 'infinity')
+                 AND (at, position) < (coalesce($8::timestamptz, 'infinity'), coalesce($9::bigint, 9223372036854775807))
+             ORDER BY at DESC, position DESC LIMIT $10",
+            $site.as_uuid(),
+            $filter.target_id,
+            $filter.actor,
+            $filter.action,
+            $filter.target_type,
+            $filter.from,
+            $filter.to,
+            $below.0,
+            $below.1,
+            $limit,
+        )
+        .fetch_all(&mut **$tx)
+        .await?
+    };
+}
+
+/// The newest entries of a site that match, below a place when given.
+pub(crate) async fn list(
+    tx: &mut Tx,
+    site: SiteId,
+    filter: &Filter,
+    below: Option<Place>,
+    limit: i64,
+) -> Result<Vec<Sealed>, StoreError> {
+    let below = match below {
+        Some(place) => (Some(place.at), Some(number(place.position)?)),
+        None => (None, None),
+    };
+    let rows = if filter.target_id.is_some() {
+        newest!(
+            tx,
+            site,
+            filter,
+            below,
+            limit,
+            "target_id = $2 AND ($3::text IS NULL OR actor = $3)
+            AND ($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR target_type = $5)"
+        )
+    } else if filter.actor.is_some() {
+        newest!(
+            tx,
+            site,
+            filter,
+            below,
+            limit,
+            "$2::text IS NULL AND actor = $3
+            AND ($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR target_type = $5)"
+        )
+    } else if filter.action.is_some() {
+        newest!(
+            tx,
+            site,
+            filter,
+            below,
+            limit,
+            "$2::text IS NULL AND $3::text IS NULL AND action = $4
+            AND ($5::text IS NULL OR target_type = $5)"
+        )
+    } else if filter.target_type.is_some() {
+        newest!(
+            tx,
+            site,
+            filter,
+            below,
+            limit,
+            "$2::text IS NULL AND $3::text IS NULL
+            AND $4::text IS NULL AND target_type = $5"
+        )
+    } else {
+        newest!(
+            tx,
+            site,
+            filter,
+            below,
+            limit,
+            "$2::text IS NULL AND $3::text IS NULL
+            AND $4::text IS NULL AND $5::text IS NULL"
+        )
+    };
+    rows.into_iter().map(sealed).collect()
+}

@@ -1,0 +1,134 @@
+use proto::audit::v1::ListEntriesRequest;
+use sqlx::{AssertSqlSafe, Row};
+use test_support::Harness;
+
+use crate::forger::force;
+use crate::grpc::client;
+use crate::outside::{Log, log};
+
+/// A log whose entries differ: entry `n` happened `n` minutes after the start, by actor `n mod 3`, and so on.
+async fn varied() -> Log {
+    let log = log(12).await;
+    force(
+        &log.harness,
+        "UPDATE audit.entries SET at = at + position * interval '1 minute', actor = 'account:' || position % 3,
+             target_id = 't' || position % 4, target_type = 'type' || position % 2, action = 'act.' || position % 6;
+         SELECT audit.reseal(1);",
+    )
+    .await;
+    log
+}
+
+async fn found(log: &Log, ask: ListEntriesRequest) -> Vec<u64> {
+    let mut client = log.client().await;
+    let caller = log.harness.sysadmin(&[log.site]);
+    let mut ask = ListEntriesRequest { site_id: log.site.to_string(), limit: 2, ..ask };
+    let mut found = Vec::new();
+    loop {
+        let page = client.list_entries(log.harness.request(&caller, ask.clone())).await.unwrap();
+        let page = page.into_inner();
+        found.extend(page.entries.iter().map(|entry| entry.position));
+        if page.next_cursor.is_empty() {
+            return found;
+        }
+        ask.cursor = page.next_cursor;
+    }
+}
+
+impl Log {
+    async fn client(
+        &self,
+    ) -> proto::audit::v1::audit_service_client::AuditServiceClient<service::grpc::Transport> {
+        client(&self.harness, &self.outside).await
+    }
+}
+
+#[tokio::test]
+async fn each_filter_finds_its_entries_alone_and_with_others() {
+    let log = varied().await;
+    let text = |text: &str| text.to_owned();
+    let minute = |minute: i64| {
+        Some(prost_types::Timestamp { seconds: test_support::START + minute * 60, nanos: 0 })
+    };
+    let any = ListEntriesRequest::default;
+    for (ask, wanted) in [
+        (ListEntriesRequest { actor: text("account:1"), ..any() }, vec![10, 7, 4, 1]),
+        (ListEntriesRequest { target_id: text("t1"), ..any() }, vec![9, 5, 1]),
+        (ListEntriesRequest { target_type: text("type0"), ..any() }, vec![12, 10, 8, 6, 4, 2]),
+        (ListEntriesRequest { action: text("act.5"), ..any() }, vec![11, 5]),
+        (ListEntriesRequest { from: minute(5), to: minute(8), ..any() }, vec![7, 6, 5]),
+        (
+            ListEntriesRequest {
+                actor: text("account:1"),
+                target_type: text("type0"),
+                from: minute(5),
+                ..any()
+            },
+            vec![10],
+        ),
+        (ListEntriesRequest { target_id: text("t1"), actor: text("account:0"), ..any() }, vec![9]),
+        (ListEntriesRequest { action: text("act.5"), target_type: text("type0"), ..any() }, vec![]),
+        (any(), (1..=12).rev().collect()),
+    ] {
+        assert_eq!(found(&log, ask.clone()).await, wanted, "{ask:?}");
+    }
+    log.harness.stop().await;
+}
+
+/// The plan of a statement of `store/search.rs`, made for whatever its parameters will be.
+async fn plan(harness: &Harness, wanted: &str, values: &str) -> String {
+    let mut conn = harness.database.admin().acquire().await.unwrap();
+    let prepare = format!(
+        "SET plan_cache_mode = force_generic_plan;
+         PREPARE search (uuid, text, text, text, text, timestamptz, timestamptz, timestamptz, bigint, bigint) AS
+         SELECT * FROM audit.entries WHERE site_id = $1 AND {wanted}
+             AND at >= coalesce($6, '-infinity') AND at < coalesce($7, 'infinity')
+             AND (at, position) < (coalesce($8, 'infinity'), coalesce($9, 9223372036854775807))
+         ORDER BY at DESC, position DESC LIMIT $10"
+    );
+    sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *conn).await.unwrap();
+    let explain = format!("EXPLAIN EXECUTE search ({values})");
+    let rows = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(&mut *conn).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>(0) + "\n").collect()
+}
+
+#[tokio::test]
+async fn each_filter_walks_its_own_index_and_sorts_nothing() {
+    let log = varied().await;
+    force(
+        &log.harness,
+        "INSERT INTO audit.entries
+         SELECT site_id, 1000 + n, gen_random_uuid(), event_type, 'account:' || n % 50, role, 'act.' || n % 20,
+                'type' || n % 10, 't' || n % 500, before, after, reason, address, trace_id,
+                at + n * interval '1 second', previous_hash, hash
+         FROM audit.entries, generate_series(1, 20000) AS n WHERE position = 1;
+         ANALYZE audit.entries;",
+    )
+    .await;
+    let rest = "NULL, NULL, NULL, NULL, 21";
+    for (wanted, values, index) in [
+        ("target_id = $2", "'t1', NULL, NULL, NULL", "entries_by_target"),
+        ("$2::text IS NULL AND actor = $3", "NULL, 'account:1', NULL, NULL", "entries_by_actor"),
+        (
+            "$2::text IS NULL AND $3::text IS NULL AND action = $4",
+            "NULL, NULL, 'act.1', NULL",
+            "entries_by_action",
+        ),
+        (
+            "$2::text IS NULL AND $3::text IS NULL AND $4::text IS NULL AND target_type = $5",
+            "NULL, NULL, NULL, 'type1'",
+            "entries_by_target_type",
+        ),
+        (
+            "$2::text IS NULL AND $3::text IS NULL AND $4::text IS NULL AND $5::text IS NULL",
+            "NULL, NULL, NULL, NULL",
+            "entries_by_time",
+        ),
+    ] {
+        let plan = plan(&log.harness, wanted, &format!("'{}', {values}, {rest}", log.site)).await;
+        assert!(plan.contains(&format!("Backward using {index} ")), "{plan}");
+        assert!(!plan.contains("Sort"), "{plan}");
+        // The time and the cursor bound the walk: they are no filter of what was walked.
+        assert!(plan.contains("Index Cond") && plan.contains("ROW(at, "), "{plan}");
+    }
+}

@@ -1,0 +1,113 @@
+//! No command without its record: read off each service's policy, so that a new call is looked at by itself.
+
+use crate::tree::{Source, report, sources};
+
+/// What a call is named after that changes nothing and unmasks nothing.
+const QUESTIONS: [&str; 9] =
+    ["List", "Get", "Search", "Name", "Verify", "Check", "Explain", "Await", "Preview"];
+/// Calls of services that nobody makes unseen: they tell personal data unmasked.
+const UNMASKING: [&str; 1] = ["ResolveWorkers"];
+
+/// Calls of a policy that leave a record: every command of an account, and whatever unmasks.
+fn recorded(policy: &str) -> Vec<String> {
+    let policy: String =
+        policy.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    // Between one name and the next stands who may call the first.
+    let parts: Vec<&str> = policy.split('"').collect();
+    let calls = parts.chunks(2).skip(1).zip(parts.chunks(2)).filter_map(|(next, at)| {
+        let name = at.get(1)?.rsplit('/').next()?;
+        Some((name, *next.first()?))
+    });
+    calls
+        .filter(|(name, access)| {
+            let of_accounts = access.contains("Permission(") || access.contains("Access::Account");
+            let question = QUESTIONS.iter().any(|verb| name.starts_with(verb));
+            (of_accounts && !question) || UNMASKING.contains(name)
+        })
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn policy(source: &Source) -> Option<&str> {
+    let (_, rest) = source.text.split_once("POLICY: Policy = ")?;
+    // The closing bracket stands alone at the beginning of its line.
+    let end = ["\n];", "\n};"].iter().filter_map(|end| rest.find(end)).min()?;
+    Some(&rest[..end])
+}
+
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// Whether the use case writes a record: its file, or one in the folder named after it.
+fn leaves_a_record(files: &[Source], service: &str, call: &str) -> bool {
+    let (app, name) = (format!("services/{service}/src/app/"), snake(call));
+    files.iter().filter(|file| file.path.starts_with(&app)).any(|file| {
+        let path = &file.path[app.len()..];
+        let own = path.strip_suffix(".rs").is_some_and(|path| path == name)
+            || path.split('/').any(|part| part == name || part.strip_suffix(".rs") == Some(&name));
+        own && file.code().contains("events::audit(")
+    })
+}
+
+#[test]
+fn every_command_of_an_account_and_every_unmasking_leaves_its_record() {
+    let files = sources("services", &["rs"]);
+    let mut looked_at = 0;
+    let mut problems = Vec::new();
+    for source in files.iter().filter(|source| source.path.ends_with("/src/grpc.rs")) {
+        let service = source.path.split('/').nth(1).unwrap_or_default();
+        let Some(policy) = policy(source) else { continue };
+        for call in recorded(policy) {
+            looked_at += 1;
+            if !leaves_a_record(&files, service, &call) {
+                problems.push(format!(
+                    "services/{service}/src/app/{}.rs: {call} writes no record: call events::audit in its transaction",
+                    snake(&call)
+                ));
+            }
+        }
+    }
+    assert!(looked_at >= 15, "{looked_at} commands were found in the policies");
+    report(&problems);
+}
+
+#[test]
+fn commands_are_told_from_questions_however_the_policy_is_written() {
+    let long = r#"&[
+    ("/sitepass.x.v1.XService/ListThings", Access::Permission(Permission::XRead)),
+    (
+        "/sitepass.x.v1.XService/MakeThing",
+        Access::Permission(Permission::XManage),
+    ),
+    ("/sitepass.x.v1.XService/Tell", Access::Worker),
+    ("/sitepass.x.v1.XService/ResolveWorkers", Access::Service),"#;
+    assert_eq!(recorded(long), ["MakeThing", "ResolveWorkers"]);
+    let short = r#"policy! {
+    "SignIn": Access::Public,
+    // "Gone": Access::Account,
+    "CreateSite": Access::Any(&[Access::Permission(Permission::SiteManage), Access::Service]),
+    "GetAccount": Access::Account,"#;
+    assert_eq!(recorded(short), ["CreateSite"]);
+}
+
+#[test]
+fn a_use_case_without_a_record_is_found() {
+    let file = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let files = [
+        file("services/x/src/app/make_thing.rs", "events::audit(&mut tx, fact).await?;"),
+        file("services/x/src/app/drop_thing.rs", "// events::audit(&mut tx, fact)\n"),
+        file("services/x/src/app/mend_thing/steps.rs", "events::audit(&mut tx, fact).await?;"),
+    ];
+    assert!(leaves_a_record(&files, "x", "MakeThing"));
+    assert!(!leaves_a_record(&files, "x", "DropThing"));
+    assert!(leaves_a_record(&files, "x", "MendThing"));
+    assert!(!leaves_a_record(&files, "y", "MakeThing"));
+}
