@@ -48,6 +48,7 @@ pub enum Permission {
     ReportRead,
     AuditRead,
     AuditVerify,
+    AccountRead,
 }
 
 impl Permission {
@@ -83,6 +84,7 @@ impl Permission {
         Self::ReportRead,
         Self::AuditRead,
         Self::AuditVerify,
+        Self::AccountRead,
     ];
 
     /// The stable name, such as `ticket.read`.
@@ -119,9 +121,39 @@ impl Permission {
             Self::ReportRead => "report.read",
             Self::AuditRead => "audit.read",
             Self::AuditVerify => "audit.verify",
+            Self::AccountRead => "account.read",
         }
     }
+
+    /// Whether it lets nothing be changed: every `.read`, and all that is about the audit log.
+    const fn only_reads(self) -> bool {
+        let name = self.as_str().as_bytes();
+        matches!(name, [.., b'.', b'r', b'e', b'a', b'd'] | [b'a', b'u', b'd', b'i', b't', b'.', ..])
+    }
 }
+
+const READING: usize = {
+    let (mut count, mut at) = (0, 0);
+    while at < Permission::ALL.len() {
+        count += Permission::ALL[at].only_reads() as usize;
+        at += 1;
+    }
+    count
+};
+
+/// What [`Role::Auditor`] holds: a new permission to read is theirs without a line here.
+const AUDITOR: [Permission; READING] = {
+    let mut held = [Permission::AuditRead; READING];
+    let (mut count, mut at) = (0, 0);
+    while at < Permission::ALL.len() {
+        if Permission::ALL[at].only_reads() {
+            held[count] = Permission::ALL[at];
+            count += 1;
+        }
+        at += 1;
+    }
+    held
+};
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,15 +194,18 @@ pub enum Role {
     SysAdmin,
     /// Makes and follows the tickets of one contractor.
     ContractorAdmin,
+    /// Reads everything on their sites and proves the audit log; changes nothing.
+    Auditor,
 }
 
 impl Role {
-    pub const ALL: &'static [Self] = &[Self::SysAdmin, Self::ContractorAdmin];
+    pub const ALL: &'static [Self] = &[Self::SysAdmin, Self::ContractorAdmin, Self::Auditor];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SysAdmin => "SysAdmin",
             Self::ContractorAdmin => "ContractorAdmin",
+            Self::Auditor => "Auditor",
         }
     }
 
@@ -197,6 +232,7 @@ impl Role {
                 Permission::ExplainRead,
                 Permission::ReportRead,
             ],
+            Self::Auditor => &AUDITOR,
         }
     }
 }
@@ -264,5 +300,17 @@ mod tests {
         );
         let reads = Role::ContractorAdmin.permissions();
         assert!(reads.contains(&Permission::ReportRead) && !reads.contains(&Permission::AuditRead));
+    }
+
+    #[test]
+    fn an_auditor_reads_all_there_is_and_changes_nothing() {
+        let held: Vec<_> =
+            Role::Auditor.permissions().iter().map(|permission| permission.as_str()).collect();
+        let reading = |name: &&str| name.ends_with(".read") || name.starts_with("audit.");
+        let expected: Vec<_> =
+            Permission::ALL.iter().map(|permission| permission.as_str()).filter(reading).collect();
+        assert_eq!(held, expected);
+        assert!(held.contains(&"audit.verify") && held.contains(&"account.read"));
+        assert!(!held.contains(&"account.manage") && !held.contains(&"ticket.create"));
     }
 }

@@ -9,6 +9,7 @@ use service::{ListenError, Shell};
 use tokio::sync::Semaphore;
 
 use crate::call::{Gateway, Shared};
+use crate::sign_ins::SignIns;
 use crate::{Config, access, edge, routes};
 
 pub(crate) const MAX_JSON_BYTES: usize = 1 << 20;
@@ -50,6 +51,7 @@ fn gateway(config: Config, shell: Shell) -> Result<Shared, StartError> {
         blobs: Blobs::local(&config.blob_dir)?,
         room: Semaphore::new(MAX_REQUESTS),
         upload_room: Semaphore::new(MAX_UPLOADS),
+        sign_ins: SignIns::default(),
         config,
         shell,
     }))
