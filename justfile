@@ -19,6 +19,10 @@ test *options:
 chaos *options:
     cargo chaos {{options}}
 
+# The API asked by its own document, for answers that it does not promise
+api-test:
+    cargo xtask api-test
+
 # After changing a checked query or a migration
 prepare:
     cargo xtask prepare

@@ -1,9 +1,9 @@
 //! `cargo demo`: everything on this machine, and a site's day played on it.
 
 mod backing;
-mod ports;
+pub(crate) mod ports;
 mod secrets;
-mod sitepass;
+pub(crate) mod sitepass;
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
@@ -125,7 +125,7 @@ fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// A program of this workspace without the settings that are only for xtask.
-fn program(name: &str) -> Result<Command> {
+pub(crate) fn program(name: &str) -> Result<Command> {
     let mut command = Command::new(built(name)?);
     command.current_dir(crate::cargo::root());
     for key in OWN_KEYS {

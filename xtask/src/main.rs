@@ -9,6 +9,7 @@ macro_rules! say {
     }};
 }
 
+mod api_test;
 mod cargo;
 mod chaos;
 mod child;
@@ -44,6 +45,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Asks a running installation everything its API's document allows, and looks for answers that it does not.
+    ApiTest,
     /// Breaks installations of real processes on purpose and checks what must hold; `--help` lists the arguments.
     Chaos {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&stop, &options),
         Task::Verify => verify::run(&stop),
         Task::Test { args } => test::run(&stop, &args),
+        Task::ApiTest => api_test::run(&stop),
         Task::Chaos { args } => chaos::run(&stop, &args),
         Task::Prepare { check } => prepare::run(&stop, check),
     });

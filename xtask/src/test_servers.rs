@@ -16,7 +16,7 @@ const SLOTS: u32 = 8;
 pub(crate) struct TestServers {
     /// The superuser's address of the database `postgres`.
     pub(crate) database_url: String,
-    nats_url: String,
+    pub(crate) nats_url: String,
     postgres_programs: PathBuf,
     nats_program: PathBuf,
     _postgres: Option<PrivatePostgres>,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::api_test;
 use crate::cargo::{cargo, root};
 use crate::child::{output, run_program};
 use crate::prepare::prepare;
@@ -49,6 +50,7 @@ fn check_all(stop: &Stop, steps: &mut Steps, summary: &mut Vec<String>) -> Resul
     let servers = steps.step("servers", TestServers::start)?;
     steps.step("checked queries", || prepare(stop, &servers, true))?;
     steps.step("tests", || run_all(stop, &servers, summary))?;
+    steps.step("the API against its document", || api_test::check(stop, &servers))?;
     let mut examples = cargo(["test", "--doc", "--workspace"]);
     servers.tell(&mut examples);
     program("tests in documentation", steps, examples)?;

@@ -48,6 +48,8 @@ pub struct Claims {
     /// The family of refresh tokens an administrator signed in with, or the mini-program's session: what is looked up to
     /// see whether the token was ended before its time.
     pub session: Option<String>,
+    /// Of the account when the token was issued: a change of the account makes the token stale.
+    pub version: Option<u64>,
     pub audience: Audience,
 }
 
@@ -68,6 +70,8 @@ struct Own {
     contractor: Option<ContractorId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
 }
 
 impl AccessTokens {
@@ -86,6 +90,7 @@ impl AccessTokens {
             sites: claims.sites.clone(),
             contractor: claims.contractor,
             session: claims.session.clone(),
+            version: claims.version,
         };
         keys::sign(&self.key, self.kind(claims.audience), own, now, claims.audience.lifetime())
     }
@@ -105,6 +110,7 @@ impl AccessTokens {
             sites: own.sites,
             contractor: own.contractor,
             session: own.session,
+            version: own.version,
             audience,
         })
     }

@@ -49,6 +49,7 @@ pub enum Permission {
     AuditRead,
     AuditVerify,
     AuditExport,
+    AccountRead,
 }
 
 impl Permission {
@@ -85,6 +86,7 @@ impl Permission {
         Self::AuditRead,
         Self::AuditVerify,
         Self::AuditExport,
+        Self::AccountRead,
     ];
 
     /// The stable name, such as `ticket.read`.
@@ -122,9 +124,39 @@ impl Permission {
             Self::AuditRead => "audit.read",
             Self::AuditVerify => "audit.verify",
             Self::AuditExport => "audit.export",
+            Self::AccountRead => "account.read",
         }
     }
+
+    /// Whether it lets nothing be changed: every `.read`, and all that is about the audit log.
+    const fn only_reads(self) -> bool {
+        let name = self.as_str().as_bytes();
+        matches!(name, [.., b'.', b'r', b'e', b'a', b'd'] | [b'a', b'u', b'd', b'i', b't', b'.', ..])
+    }
 }
+
+const READING: usize = {
+    let (mut count, mut at) = (0, 0);
+    while at < Permission::ALL.len() {
+        count += Permission::ALL[at].only_reads() as usize;
+        at += 1;
+    }
+    count
+};
+
+/// What [`Role::Auditor`] holds: a new permission to read is theirs without a line here.
+const AUDITOR: [Permission; READING] = {
+    let mut held = [Permission::AuditRead; READING];
+    let (mut count, mut at) = (0, 0);
+    while at < Permission::ALL.len() {
+        if Permission::ALL[at].only_reads() {
+            held[count] = Permission::ALL[at];
+            count += 1;
+        }
+        at += 1;
+    }
+    held
+};
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -165,15 +197,18 @@ pub enum Role {
     SysAdmin,
     /// Makes and follows the tickets of one contractor.
     ContractorAdmin,
+    /// Reads everything on their sites and proves the audit log; changes nothing.
+    Auditor,
 }
 
 impl Role {
-    pub const ALL: &'static [Self] = &[Self::SysAdmin, Self::ContractorAdmin];
+    pub const ALL: &'static [Self] = &[Self::SysAdmin, Self::ContractorAdmin, Self::Auditor];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SysAdmin => "SysAdmin",
             Self::ContractorAdmin => "ContractorAdmin",
+            Self::Auditor => "Auditor",
         }
     }
 
@@ -200,6 +235,7 @@ impl Role {
                 Permission::ExplainRead,
                 Permission::ReportRead,
             ],
+            Self::Auditor => &AUDITOR,
         }
     }
 }
@@ -267,5 +303,17 @@ mod tests {
         );
         let reads = Role::ContractorAdmin.permissions();
         assert!(reads.contains(&Permission::ReportRead) && !reads.contains(&Permission::AuditRead));
+    }
+
+    #[test]
+    fn an_auditor_reads_all_there_is_and_changes_nothing() {
+        let held: Vec<_> =
+            Role::Auditor.permissions().iter().map(|permission| permission.as_str()).collect();
+        let reading = |name: &&str| name.ends_with(".read") || name.starts_with("audit.");
+        let expected: Vec<_> =
+            Permission::ALL.iter().map(|permission| permission.as_str()).filter(reading).collect();
+        assert_eq!(held, expected);
+        assert!(held.contains(&"audit.verify") && held.contains(&"account.read"));
+        assert!(!held.contains(&"account.manage") && !held.contains(&"ticket.create"));
     }
 }

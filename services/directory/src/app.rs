@@ -1,7 +1,13 @@
 //! The use cases, one file each.
 
 mod bind_worker;
+mod change_account;
+mod change_area;
+mod change_contractor;
+mod change_password;
+mod change_site;
 mod check_references;
+mod check_sign_in;
 mod create_account;
 mod create_area;
 mod create_contractor;
@@ -10,13 +16,17 @@ mod create_site;
 mod enter_mini_program;
 mod error;
 mod get_account;
+mod get_site;
+mod list_accounts;
 mod list_areas;
 mod list_contractors;
 mod list_sites;
 mod name_workers;
 mod passwords;
 mod personal;
+mod records;
 mod refresh_sign_in;
+mod reset_password;
 mod resolve_workers;
 mod search_workers;
 mod send_sms_code;
@@ -38,6 +48,12 @@ use crate::realname::RealName;
 use crate::sms::Sender;
 
 pub(crate) use bind_worker::{BindWorker, PhoneProof};
+pub(crate) use change_account::ChangeAccount;
+pub(crate) use change_area::ChangeArea;
+pub(crate) use change_contractor::ChangeContractor;
+pub(crate) use change_password::ChangePassword;
+pub(crate) use change_site::ChangeSite;
+pub(crate) use crate::store::accounts::Filter as AccountFilter;
 pub(crate) use check_references::CheckReferences;
 pub(crate) use create_account::CreateAccount;
 pub(crate) use create_area::CreateArea;
@@ -80,6 +96,11 @@ fn reaches(caller: &Caller, site: SiteId) -> bool {
 
 fn confined(caller: &Caller, site: SiteId) -> Result<Scope, Error> {
     if reaches(caller, site) { Ok(Scope::Site(site)) } else { Err(Error::NotFound) }
+}
+
+/// A command is about what its caller last read.
+fn as_read(version: u64, read_at: u64) -> Result<(), Error> {
+    if version == read_at { Ok(()) } else { Err(service::StoreError::Conflict.into()) }
 }
 
 /// The answer this key got before, if it did.

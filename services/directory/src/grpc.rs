@@ -42,6 +42,15 @@ pub const POLICY: Policy = policy! {
     "SendSmsCode": Access::Public,
     "BindWorker": Access::Public,
     "UnbindWorker": Access::Permission(Permission::WorkerUnbind),
+    "GetSite": Access::Any(&[Access::Permission(Permission::SiteRead), Access::Service]),
+    "ChangeSite": Access::Permission(Permission::SiteManage),
+    "ChangeContractor": Access::Permission(Permission::ContractorManage),
+    "ChangeArea": Access::Permission(Permission::AreaManage),
+    "ChangeAccount": Access::Permission(Permission::AccountManage),
+    "ListAccounts": Access::Permission(Permission::AccountRead),
+    "ResetPassword": Access::Permission(Permission::AccountManage),
+    "ChangePassword": Access::Account,
+    "CheckSignIn": Access::Service,
 };
 
 /// The calls of the contract on this app.
@@ -232,6 +241,83 @@ impl DirectoryService for Grpc {
         let (worker, reason) = parse::unbind_worker(request.get_ref())?;
         let done = self.app.unbind_worker(&caller, worker, &reason).await;
         answer(done.map(|()| pb::UnbindWorkerResponse {}))
+    }
+
+    async fn get_site(&self, request: Request<pb::GetSiteRequest>) -> Answer<pb::GetSiteResponse> {
+        let caller = caller(&request)?;
+        let site = parse::id("site_id", &request.get_ref().site_id)?;
+        answer(self.app.get_site(&caller, site).await)
+    }
+
+    async fn change_site(
+        &self,
+        request: Request<pb::ChangeSiteRequest>,
+    ) -> Answer<pb::ChangeSiteResponse> {
+        let caller = caller(&request)?;
+        let cmd = parse::change_site(request.get_ref())?;
+        answer(self.app.change_site(&caller, cmd).await)
+    }
+
+    async fn change_contractor(
+        &self,
+        request: Request<pb::ChangeContractorRequest>,
+    ) -> Answer<pb::ChangeContractorResponse> {
+        let caller = caller(&request)?;
+        let cmd = parse::change_contractor(request.get_ref())?;
+        answer(self.app.change_contractor(&caller, cmd).await)
+    }
+
+    async fn change_area(
+        &self,
+        request: Request<pb::ChangeAreaRequest>,
+    ) -> Answer<pb::ChangeAreaResponse> {
+        let caller = caller(&request)?;
+        let cmd = parse::change_area(request.get_ref())?;
+        answer(self.app.change_area(&caller, cmd).await)
+    }
+
+    async fn change_account(
+        &self,
+        request: Request<pb::ChangeAccountRequest>,
+    ) -> Answer<pb::ChangeAccountResponse> {
+        let caller = caller(&request)?;
+        let cmd = parse::change_account(request.get_ref())?;
+        answer(self.app.change_account(&caller, cmd).await)
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<pb::ListAccountsRequest>,
+    ) -> Answer<pb::ListAccountsResponse> {
+        let caller = caller(&request)?;
+        let (filter, page) = parse::list_accounts(request.into_inner())?;
+        answer(self.app.list_accounts(&caller, filter, page).await)
+    }
+
+    async fn reset_password(
+        &self,
+        request: Request<pb::ResetPasswordRequest>,
+    ) -> Answer<pb::ResetPasswordResponse> {
+        let caller = caller(&request)?;
+        let (account, reason) = parse::reset_password(request.get_ref())?;
+        answer(self.app.reset_password(&caller, account, reason.as_deref()).await)
+    }
+
+    async fn change_password(
+        &self,
+        request: Request<pb::ChangePasswordRequest>,
+    ) -> Answer<pb::ChangePasswordResponse> {
+        let caller = caller(&request)?;
+        let cmd = parse::change_password(request.into_inner())?;
+        answer(self.app.change_password(&caller, cmd).await)
+    }
+
+    async fn check_sign_in(
+        &self,
+        request: Request<pb::CheckSignInRequest>,
+    ) -> Answer<pb::CheckSignInResponse> {
+        let family = parse::family(&request.get_ref().family_id)?;
+        answer(self.app.check_sign_in(family).await)
     }
 }
 

@@ -15,6 +15,7 @@ fn text(contractor: Option<ContractorId>) -> String {
 
 pub(crate) fn site(site: &Site) -> pb::Site {
     let settings = &site.settings;
+    let ladder = settings.fallback_ladder.iter().map(|rung| rung.as_str().to_owned());
     pb::Site {
         site_id: site.id.to_string(),
         name: site.name.clone(),
@@ -28,6 +29,21 @@ pub(crate) fn site(site: &Site) -> pb::Site {
             check_min_seconds: settings.check_seconds.0,
             check_max_seconds: settings.check_seconds.1,
             check_answer_seconds: settings.check_answer_seconds,
+            publish_now: Some(settings.publish_now),
+            daily_reminder: Some(settings.daily_reminder),
+            daily_reminder_time: format_time(settings.daily_reminder_time),
+            deadline_soon_minutes: settings.deadline_soon_minutes,
+            night_deadline_minutes: settings.night_deadline_minutes,
+            late_deadline_minutes: settings.late_deadline_minutes,
+            check_at_least_once: Some(settings.check_at_least_once),
+            check_mode: settings.check_mode.as_str().to_owned(),
+            retention_days: settings.retention_days,
+            fallback_ladder: ladder.collect(),
+            bind_id_last_six: Some(settings.bind_id_last_six),
+            wechat_appid: Some(settings.wechat.appid.clone()),
+            wechat_template_ticket_published: Some(settings.wechat.ticket_published.clone()),
+            wechat_template_daily_reminder: Some(settings.wechat.daily_reminder.clone()),
+            wechat_template_deadline_soon: Some(settings.wechat.deadline_soon.clone()),
         }),
         version: site.version,
     }
@@ -49,6 +65,8 @@ pub(crate) fn area(area: &Area) -> pb::Area {
         name: area.name.clone(),
         access_group_id: area.access_group.to_string(),
         status: area.status.as_str().to_owned(),
+        access_group_name: area.access_group_name.clone(),
+        description: area.description.clone(),
         version: area.version,
     }
 }
@@ -61,6 +79,7 @@ pub(crate) fn account(account: &Account) -> pb::Account {
         site_ids: texts(&account.sites),
         contractor_id: text(account.contractor),
         disabled: account.disabled,
+        must_change_password: account.one_time_until.is_some(),
         version: account.version,
     }
 }

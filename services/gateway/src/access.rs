@@ -103,6 +103,15 @@ pub const TABLE: &[Route] = &[
     ("GET", "/api/mp/pass", Worker),
     ("POST", "/api/integration/access-control/events", Signature),
     ("GET", "/api/media/videos/{video_id}", Signature),
+    ("POST", "/api/admin/auth/password", Account),
+    ("GET", "/api/admin/sites/{site_id}", may(Permission::SiteRead)),
+    ("PATCH", "/api/admin/sites/{site_id}", may(Permission::SiteManage)),
+    ("PATCH", "/api/admin/contractors/{contractor_id}", may(Permission::ContractorManage)),
+    ("PATCH", "/api/admin/areas/{area_id}", may(Permission::AreaManage)),
+    ("GET", "/api/admin/accounts", may(Permission::AccountRead)),
+    ("GET", "/api/admin/accounts/{account_id}", may(Permission::AccountRead)),
+    ("PATCH", "/api/admin/accounts/{account_id}", may(Permission::AccountManage)),
+    ("POST", "/api/admin/accounts/{account_id}/reset-password", may(Permission::AccountManage)),
     ("GET", "/openapi.json", Public),
     ("GET", "/docs", Public),
     ("GET", "/docs/", Public),
@@ -131,7 +140,7 @@ pub(crate) async fn admit(
     };
     // A question about a site by whoever reaches every site goes on once it is recorded.
     let site = if method == "GET" { crossing::named(request.uri().query()) } else { None };
-    let admitted = admitted(&gateway, *access, &request);
+    let admitted = admitted(&gateway, *access, request.headers(), request.extensions()).await;
     let admitted = match (admitted, site) {
         (Ok(admitted), Some(site)) => {
             crossing::record(&gateway, &admitted.caller, site).await.map(|()| admitted)
@@ -159,20 +168,32 @@ fn unlisted(allowed: &[&str]) -> Response {
     response
 }
 
-fn admitted(gateway: &Shared, access: Access, request: &Request) -> Result<Admitted, Refusal> {
+async fn admitted(
+    gateway: &Shared,
+    access: Access,
+    headers: &HeaderMap,
+    extensions: &http::Extensions,
+) -> Result<Admitted, Refusal> {
     let claims = match access {
         Public | Signature => None,
         Account | Access::Permission(_) => {
-            Some(claims(gateway, Audience::Admin, request.headers())?)
+            Some(claims(gateway, Audience::Admin, headers)?)
         }
-        Session | Worker => Some(claims(gateway, Audience::MiniProgram, request.headers())?),
+        Session | Worker => Some(claims(gateway, Audience::MiniProgram, headers)?),
     };
     let mut caller = claims.as_ref().map_or_else(|| Ok(Caller::anonymous()), caller)?;
+    if let Some(claims) = claims.as_ref().filter(|claims| claims.audience == Audience::Admin) {
+        let must_change = gateway.sign_ins.must_change_password(gateway, claims).await?;
+        if must_change && access != Account {
+            let denied = Refusal::new(ErrorCode::PermissionDenied);
+            return Err(denied.data("must_change_password", true));
+        }
+    }
     check(access, &caller)?;
     caller.on_behalf_request =
-        request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
+        extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
     // The peer's own address. What it claims in forwarding headers is not believed.
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     caller.address = peer.map(|ConnectInfo(address)| address.ip().to_string());
     Ok(Admitted { caller, claims })
 }

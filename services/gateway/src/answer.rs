@@ -82,6 +82,11 @@ pub(crate) struct Scrolled<T> {
     pub(crate) next_cursor: Option<String>,
 }
 
+/// Whether a name holds what is looked for, in letters of either case.
+pub(crate) fn named(name: &str, keyword: Option<&str>) -> bool {
+    keyword.is_none_or(|keyword| name.to_lowercase().contains(&keyword.trim().to_lowercase()))
+}
+
 /// A text that protobuf leaves empty where there is none.
 pub(crate) fn some(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
@@ -102,5 +107,11 @@ mod tests {
         assert_eq!((items.items, items.total), (vec![3, 4], 5));
         let beyond: Items<u8> = Items::page_of(vec![1_u8], page);
         assert_eq!((beyond.items, beyond.total), (vec![], 1));
+    }
+
+    #[test]
+    fn a_name_is_found_by_a_part_of_it_in_letters_of_either_case() {
+        assert!(named("一号工地 North", Some(" north ")) && named("一号工地", None));
+        assert!(!named("一号工地", Some("二号")));
     }
 }

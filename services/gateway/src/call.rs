@@ -28,6 +28,7 @@ use types::{ErrorCode, Language, WorkerId};
 use crate::Config;
 use crate::crossing::Crossings;
 use crate::failure::Failure;
+use crate::sign_ins::SignIns;
 
 /// As many names as `directory` tells at once.
 const MOST_NAMES: usize = 2_000;
@@ -45,6 +46,13 @@ pub(crate) struct Gateway {
     pub(crate) room: Semaphore,
     /// Uploads in hand: each is held in memory.
     pub(crate) upload_room: Semaphore,
+    pub(crate) sign_ins: SignIns,
+}
+
+impl Gateway {
+    pub(crate) fn directory(&self) -> DirectoryServiceClient<Transport> {
+        DirectoryServiceClient::new(self.shell.peers.transport("directory"))
+    }
 }
 
 pub(crate) type Shared = Arc<Gateway>;

@@ -12,6 +12,7 @@ mod openapi;
 mod problems;
 mod request;
 mod routes;
+mod sign_ins;
 mod wiring;
 
 pub use config::Config;

@@ -166,10 +166,6 @@ impl<T: IntoParams> IntoParams for Listed<T> {
     }
 }
 
-/// No filter.
-#[derive(Debug, Deserialize, IntoParams)]
-pub(crate) struct Unfiltered {}
-
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 pub(crate) struct Paging {
     /// From 1.

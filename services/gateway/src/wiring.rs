@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::call::{Gateway, Shared};
 use crate::crossing::Crossings;
+use crate::sign_ins::SignIns;
 use crate::{Config, access, edge, routes};
 
 pub(crate) const MAX_JSON_BYTES: usize = 1 << 20;
@@ -52,6 +53,7 @@ fn gateway(config: Config, shell: Shell) -> Result<Shared, StartError> {
         room: Semaphore::new(MAX_REQUESTS),
         upload_room: Semaphore::new(MAX_UPLOADS),
         crossings: Crossings::default(),
+        sign_ins: SignIns::default(),
         config,
         shell,
     }))

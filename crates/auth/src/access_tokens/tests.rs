@@ -20,6 +20,7 @@ fn administrator() -> Claims {
         sites: vec![SiteId::new(), SiteId::new()],
         contractor: Some(ContractorId::new()),
         session: Some("family-1".to_owned()),
+        version: Some(7),
         audience: Audience::Admin,
     }
 }
@@ -31,6 +32,7 @@ fn worker() -> Claims {
         sites: vec![SiteId::new()],
         contractor: None,
         session: None,
+        version: None,
         audience: Audience::MiniProgram,
     }
 }
@@ -90,6 +92,7 @@ fn a_token_of_another_type_issuer_or_key_id_is_invalid() {
             sites: vec![],
             contractor: None,
             session: None,
+            version: None,
         };
         let token = keys::sign(&tokens.key, other, own, now(), Duration::minutes(1));
         assert_eq!(

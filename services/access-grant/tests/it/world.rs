@@ -151,6 +151,7 @@ impl World {
             access_group_id: group.to_owned(),
             status: "ACTIVE".to_owned(),
             version: self.next(),
+            ..directory::Area::default()
         };
         directory::AreaChanged { area: Some(area) }
     }

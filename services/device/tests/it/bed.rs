@@ -151,6 +151,7 @@ pub(crate) fn area_changed(site: SiteId, area: AreaId, group: &str, version: u64
             access_group_id: group.to_owned(),
             status: "ACTIVE".to_owned(),
             version,
+            ..Area::default()
         }),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct CreateAccount {
     pub username: String,
     pub password: String,
     pub role: Role,
-    /// Empty for a `SysAdmin`, who has them all.
+    /// Empty for a `SysAdmin`, who has them all, and for nobody else.
     pub sites: Vec<SiteId>,
     /// Given for a `ContractorAdmin` and nobody else.
     pub contractor: Option<ContractorId>,
@@ -45,7 +45,16 @@ impl App {
         let id = AccountId::new();
         tracing::Span::current().record("account.id", tracing::field::display(id));
         let account =
-            Account { id, username, role, sites, contractor, disabled: false, version: 1 };
+            Account {
+            id,
+            username,
+            role,
+            sites,
+            contractor,
+            disabled: false,
+            one_time_until: None,
+            version: 1,
+        };
         let now = self.clock.now();
         let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
         if let Some(answer) = replayed(&mut tx, key, self.system.now()).await? {
@@ -69,12 +78,12 @@ impl App {
     }
 }
 
-/// The contractor of the account works on each of its sites.
-async fn check_place(tx: &mut Tx, account: &Account) -> Result<(), Error> {
-    let Some(contractor) = account.contractor else { return Ok(()) };
+/// The sites of the account exist, and its contractor works on each of them.
+pub(super) async fn check_place(tx: &mut Tx, account: &Account) -> Result<(), Error> {
     if store::sites::known(tx, &account.sites).await?.len() < account.sites.len() {
         return Err(Error::NotFound);
     }
+    let Some(contractor) = account.contractor else { return Ok(()) };
     let works_on = store::contractors::sites_of(tx, contractor).await?;
     if account.sites.iter().all(|site| works_on.contains(site)) {
         return Ok(());

@@ -1,10 +1,9 @@
 use auth::Caller;
 use proto::directory::v1::{AreaChanged, CreateAreaResponse};
-use serde_json::json;
 use service::idempotency::{self, Key};
 use types::{AccessGroupId, AreaId, SiteId};
 
-use super::{App, Error, confined, fact, replayed};
+use super::{App, Error, confined, fact, records, replayed};
 use crate::domain::{Area, AreaStatus};
 use crate::{store, wire};
 
@@ -13,6 +12,8 @@ pub(crate) struct CreateArea {
     pub site: SiteId,
     pub name: String,
     pub access_group: AccessGroupId,
+    pub access_group_name: String,
+    pub description: String,
 }
 
 impl App {
@@ -23,13 +24,15 @@ impl App {
         key: Option<&Key>,
         cmd: CreateArea,
     ) -> Result<CreateAreaResponse, Error> {
-        let CreateArea { site, name, access_group } = cmd;
+        let CreateArea { site, name, access_group, access_group_name, description } = cmd;
         let area = Area {
             id: AreaId::new(),
             site,
             name,
             access_group,
             status: AreaStatus::Active,
+            access_group_name,
+            description,
             version: 1,
         };
         tracing::Span::current().record("area.id", tracing::field::display(area.id));
@@ -47,8 +50,7 @@ impl App {
         events::enqueue(&mut tx, &AreaChanged { area: Some(message.clone()) }, now).await?;
         let mut record = fact(caller, "area.create", "area", area.id.to_string(), now);
         record.site = Some(site);
-        record.after =
-            Some(json!({ "name": area.name, "access_group_id": area.access_group.as_str() }));
+        record.after = Some(records::area(&area));
         events::audit(&mut tx, record).await?;
         let answer = CreateAreaResponse { area: Some(message) };
         idempotency::answer(&mut tx, key, &answer).await?;

@@ -21,6 +21,7 @@ impl App {
             sites: Vec::new(),
             contractor: None,
             disabled: false,
+            one_time_until: None,
             version: 1,
         };
         let now = self.clock.now();

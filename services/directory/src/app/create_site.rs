@@ -1,11 +1,10 @@
 use auth::Caller;
 use proto::directory::v1::{CreateSiteResponse, SiteChanged};
-use serde_json::json;
 use service::Scope;
 use service::idempotency::{self, Key};
 use types::{SiteId, SiteZone};
 
-use super::{App, Error, fact, replayed};
+use super::{App, Error, fact, records, replayed};
 use crate::domain::{Settings, Site};
 use crate::{store, wire};
 
@@ -38,7 +37,7 @@ impl App {
         events::enqueue(&mut tx, &SiteChanged { site: Some(message.clone()) }, now).await?;
         let mut record = fact(caller, "site.create", "site", site.id.to_string(), now);
         record.site = Some(site.id);
-        record.after = Some(json!({ "name": site.name, "time_zone": site.zone.name() }));
+        record.after = Some(records::site(&site));
         events::audit(&mut tx, record).await?;
         let answer = CreateSiteResponse { site: Some(message) };
         idempotency::answer(&mut tx, key, &answer).await?;

@@ -24,6 +24,8 @@ pub(crate) enum Error {
     SmsCodeWrong,
     #[error("{0} does not answer")]
     Upstream(&'static str),
+    #[error("not allowed: {0}")]
+    NotAllowed(&'static str),
     #[error("a newer reading of the roster has begun")]
     SyncOvertaken,
     #[error(transparent)]

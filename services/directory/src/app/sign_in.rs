@@ -20,26 +20,13 @@ impl App {
         username: &str,
         password: String,
     ) -> Result<SignInResponse, Error> {
-        let username = username.trim().to_lowercase();
-        let index = self.vault.blind_index("account.username", &username).to_vec();
-        let now = self.system.now();
-
-        // The attempt is written before the password is looked at: many at once must not all count as the first.
-        let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
-        let (attempts, oldest) =
-            store::sign_in_attempts::count(&mut tx, &index, now - ATTEMPTS_COUNT_FOR).await?;
-        if attempts >= MAX_ATTEMPTS {
-            let until = oldest.unwrap_or(now) + ATTEMPTS_COUNT_FOR;
-            return Err(Error::TooManyRequests { retry_after: until - now });
-        }
-        store::sign_in_attempts::add(&mut tx, &index, now).await?;
-        let found = store::accounts::by_username(&mut tx, &username).await?;
-        tx.commit().await?;
-
+        let Attempt { index, found } = self.attempt(username).await?;
         let (account, hash) = found.unzip();
         let fits = self.passwords.fits(password, hash).await?;
-        let account =
-            account.filter(|account| fits && !account.disabled).ok_or(Error::BadCredentials)?;
+        let now = self.system.now();
+        let account = account
+            .filter(|account| fits && account.may_sign_in(now))
+            .ok_or(Error::BadCredentials)?;
 
         let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
         store::sign_in_attempts::clear(&mut tx, &index).await?;
@@ -52,6 +39,33 @@ impl App {
         tx.commit().await?;
         Ok(issued.sign_in(&account, family.id))
     }
+
+    /// Counts an attempt to prove a password of this user name, and refuses one too many. It is written before the
+    /// password is looked at: many at once must not all count as the first.
+    pub(super) async fn attempt(&self, username: &str) -> Result<Attempt, Error> {
+        let username = username.trim().to_lowercase();
+        let index = self.vault.blind_index("account.username", &username).to_vec();
+        let now = self.system.now();
+        let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
+        let (attempts, oldest) =
+            store::sign_in_attempts::count(&mut tx, &index, now - ATTEMPTS_COUNT_FOR).await?;
+        if attempts >= MAX_ATTEMPTS {
+            let until = oldest.unwrap_or(now) + ATTEMPTS_COUNT_FOR;
+            return Err(Error::TooManyRequests { retry_after: until - now });
+        }
+        store::sign_in_attempts::add(&mut tx, &index, now).await?;
+        let found = store::accounts::by_username(&mut tx, &username).await?;
+        tx.commit().await?;
+        Ok(Attempt { index, found })
+    }
+}
+
+/// One of the attempts that a user name has.
+pub(super) struct Attempt {
+    /// To forget them by, once one succeeds.
+    pub(super) index: Vec<u8>,
+    /// The account of that name and the hash of its password, if there is one.
+    pub(super) found: Option<(Account, String)>,
 }
 
 /// A fresh refresh token, in clear for the one who gets it.

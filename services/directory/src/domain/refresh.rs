@@ -33,6 +33,12 @@ pub(crate) enum FamilyEnd {
     SignedOut,
     /// A used token came back: two have it, and one of them is a thief.
     Reused,
+    /// The account may not sign in any more.
+    Disabled,
+    /// Somebody else gave the account a new password.
+    PasswordReset,
+    /// They chose a new password, and signed in elsewhere before.
+    PasswordChanged,
 }
 
 impl FamilyEnd {
@@ -40,6 +46,9 @@ impl FamilyEnd {
         match self {
             Self::SignedOut => "SIGNED_OUT",
             Self::Reused => "REUSED",
+            Self::Disabled => "DISABLED",
+            Self::PasswordReset => "PASSWORD_RESET",
+            Self::PasswordChanged => "PASSWORD_CHANGED",
         }
     }
 }

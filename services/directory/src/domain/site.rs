@@ -1,5 +1,6 @@
-use chrono::NaiveTime;
-use types::{AccessGroupId, AreaId, ContractorId, SiteId, SiteZone, TimeWindow};
+use types::{AccessGroupId, AreaId, ContractorId, SiteId, SiteZone};
+
+use super::Settings;
 
 /// The tenant: everything that happens on it keeps its calendar and its defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,66 +10,6 @@ pub(crate) struct Site {
     pub zone: SiteZone,
     pub settings: Settings,
     pub version: u64,
-}
-
-/// What a new ticket and a new training copy from their site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Settings {
-    pub access: TimeWindow,
-    pub training_deadline: NaiveTime,
-    pub max_span_days: u32,
-    pub video_rule: VideoRule,
-    /// Counted seconds between random checks, at least and at most.
-    pub check_seconds: (u32, u32),
-    pub check_answer_seconds: u32,
-}
-
-impl Settings {
-    pub(crate) const MAX_SPAN_DAYS: u32 = 366;
-    pub(crate) const LONGEST_CHECK_SECONDS: u32 = 3600;
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let time =
-            |hour, minute| NaiveTime::from_hms_opt(hour, minute, 0).unwrap_or(NaiveTime::MIN);
-        Self {
-            access: TimeWindow { start: time(6, 0), end: time(20, 0) },
-            training_deadline: time(7, 30),
-            max_span_days: 31,
-            video_rule: VideoRule::All,
-            check_seconds: (180, 420),
-            check_answer_seconds: 60,
-        }
-    }
-}
-
-/// Which videos make a day's training complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum VideoRule {
-    All,
-    Any,
-}
-
-impl VideoRule {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "ALL",
-            Self::Any => "ANY",
-        }
-    }
-}
-
-impl std::str::FromStr for VideoRule {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "ALL" => Ok(Self::All),
-            "ANY" => Ok(Self::Any),
-            _ => Err("is neither ALL nor ANY"),
-        }
-    }
 }
 
 /// A firm and the sites it works on.
@@ -88,6 +29,9 @@ pub(crate) struct Area {
     pub name: String,
     pub access_group: AccessGroupId,
     pub status: AreaStatus,
+    /// What the door system calls the group; may be empty.
+    pub access_group_name: String,
+    pub description: String,
     pub version: u64,
 }
 
@@ -105,21 +49,16 @@ impl AreaStatus {
         }
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Active, Self::Inactive].into_iter().find(|status| status.as_str() == text)
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl std::str::FromStr for AreaStatus {
+    type Err = &'static str;
 
-    #[test]
-    fn a_site_that_asks_for_nothing_gets_the_usual_day() {
-        let settings = Settings::default();
-        assert_eq!(settings.access.to_string(), "06:00–20:00");
-        assert_eq!(types::format_time(settings.training_deadline), "07:30");
-        assert_eq!((settings.max_span_days, settings.video_rule), (31, VideoRule::All));
-        assert_eq!((settings.check_seconds, settings.check_answer_seconds), ((180, 420), 60));
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = [Self::Active, Self::Inactive];
+        known
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or("is neither ACTIVE nor INACTIVE")
     }
 }

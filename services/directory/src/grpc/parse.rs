@@ -1,22 +1,30 @@
 //! Messages to commands: every bad field is named at once, and never with its value.
 
+mod accounts;
+mod places;
+mod settings;
+
 use std::fmt::Display;
 use std::str::FromStr;
 
-use chrono::NaiveTime;
+use proto::common::v1::PageRequest;
 use proto::directory::v1 as pb;
 use service::{Fields, Refusal};
-use types::{ContractorId, Page, Role, SiteId, SiteZone, TimeWindow, WorkerId, parse_time};
+use types::{Page, WorkerId};
 use uuid::Uuid;
 use vault::{IdNo, Phone};
 
-use crate::app::{
-    BindWorker, CheckReferences, CreateAccount, CreateArea, CreateSite, PhoneProof, Purpose,
-    SearchWorkers,
+use crate::app::{BindWorker, CheckReferences, PhoneProof, Purpose, SearchWorkers};
+use crate::domain::{FamilyId, SmsCode};
+
+pub(super) use accounts::{change_account, change_password, create_account, list_accounts, reset_password};
+pub(super) use places::{
+    change_area, change_contractor, change_site, create_area, create_contractor, create_site,
 };
-use crate::domain::{FamilyId, MIN_PASSWORD_CHARS, Settings, SmsCode, is_username};
 
 const MAX_NAME: usize = 60;
+const MAX_REASON: usize = 200;
+const MAX_DESCRIPTION: usize = 200;
 const MAX_PASSWORD_CHARS: usize = 256;
 const MAX_CODE_BYTES: usize = 256;
 const MAX_WORKERS: usize = 2000;
@@ -62,148 +70,6 @@ pub(super) fn credentials(message: &pb::SignInRequest) -> Result<(), Refusal> {
     })
 }
 
-pub(super) fn create_site(message: pb::CreateSiteRequest) -> Result<CreateSite, Refusal> {
-    read(|fields| {
-        let name = fields.text("name", &message.name, MAX_NAME);
-        let zone = match message.time_zone.as_str() {
-            "" => Some(SiteZone::default()),
-            zone => fields.parse("time_zone", zone),
-        };
-        let settings = settings(fields, message.settings.unwrap_or_default());
-        Some(CreateSite { name: name?, zone: zone?, settings })
-    })
-}
-
-/// What is not given is the default.
-fn settings(fields: &mut Fields, given: pb::SiteSettings) -> Settings {
-    let usual = Settings::default();
-    let pb::SiteSettings {
-        access_start_time,
-        access_end_time,
-        training_deadline_time,
-        max_span_days,
-        video_rule,
-        check_min_seconds,
-        check_max_seconds,
-        check_answer_seconds,
-    } = given;
-    let start = time(fields, "settings.access_start_time", &access_start_time, usual.access.start);
-    let end = match access_end_time.as_str() {
-        "24:00" => NaiveTime::MIN,
-        text => time(fields, "settings.access_end_time", text, usual.access.end),
-    };
-    let longest = Settings::LONGEST_CHECK_SECONDS;
-    let least = number(
-        fields,
-        "settings.check_min_seconds",
-        check_min_seconds,
-        usual.check_seconds.0,
-        longest,
-    );
-    let most = number(
-        fields,
-        "settings.check_max_seconds",
-        check_max_seconds,
-        usual.check_seconds.1,
-        longest,
-    );
-    fields.check(least <= most, "settings.check_max_seconds", "is below check_min_seconds");
-    let answer = usual.check_answer_seconds;
-    Settings {
-        access: TimeWindow { start, end },
-        training_deadline: time(
-            fields,
-            "settings.training_deadline_time",
-            &training_deadline_time,
-            usual.training_deadline,
-        ),
-        max_span_days: number(
-            fields,
-            "settings.max_span_days",
-            max_span_days,
-            usual.max_span_days,
-            Settings::MAX_SPAN_DAYS,
-        ),
-        video_rule: fields
-            .parse_optional("settings.video_rule", &video_rule)
-            .unwrap_or(usual.video_rule),
-        check_seconds: (least, most),
-        check_answer_seconds: number(
-            fields,
-            "settings.check_answer_seconds",
-            check_answer_seconds,
-            answer,
-            longest,
-        ),
-    }
-}
-
-fn time(fields: &mut Fields, field: &str, text: &str, usual: NaiveTime) -> NaiveTime {
-    if text.is_empty() {
-        return usual;
-    }
-    parse_time(text).unwrap_or_else(|problem| {
-        fields.problem(field, problem.to_string());
-        usual
-    })
-}
-
-/// 0 is not given.
-fn number(fields: &mut Fields, field: &str, given: u32, usual: u32, most: u32) -> u32 {
-    fields.check(given <= most, field, &format!("is above {most}"));
-    if given == 0 { usual } else { given }
-}
-
-pub(super) fn create_contractor(
-    message: &pb::CreateContractorRequest,
-) -> Result<(String, Vec<SiteId>), Refusal> {
-    read(|fields| {
-        let name = fields.text("name", &message.name, MAX_NAME);
-        let sites = fields.parse_list("site_ids", &message.site_ids);
-        Some((name?, sites))
-    })
-}
-
-pub(super) fn create_area(message: &pb::CreateAreaRequest) -> Result<CreateArea, Refusal> {
-    read(|fields| {
-        let site = fields.parse("site_id", &message.site_id);
-        let name = fields.text("name", &message.name, MAX_NAME);
-        let access_group = fields.parse("access_group_id", &message.access_group_id);
-        Some(CreateArea { site: site?, name: name?, access_group: access_group? })
-    })
-}
-
-pub(super) fn create_account(message: pb::CreateAccountRequest) -> Result<CreateAccount, Refusal> {
-    let pb::CreateAccountRequest { username, password, role, site_ids, contractor_id } = message;
-    read(|fields| {
-        let username = username.trim().to_lowercase();
-        fields.check(is_username(&username), "username", "is not 3 to 32 of a-z, 0-9 and . _ -");
-        let chars = password.chars().count();
-        fields.check(chars >= MIN_PASSWORD_CHARS, "password", "is shorter than 12 characters");
-        fields.check(chars <= MAX_PASSWORD_CHARS, "password", "is too long");
-        let role: Option<Role> = fields.parse("role", &role);
-        let sites = fields.parse_list("site_ids", &site_ids);
-        let contractor: Option<ContractorId> =
-            fields.parse_optional("contractor_id", &contractor_id);
-        match role {
-            Some(Role::ContractorAdmin) => {
-                fields.check(!contractor_id.is_empty(), "contractor_id", "is required");
-                fields.check(!site_ids.is_empty(), "site_ids", "is required");
-            }
-            Some(Role::SysAdmin) => {
-                fields.check(contractor_id.is_empty(), "contractor_id", "is not for this role");
-                fields.check(
-                    site_ids.is_empty(),
-                    "site_ids",
-                    "is not for this role, which has every site",
-                );
-            }
-            None => {}
-        }
-        Some(CreateAccount { username, password, role: role?, sites, contractor })
-    })
-}
-
 pub(super) fn search_workers(message: pb::SearchWorkersRequest) -> Result<SearchWorkers, Refusal> {
     let pb::SearchWorkersRequest { site_id, contractor_id, keyword, bound, page } = message;
     read(|fields| {
@@ -215,10 +81,7 @@ pub(super) fn search_workers(message: pb::SearchWorkersRequest) -> Result<Search
             "bound",
             "is neither true nor false",
         );
-        let page = page.unwrap_or_default();
-        let page = Page::from_wire(page.page, page.page_size)
-            .map_err(|bad| fields.problem(&bad.field, bad.problem))
-            .ok();
+        let page = read_page(fields, page);
         Some(SearchWorkers {
             site: site?,
             contractor,
@@ -227,6 +90,31 @@ pub(super) fn search_workers(message: pb::SearchWorkersRequest) -> Result<Search
             page: page?,
         })
     })
+}
+
+fn read_page(fields: &mut Fields, page: Option<PageRequest>) -> Option<Page> {
+    let page = page.unwrap_or_default();
+    Page::from_wire(page.page, page.page_size)
+        .map_err(|bad| fields.problem(&bad.field, bad.problem))
+        .ok()
+}
+
+/// A version counts from 1; 0 is not given.
+fn read_version(fields: &mut Fields, version: u64) {
+    fields.check(version > 0, "version", "is required");
+}
+
+/// A text that may be left out.
+fn optional_text(fields: &mut Fields, field: &str, text: &str, most: usize) -> Option<String> {
+    if text.is_empty() { None } else { fields.text(field, text, most) }
+}
+
+/// A text that may be left out, or cleared.
+fn clearable(fields: &mut Fields, field: &str, text: Option<&str>, most: usize) -> Option<String> {
+    match text?.trim() {
+        "" => Some(String::new()),
+        text => fields.text(field, text, most),
+    }
 }
 
 pub(super) fn workers(worker_ids: &[String]) -> Result<Vec<WorkerId>, Refusal> {
@@ -307,7 +195,7 @@ pub(super) fn unbind_worker(
 ) -> Result<(WorkerId, String), Refusal> {
     read(|fields| {
         let worker = fields.parse("worker_id", &message.worker_id);
-        let reason = fields.text("reason", &message.reason, 200);
+        let reason = fields.text("reason", &message.reason, MAX_REASON);
         Some((worker?, reason?))
     })
 }

@@ -29,6 +29,9 @@ fn refusal(err: Error) -> Refusal {
         Error::Upstream(upstream) => {
             Refusal::new(ErrorCode::UpstreamUnavailable).data("upstream", upstream)
         }
+        Error::NotAllowed(reason) => {
+            Refusal::new(ErrorCode::StateConflict).data("reason", reason)
+        }
         Error::SyncOvertaken => {
             Refusal::new(ErrorCode::StateConflict).data("reason", "a newer sync has begun")
         }
@@ -60,6 +63,7 @@ mod tests {
             (Error::SmsCodeWrong, 40_015),
             (Error::Upstream("realname"), 50_301),
             (Error::SyncOvertaken, 40_902),
+            (Error::NotAllowed("it is one's own account"), 40_902),
             (Error::Store(StoreError::Unavailable), 50_302),
             (Error::Internal("x"), 50_000),
         ] {

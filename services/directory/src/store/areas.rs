@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::{Area, AreaStatus};
 
-use super::{kept, uuids, version};
+use super::{guarded, kept, uuids, version};
 
 struct Row {
     area_id: Uuid,
@@ -13,6 +13,8 @@ struct Row {
     name: String,
     access_group_id: String,
     status: String,
+    access_group_name: String,
+    description: String,
     version: i64,
 }
 
@@ -23,7 +25,9 @@ impl Row {
             id: self.area_id.into(),
             site: self.site_id.into(),
             access_group: AccessGroupId::parse(&self.access_group_id).map_err(|_| corrupt())?,
-            status: AreaStatus::parse(&self.status).ok_or_else(corrupt)?,
+            status: self.status.parse::<AreaStatus>().map_err(|_| corrupt())?,
+            access_group_name: self.access_group_name,
+            description: self.description,
             version: version(self.version),
             name: self.name,
         })
@@ -32,13 +36,16 @@ impl Row {
 
 pub(crate) async fn insert(tx: &mut Tx, area: &Area, at: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO directory.areas (area_id, site_id, name, access_group_id, status, version, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO directory.areas (area_id, site_id, name, access_group_id, status, access_group_name,
+             description, version, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         area.id.as_uuid(),
         area.site.as_uuid(),
         area.name,
         area.access_group.as_str(),
         area.status.as_str(),
+        area.access_group_name,
+        area.description,
         kept(area.version),
         at,
     )
@@ -47,11 +54,32 @@ pub(crate) async fn insert(tx: &mut Tx, area: &Area, at: DateTime<Utc>) -> Resul
     Ok(())
 }
 
+/// Writes an area that was read at the version before its own.
+pub(crate) async fn save(tx: &mut Tx, area: &Area) -> Result<(), StoreError> {
+    let result = sqlx::query!(
+        "UPDATE directory.areas SET name = $3, access_group_id = $4, status = $5, access_group_name = $6,
+             description = $7, version = $8
+         WHERE area_id = $1 AND version = $2",
+        area.id.as_uuid(),
+        kept(area.version - 1),
+        area.name,
+        area.access_group.as_str(),
+        area.status.as_str(),
+        area.access_group_name,
+        area.description,
+        kept(area.version),
+    )
+    .execute(&mut **tx)
+    .await?;
+    guarded(&result, 1)
+}
+
 /// The areas of the scope by name; of one site or all.
 pub(crate) async fn list(tx: &mut Tx, site: Option<SiteId>) -> Result<Vec<Area>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT area_id, site_id, name, access_group_id, status, version FROM directory.areas
+        "SELECT area_id, site_id, name, access_group_id, status, access_group_name, description, version
+         FROM directory.areas
          WHERE $1::uuid IS NULL OR site_id = $1 ORDER BY name",
         site.map(SiteId::as_uuid),
     )
@@ -68,7 +96,8 @@ pub(crate) async fn active(
 ) -> Result<Vec<Area>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT area_id, site_id, name, access_group_id, status, version FROM directory.areas
+        "SELECT area_id, site_id, name, access_group_id, status, access_group_name, description, version
+         FROM directory.areas
          WHERE site_id = $1 AND area_id = ANY($2) AND status = 'ACTIVE' ORDER BY name",
         site.as_uuid(),
         &uuids(areas),
@@ -82,7 +111,8 @@ pub(crate) async fn active(
 pub(crate) async fn named(tx: &mut Tx, areas: &[AreaId]) -> Result<Vec<Area>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT area_id, site_id, name, access_group_id, status, version FROM directory.areas
+        "SELECT area_id, site_id, name, access_group_id, status, access_group_name, description, version
+         FROM directory.areas
          WHERE area_id = ANY($1) ORDER BY area_id",
         &uuids(areas),
     )

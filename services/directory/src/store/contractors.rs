@@ -2,11 +2,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
-use types::{ContractorId, SiteId};
+use types::{AccountId, ContractorId, SiteId};
 
 use crate::domain::Contractor;
 
-use super::{ids, kept, uuids, version};
+use super::{guarded, ids, kept, uuids, version};
 
 pub(crate) async fn insert(
     tx: &mut Tx,
@@ -30,6 +30,54 @@ pub(crate) async fn insert(
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Writes a contractor that was read, with every site of theirs, at the version before its own.
+pub(crate) async fn save(tx: &mut Tx, contractor: &Contractor) -> Result<(), StoreError> {
+    let result = sqlx::query!(
+        "UPDATE directory.contractors SET name = $3, version = $4 WHERE contractor_id = $1 AND version = $2",
+        contractor.id.as_uuid(),
+        kept(contractor.version - 1),
+        contractor.name,
+        kept(contractor.version),
+    )
+    .execute(&mut **tx)
+    .await?;
+    guarded(&result, 1)?;
+    let sites = uuids(&contractor.sites);
+    sqlx::query!(
+        "DELETE FROM directory.contractor_sites WHERE contractor_id = $1 AND site_id <> ALL($2)",
+        contractor.id.as_uuid(),
+        &sites,
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO directory.contractor_sites (contractor_id, site_id)
+         SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING",
+        contractor.id.as_uuid(),
+        &sites,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The accounts of a contractor that reach a site other than `sites`.
+pub(crate) async fn accounts_beyond(
+    tx: &mut Tx,
+    contractor: ContractorId,
+    sites: &[SiteId],
+) -> Result<Vec<AccountId>, StoreError> {
+    let accounts = sqlx::query_scalar!(
+        "SELECT DISTINCT a.account_id FROM directory.accounts a JOIN directory.account_sites s USING (account_id)
+         WHERE a.contractor_id = $1 AND s.site_id <> ALL($2) ORDER BY 1",
+        contractor.as_uuid(),
+        &uuids(sites),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(ids(accounts))
 }
 
 /// Contractors by name with those of their sites that the scope shows; of one site or all, one contractor or all.

@@ -1,5 +1,6 @@
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
+use types::AccountId;
 
 use crate::domain::{Family, FamilyEnd, FamilyId, Token};
 
@@ -81,7 +82,7 @@ pub(crate) async fn end(
     family: FamilyId,
     because: FamilyEnd,
     at: DateTime<Utc>,
-) -> Result<Option<types::AccountId>, StoreError> {
+) -> Result<Option<AccountId>, StoreError> {
     let account = sqlx::query_scalar!(
         "UPDATE directory.refresh_families SET ended_at = $2, ended_because = $3
          WHERE family_id = $1 AND ended_at IS NULL RETURNING account_id",
@@ -91,5 +92,40 @@ pub(crate) async fn end(
     )
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(account.map(types::AccountId::from))
+    Ok(account.map(AccountId::from))
+}
+
+/// Ends every family of an account but one, or all; how many had not ended.
+pub(crate) async fn end_all(
+    tx: &mut Tx,
+    account: AccountId,
+    but: Option<FamilyId>,
+    because: FamilyEnd,
+    at: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let ended = sqlx::query!(
+        "UPDATE directory.refresh_families SET ended_at = $2, ended_because = $3
+         WHERE account_id = $1 AND ended_at IS NULL AND ($4::uuid IS NULL OR family_id <> $4)",
+        account.as_uuid(),
+        at,
+        because.as_str(),
+        but.map(|family| family.0),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(ended.rows_affected())
+}
+
+/// Whose sign-in it is, where it has not ended.
+pub(crate) async fn live(
+    tx: &mut Tx,
+    family: FamilyId,
+) -> Result<Option<AccountId>, StoreError> {
+    let account = sqlx::query_scalar!(
+        "SELECT account_id FROM directory.refresh_families WHERE family_id = $1 AND ended_at IS NULL",
+        family.0,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(account.map(AccountId::from))
 }

@@ -14,6 +14,7 @@ async fn everything_there_is_can_be_told_again_as_it_now_is() {
         site_id: site.to_string(),
         name: "北区".to_owned(),
         access_group_id: "acg_north".to_owned(),
+        ..Default::default()
     };
     let area = told(world.client.clone().create_area(world.by(&world.sysadmin, area)).await);
     world.bind("a", 1).await.unwrap();

@@ -26,6 +26,7 @@ async fn every_id_that_is_not_of_the_site_is_named() {
         site_id: site.to_string(),
         name: "基坑".to_owned(),
         access_group_id: "group-1".to_owned(),
+        ..Default::default()
     };
     let area = world.client.clone().create_area(world.by(&world.sysadmin, area)).await.unwrap();
     let area = area.into_inner().area.unwrap();

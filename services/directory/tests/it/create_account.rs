@@ -85,6 +85,21 @@ async fn what_a_role_needs_is_asked_for() {
 }
 
 #[tokio::test]
+async fn an_auditor_has_sites_and_no_contractor() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    let contractor = world.contractor("示例一建", &[site]).await;
+    let message = account("Auditor", vec![], contractor.to_string());
+    assert_eq!(bad_fields(create(&world, message).await), ["contractor_id", "site_ids"]);
+    let message = account("Auditor", vec![site.to_string()], String::new());
+    let made = create(&world, message).await.unwrap();
+    assert_eq!((made.role.as_str(), made.site_ids), ("Auditor", vec![site.to_string()]));
+    let nowhere = account("Auditor", vec![SiteId::new().to_string()], String::new());
+    assert_eq!(code(&create(&world, nowhere).await), 40400);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_key_with_another_password_is_another_request() {
     let world = World::new().await;
     let call = async |password: &str| {

@@ -22,6 +22,7 @@ fn area(site: SiteId, name: &str, group: &str) -> pb::CreateAreaRequest {
         site_id: site.to_string(),
         name: name.to_owned(),
         access_group_id: group.to_owned(),
+        ..Default::default()
     }
 }
 
@@ -67,10 +68,10 @@ async fn every_bad_field_of_a_site_is_named_at_once() {
         "name",
         "time_zone",
         "settings.access_start_time",
-        "settings.check_max_seconds",
         "settings.training_deadline_time",
         "settings.max_span_days",
         "settings.video_rule",
+        "settings.check_max_seconds",
     ];
     assert_eq!(named, expected);
     world.stop().await;
@@ -109,6 +110,45 @@ async fn the_same_key_gives_the_same_site_and_another_body_is_refused() {
     assert_eq!(call("一号工地").await.unwrap(), first);
     assert_eq!(code(&call("二号工地").await), 40903);
     assert_eq!(world.facts::<pb::SiteChanged>().await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn fifty_repeats_of_each_creating_call_under_one_key_make_one() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    let keyed = |key: &str| key.parse().unwrap();
+    let sites = (0..50).map(async |_| {
+        let message = pb::CreateSiteRequest { name: "二号工地".to_owned(), ..Default::default() };
+        let mut request = world.by(&world.sysadmin, message);
+        request.metadata_mut().insert(METADATA, keyed("site"));
+        told(world.client.clone().create_site(request).await).unwrap().site.unwrap().site_id
+    });
+    let contractors = (0..50).map(async |_| {
+        let site_ids = vec![site.to_string()];
+        let message = pb::CreateContractorRequest { name: "示例一建".to_owned(), site_ids };
+        let mut request = world.by(&world.sysadmin, message);
+        request.metadata_mut().insert(METADATA, keyed("contractor"));
+        let made = told(world.client.clone().create_contractor(request).await);
+        made.unwrap().contractor.unwrap().contractor_id
+    });
+    let areas = (0..50).map(async |_| {
+        let mut request = world.by(&world.sysadmin, area(site, "基坑", "group-1"));
+        request.metadata_mut().insert(METADATA, keyed("area"));
+        told(world.client.clone().create_area(request).await).unwrap().area.unwrap().area_id
+    });
+    for mut made in [
+        futures::future::join_all(sites).await,
+        futures::future::join_all(contractors).await,
+        futures::future::join_all(areas).await,
+    ] {
+        assert_eq!(made.len(), 50);
+        made.dedup();
+        assert_eq!(made.len(), 1);
+    }
+    assert_eq!(world.facts::<pb::SiteChanged>().await.len(), 2);
+    assert_eq!(world.facts::<pb::ContractorChanged>().await.len(), 1);
+    assert_eq!(world.facts::<pb::AreaChanged>().await.len(), 1);
     world.stop().await;
 }
 

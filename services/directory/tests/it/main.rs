@@ -2,11 +2,15 @@
 
 mod announce;
 mod bind_worker;
+mod change_account;
+mod change_places;
 mod check_references;
 mod create_account;
 mod create_site;
 mod enter_mini_program;
+mod list_accounts;
 mod outside;
+mod passwords;
 mod policy;
 mod privacy;
 mod resolve_workers;

@@ -11,14 +11,11 @@ async fn sign_in(
     username: &str,
     password: &str,
 ) -> Result<pb::SignInResponse, Refusal> {
-    let message =
-        pb::SignInRequest { username: username.to_owned(), password: password.to_owned() };
-    told(world.client.clone().sign_in(world.public(message)).await)
+    world.sign_in(username, password).await
 }
 
 async fn refresh(world: &World, token: &str) -> Result<pb::RefreshSignInResponse, Refusal> {
-    let message = pb::RefreshSignInRequest { refresh_token: token.to_owned() };
-    told(world.client.clone().refresh_sign_in(world.public(message)).await)
+    world.refresh(token).await
 }
 
 async fn with_account() -> (World, pb::Account) {
@@ -78,6 +75,37 @@ async fn ten_failures_close_a_user_name_for_a_quarter_of_an_hour_known_or_not() 
 
     world.harness.shell.system.advance(TimeDelta::minutes(15));
     assert!(sign_in(&world, "foreman", PASSWORD).await.is_ok());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn two_replicas_count_the_same_failures_and_end_the_same_families() {
+    let (world, _) = with_account().await;
+    let other = world.replica().await;
+    let wrong = || pb::SignInRequest {
+        username: "foreman".to_owned(),
+        password: "another password".to_owned(),
+    };
+    let first = sign_in(&world, "foreman", PASSWORD).await.unwrap();
+    let attempts = (0..16).map(|number| {
+        let mut client = if number % 2 == 0 { world.client.clone() } else { other.clone() };
+        let request = world.public(wrong());
+        async move { code(&told(client.sign_in(request).await)) }
+    });
+    let mut codes = futures::future::join_all(attempts).await;
+    codes.sort_unstable();
+    assert_eq!(codes, [vec![40103; 10], vec![42901; 6]].concat());
+
+    let refreshes = (0..4).map(|number| {
+        let mut client = if number % 2 == 0 { world.client.clone() } else { other.clone() };
+        let message = pb::RefreshSignInRequest { refresh_token: first.refresh_token.clone() };
+        let request = world.public(message);
+        async move { code(&told(client.refresh_sign_in(request).await)) }
+    });
+    let mut codes = futures::future::join_all(refreshes).await;
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 40101, 40101, 40101]);
+    assert_eq!(code(&world.check_sign_in(&first.family_id).await), 40101, "it ended");
     world.stop().await;
 }
 

@@ -5,9 +5,9 @@ use directory::{Config, SmsConfig};
 use prost::Message;
 use proto::directory::v1 as pb;
 use proto::directory::v1::directory_service_client::DirectoryServiceClient;
-use service::Refusal;
 use service::config::Secret;
-use service::grpc::Transport;
+use service::grpc::{Peers, Transport};
+use service::{Refusal, Shell};
 use sqlx::PgPool;
 use test_support::Harness;
 use tonic::{Request, Response, Status};
@@ -34,32 +34,20 @@ impl World {
     pub(crate) async fn with(first_admin_password: Option<&str>) -> Self {
         let harness = Harness::new().await;
         let outside = Outside::start(&harness.shell.tasks).await;
-        let config = Config {
-            database: harness.database.config(),
-            grpc_listen: None,
-            vault_secret: Secret::new(&[7; 32]),
-            wechat: wechat::Config {
-                url: outside.url.clone(),
-                appid: "wx-test".to_owned(),
-                secret: Secret::new(b"secret"),
-            },
-            sms: SmsConfig {
-                url: format!("{}/sms", outside.url).parse().unwrap(),
-                app_id: "1400000000".to_owned(),
-                secret_id: "AKIDtest".to_owned(),
-                secret_key: Secret::new(b"key"),
-                region: "ap-guangzhou".to_owned(),
-                sign_name: "作业票通".to_owned(),
-                code_template: "1000001".to_owned(),
-            },
-            realname_url: outside.url.clone(),
-            first_admin_password: first_admin_password.map(|text| Secret::new(text.as_bytes())),
-        };
+        let config = config(&harness, &outside, first_admin_password);
         directory::serve(config, harness.shell.clone()).await.unwrap();
         let client = DirectoryServiceClient::new(harness.shell.peers.transport("directory"));
         let admin = harness.database.admin();
         let sysadmin = harness.sysadmin(&[]);
         Self { harness, outside, client, admin, sysadmin }
+    }
+
+    /// Another directory on the same tables, as a second process would be.
+    pub(crate) async fn replica(&self) -> DirectoryServiceClient<Transport> {
+        let config = config(&self.harness, &self.outside, None);
+        let shell = Shell { peers: Peers::in_process(), ..self.harness.shell.clone() };
+        directory::serve(config, shell.clone()).await.unwrap();
+        DirectoryServiceClient::new(shell.peers.transport("directory"))
     }
 
     pub(crate) fn by<M>(&self, caller: &Caller, message: M) -> Request<M> {
@@ -102,6 +90,60 @@ impl World {
         let answer =
             self.client.clone().create_account(self.by(&self.sysadmin, message)).await.unwrap();
         answer.into_inner().account.unwrap()
+    }
+
+    pub(crate) async fn create_account(
+        &self,
+        username: &str,
+        role: &str,
+        site_ids: Vec<String>,
+    ) -> pb::Account {
+        let message = pb::CreateAccountRequest {
+            username: username.to_owned(),
+            password: PASSWORD.to_owned(),
+            role: role.to_owned(),
+            site_ids,
+            contractor_id: String::new(),
+        };
+        let answer = self.client.clone().create_account(self.by(&self.sysadmin, message)).await;
+        told(answer).unwrap().account.unwrap()
+    }
+
+    pub(crate) async fn change_account(
+        &self,
+        by: &Caller,
+        message: pb::ChangeAccountRequest,
+    ) -> Result<pb::Account, Refusal> {
+        let answer = told(self.client.clone().change_account(self.by(by, message)).await);
+        answer.map(|answer| answer.account.unwrap())
+    }
+
+    pub(crate) async fn sign_in(
+        &self,
+        username: &str,
+        password: &str,
+    ) -> Result<pb::SignInResponse, Refusal> {
+        let message =
+            pb::SignInRequest { username: username.to_owned(), password: password.to_owned() };
+        told(self.client.clone().sign_in(self.public(message)).await)
+    }
+
+    pub(crate) async fn refresh(
+        &self,
+        token: &str,
+    ) -> Result<pb::RefreshSignInResponse, Refusal> {
+        let message = pb::RefreshSignInRequest { refresh_token: token.to_owned() };
+        told(self.client.clone().refresh_sign_in(self.public(message)).await)
+    }
+
+    /// Asks as the gateway does before it believes an access token.
+    pub(crate) async fn check_sign_in(
+        &self,
+        family_id: &str,
+    ) -> Result<pb::CheckSignInResponse, Refusal> {
+        let message = pb::CheckSignInRequest { family_id: family_id.to_owned() };
+        let gateway = Caller::service("gateway");
+        told(self.client.clone().check_sign_in(self.by(&gateway, message)).await)
     }
 
     pub(crate) async fn sync(&self, site: SiteId) -> Result<pb::SyncWorkersResponse, Refusal> {
@@ -178,6 +220,30 @@ impl World {
     pub(crate) async fn stop(self) {
         self.admin.close().await;
         self.harness.stop().await;
+    }
+}
+
+fn config(harness: &Harness, outside: &Outside, first_admin_password: Option<&str>) -> Config {
+    Config {
+        database: harness.database.config(),
+        grpc_listen: None,
+        vault_secret: Secret::new(&[7; 32]),
+        wechat: wechat::Config {
+            url: outside.url.clone(),
+            appid: "wx-test".to_owned(),
+            secret: Secret::new(b"secret"),
+        },
+        sms: SmsConfig {
+            url: format!("{}/sms", outside.url).parse().unwrap(),
+            app_id: "1400000000".to_owned(),
+            secret_id: "AKIDtest".to_owned(),
+            secret_key: Secret::new(b"key"),
+            region: "ap-guangzhou".to_owned(),
+            sign_name: "作业票通".to_owned(),
+            code_template: "1000001".to_owned(),
+        },
+        realname_url: outside.url.clone(),
+        first_admin_password: first_admin_password.map(|text| Secret::new(text.as_bytes())),
     }
 }
 

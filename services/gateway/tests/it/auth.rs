@@ -15,6 +15,7 @@ fn account(edge: &Edge) -> Account {
         username: "admin".to_owned(),
         role: "SysAdmin".to_owned(),
         site_ids: vec![edge.site.to_string()],
+        version: 1,
         ..Account::default()
     }
 }
@@ -115,7 +116,17 @@ async fn me_tells_role_permissions_and_sites() {
     let me = edge.get(&edge.sysadmin(), "/api/admin/auth/me").await;
     assert_eq!(
         keys(me.data()),
-        ["account_id", "contractor_id", "permissions", "role", "site_ids", "sites", "username"]
+        [
+            "account_id",
+            "contractor_id",
+            "contractor_name",
+            "must_change_password",
+            "permissions",
+            "role",
+            "site_ids",
+            "sites",
+            "username"
+        ]
     );
     assert_eq!(me.data()["sites"][0]["name"], "一号工地");
     assert!(me.data()["permissions"].as_array().unwrap().contains(&json!("grant.release")));

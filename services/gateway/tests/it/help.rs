@@ -1,6 +1,7 @@
 use ::auth::{AccessTokens, Audience, CallerKeys, Claims, Subject};
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use gateway::Config;
+use proto::directory::v1::{CheckSignInRequest, CheckSignInResponse};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use service::config::Secret;
@@ -14,6 +15,7 @@ use crate::peers::Fakes;
 
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 pub(crate) const NEXT_WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const CHECK_SIGN_IN: &str = "DirectoryService/CheckSignIn";
 pub(crate) const BLOB_SECRET: [u8; 32] = [2; 32];
 
 /// A gateway of one test.
@@ -57,6 +59,13 @@ pub(crate) async fn edge() -> Edge {
         public_url: None,
     };
     let fakes = Fakes::provide(&shell.peers, &shell.keys, now);
+    let account = AccountId::new();
+    let holds = CheckSignInResponse {
+        account_id: account.to_string(),
+        account_version: 1,
+        must_change_password: false,
+    };
+    fakes.on(CHECK_SIGN_IN, move |_: CheckSignInRequest| Ok(holds.clone()));
     let url = format!("http://{}", config.listen);
     let router = gateway::router(config, shell.clone()).unwrap();
     service::http::listen(&shell.tasks, "gateway", listener, router);
@@ -69,7 +78,7 @@ pub(crate) async fn edge() -> Edge {
         fakes,
         system: shell.system,
         site: SiteId::new(),
-        account: AccountId::new(),
+        account,
         worker: WorkerId::new(),
         blobs,
         tokens: AccessTokens::from_root(&[1; 32]).unwrap(),
@@ -146,6 +155,7 @@ impl Edge {
             sites: vec![self.site],
             contractor: None,
             session: Some("session-1".to_owned()),
+            version: Some(1),
             audience,
         };
         self.tokens.issue(&claims, self.now())

@@ -11,5 +11,7 @@ mod help;
 mod media;
 mod mini_program;
 mod peers;
+mod places;
+mod sign_ins;
 mod webhook;
 mod work_tickets;

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, header};
 use proto::directory::v1::{
-    Account, GetAccountRequest, ListSitesRequest, RefreshSignInRequest, SignInRequest,
-    SignOutRequest,
+    Account, ChangePasswordRequest, GetAccountRequest, ListContractorsRequest, ListSitesRequest,
+    RefreshSignInRequest, SignInRequest, SignOutRequest,
 };
 use serde::{Deserialize, Serialize};
 use types::{ErrorCode, Role};
@@ -28,6 +28,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(refresh))
         .routes(routes!(logout))
         .routes(routes!(me))
+        .routes(routes!(change_password))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -65,18 +66,40 @@ struct SignedIn {
 struct ShownAccount {
     account_id: String,
     username: String,
-    /// `SysAdmin` or `ContractorAdmin`.
+    /// `SysAdmin`, `ContractorAdmin` or `Auditor`.
     role: String,
     permissions: Vec<&'static str>,
     site_ids: Vec<String>,
     /// The contractor a `ContractorAdmin` is confined to.
     contractor_id: Option<String>,
+    /// Signed in with a one-time password: everything else is refused before a new one is chosen.
+    must_change_password: bool,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    #[schema(min_length = 1)]
+    old_password: String,
+    /// 12 to 256 characters.
+    #[schema(min_length = 12, max_length = 256)]
+    new_password: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct PasswordChanged {
+    /// The one before is stale.
+    access_token: String,
+    /// Seconds.
+    expires_in: i64,
+    account: ShownAccount,
 }
 
 #[derive(Serialize, ToSchema)]
 struct Me {
     #[serde(flatten)]
     account: ShownAccount,
+    contractor_name: Option<String>,
     sites: Vec<MySite>,
 }
 
@@ -134,7 +157,7 @@ async fn refresh(
     granted.answer(&call, refresh.token_in_body)
 }
 
-/// Ends the sign-in and its refresh tokens. The access token dies by itself within ten minutes.
+/// Ends the sign-in and its refresh tokens. Another gateway believes the access token for half a minute more.
 #[utoipa::path(
     post,
     path = "/api/admin/auth/logout",
@@ -144,6 +167,7 @@ async fn refresh(
 async fn logout(call: Call) -> Result<Response, Failure> {
     let family_id = call.claims.as_ref().and_then(|claims| claims.session.clone());
     if let Some(family_id) = family_id {
+        call.gateway.sign_ins.forget(&family_id);
         call.directory().sign_out(call.command(SignOutRequest { family_id })).await?;
     }
     let mut response = Enveloped::new(Done {}).into_response();
@@ -163,7 +187,66 @@ async fn me(call: Call) -> Answer<Me> {
         name: site.name,
         time_zone: site.time_zone,
     });
-    answer(Me { account: shown(account.account)?, sites: sites.collect() })
+    let account = shown(account.account)?;
+    let contractor_name = match &account.contractor_id {
+        Some(_) => {
+            let message = ListContractorsRequest::default();
+            let own = ask!(call.directory.list_contractors(message)).await?.contractors;
+            own.into_iter().next().map(|contractor| contractor.name)
+        }
+        None => None,
+    };
+    answer(Me { account, contractor_name, sites: sites.collect() })
+}
+
+/// Chooses a new password for oneself. Every other sign-in of the account ends; this one goes on with the token answered.
+#[utoipa::path(
+    post,
+    path = "/api/admin/auth/password",
+    tag = "auth",
+    request_body = NewPassword,
+    responses((status = 200, body = Enveloped<PasswordChanged>))
+)]
+async fn change_password(
+    call: Call,
+    Command(chosen): Command<NewPassword>,
+) -> Answer<PasswordChanged> {
+    let NewPassword { old_password, new_password } = chosen;
+    let family_id = call.claims.as_ref().and_then(|claims| claims.session.clone());
+    let family_id = family_id.unwrap_or_default();
+    let message =
+        ChangePasswordRequest { old_password, new_password, family_id: family_id.clone() };
+    let changed = call.directory().change_password(call.command(message)).await?.into_inner();
+    call.gateway.sign_ins.forget(&family_id);
+    let (access_token, account) = token(&call, changed.account, family_id)?;
+    answer(PasswordChanged {
+        access_token,
+        expires_in: Audience::Admin.lifetime().num_seconds(),
+        account,
+    })
+}
+
+/// An access token of the account as it now is.
+fn token(
+    call: &Call,
+    account: Option<Account>,
+    family_id: String,
+) -> Result<(String, ShownAccount), Failure> {
+    let version = account.as_ref().map(|account| account.version);
+    let account = shown(account)?;
+    let internal = |_| Failure::new(ErrorCode::Internal);
+    let sites = account.site_ids.iter().map(|id| id.parse()).collect::<Result<Vec<_>, _>>();
+    let contractor = account.contractor_id.as_ref().map(|id| id.parse()).transpose();
+    let claims = Claims {
+        subject: Subject::Account(account.account_id.parse().map_err(internal)?),
+        role: Some(account.role.parse().map_err(|_| Failure::new(ErrorCode::Internal))?),
+        sites: sites.map_err(internal)?,
+        contractor: contractor.map_err(internal)?,
+        session: some(family_id),
+        version,
+        audience: Audience::Admin,
+    };
+    Ok((call.gateway.tokens.issue(&claims, call.gateway.shell.system.now()), account))
 }
 
 /// What `directory` answers to a good sign-in.
@@ -176,21 +259,10 @@ struct Granted {
 
 impl Granted {
     fn answer(self, call: &Call, token_in_body: bool) -> Result<Response, Failure> {
-        let account = shown(self.account)?;
-        let internal = |_| Failure::new(ErrorCode::Internal);
-        let sites = account.site_ids.iter().map(|id| id.parse()).collect::<Result<Vec<_>, _>>();
-        let contractor = account.contractor_id.as_ref().map(|id| id.parse()).transpose();
-        let claims = Claims {
-            subject: Subject::Account(account.account_id.parse().map_err(internal)?),
-            role: Some(account.role.parse().map_err(|_| Failure::new(ErrorCode::Internal))?),
-            sites: sites.map_err(internal)?,
-            contractor: contractor.map_err(internal)?,
-            session: some(self.family_id),
-            audience: Audience::Admin,
-        };
+        let (access_token, account) = token(call, self.account, self.family_id)?;
         let now = call.gateway.shell.system.now();
         let signed_in = SignedIn {
-            access_token: call.gateway.tokens.issue(&claims, now),
+            access_token,
             expires_in: Audience::Admin.lifetime().num_seconds(),
             account,
             refresh_token: token_in_body.then(|| self.refresh_token.clone()),
@@ -214,6 +286,7 @@ fn shown(account: Option<Account>) -> Result<ShownAccount, Failure> {
         permissions: role.permissions().iter().map(|permission| permission.as_str()).collect(),
         site_ids: account.site_ids,
         contractor_id: some(account.contractor_id),
+        must_change_password: account.must_change_password,
     })
 }
 

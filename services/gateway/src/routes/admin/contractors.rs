@@ -1,4 +1,7 @@
-use proto::directory::v1::{self as directory, CreateContractorRequest, ListContractorsRequest};
+use proto::directory::v1::{
+    self as directory, ChangeContractorRequest, CreateContractorRequest, ListContractorsRequest,
+    SiteIds,
+};
 use serde::{Deserialize, Serialize};
 use types::ErrorCode;
 use utoipa::{IntoParams, ToSchema};
@@ -6,18 +9,22 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::answer::{Answer, Enveloped, Items, answer};
+use crate::answer::{Answer, Enveloped, Items, answer, named};
 use crate::call::{Call, Shared, ask};
 use crate::failure::Failure;
-use crate::request::{Command, Listed, Query, id, ids};
+use crate::request::{Command, Id, Listed, Query, id, ids};
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_contractors, create_contractor))
+    OpenApiRouter::new()
+        .routes(routes!(list_contractors, create_contractor))
+        .routes(routes!(change_contractor))
 }
 
 #[derive(Deserialize, IntoParams)]
 struct Filter {
     site_id: Option<Uuid>,
+    /// Part of a name.
+    keyword: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -27,6 +34,19 @@ struct NewContractor {
     name: String,
     #[schema(min_items = 1)]
     site_ids: Vec<Uuid>,
+}
+
+/// What is absent stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangedContractor {
+    /// As it was read.
+    #[schema(minimum = 1)]
+    version: u64,
+    #[schema(min_length = 1)]
+    name: Option<String>,
+    /// All of them; a site that accounts of the contractor reach cannot be left out.
+    site_ids: Option<Vec<Uuid>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -59,7 +79,9 @@ async fn list_contractors(
     let page = listed.paging.page()?;
     let message = ListContractorsRequest { site_id: id(listed.filter.site_id) };
     let found = ask!(call.directory.list_contractors(message)).await?;
-    answer(Items::page_of(found.contractors, page))
+    let mut contractors = found.contractors;
+    contractors.retain(|contractor| named(&contractor.name, listed.filter.keyword.as_deref()));
+    answer(Items::page_of(contractors, page))
 }
 
 #[utoipa::path(
@@ -73,4 +95,27 @@ async fn create_contractor(call: Call, Command(new): Command<NewContractor>) -> 
     let message = CreateContractorRequest { name: new.name, site_ids: ids(&new.site_ids) };
     let created = call.directory().create_contractor(call.command(message)).await?.into_inner();
     answer(created.contractor.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into())
+}
+
+#[utoipa::path(
+    patch,
+    path = "/api/admin/contractors/{contractor_id}",
+    tag = "contractors",
+    params(("contractor_id" = Uuid, Path)),
+    request_body = ChangedContractor,
+    responses((status = 200, body = Enveloped<Contractor>))
+)]
+async fn change_contractor(
+    call: Call,
+    Id(contractor_id): Id,
+    Command(changed): Command<ChangedContractor>,
+) -> Answer<Contractor> {
+    let message = ChangeContractorRequest {
+        contractor_id,
+        version: changed.version,
+        name: changed.name.unwrap_or_default(),
+        sites: changed.site_ids.map(|site_ids| SiteIds { site_ids: ids(&site_ids) }),
+    };
+    let changed = call.directory().change_contractor(call.command(message)).await?.into_inner();
+    answer(changed.contractor.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into())
 }

@@ -1,17 +1,25 @@
-use proto::directory::v1::{self as directory, CreateSiteRequest, ListSitesRequest};
+mod settings;
+
+use proto::directory::v1::{
+    self as directory, ChangeSiteRequest, CreateSiteRequest, GetSiteRequest, ListSitesRequest,
+};
 use serde::{Deserialize, Serialize};
 use types::ErrorCode;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
-use crate::answer::{Answer, Enveloped, Items, answer};
+use crate::answer::{Answer, Enveloped, Items, answer, named};
 use crate::call::{Call, Shared, ask};
 use crate::failure::Failure;
-use crate::request::{Command, Listed, Query, TimeOfDay, Unfiltered};
+use crate::request::{Command, Id, Listed, Query};
+use settings::{NewSettings, Settings};
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_sites, create_site))
+    OpenApiRouter::new()
+        .routes(routes!(list_sites, create_site))
+        .routes(routes!(get_site, change_site))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -24,35 +32,24 @@ struct NewSite {
     settings: Option<NewSettings>,
 }
 
-/// What is absent takes the system's default.
+/// What is absent stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewSettings {
-    access_start_time: Option<TimeOfDay>,
-    access_end_time: Option<TimeOfDay>,
-    training_deadline_time: Option<TimeOfDay>,
-    max_span_days: Option<u32>,
-    /// ALL or ANY.
-    video_rule: Option<String>,
-    check_min_seconds: Option<u32>,
-    check_max_seconds: Option<u32>,
-    check_answer_seconds: Option<u32>,
+struct ChangedSite {
+    /// As it was read.
+    #[schema(minimum = 1)]
+    version: u64,
+    #[schema(min_length = 1)]
+    name: Option<String>,
+    /// IANA name.
+    time_zone: Option<String>,
+    settings: Option<NewSettings>,
 }
 
-impl From<NewSettings> for directory::SiteSettings {
-    fn from(new: NewSettings) -> Self {
-        let time = |time: Option<TimeOfDay>| time.map(|TimeOfDay(text)| text).unwrap_or_default();
-        Self {
-            access_start_time: time(new.access_start_time),
-            access_end_time: time(new.access_end_time),
-            training_deadline_time: time(new.training_deadline_time),
-            max_span_days: new.max_span_days.unwrap_or_default(),
-            video_rule: new.video_rule.unwrap_or_default(),
-            check_min_seconds: new.check_min_seconds.unwrap_or_default(),
-            check_max_seconds: new.check_max_seconds.unwrap_or_default(),
-            check_answer_seconds: new.check_answer_seconds.unwrap_or_default(),
-        }
-    }
+#[derive(Deserialize, IntoParams)]
+struct Filter {
+    /// Part of a name.
+    keyword: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -64,35 +61,13 @@ struct Site {
     version: u64,
 }
 
-#[derive(Serialize, ToSchema)]
-struct Settings {
-    access_start_time: String,
-    access_end_time: String,
-    training_deadline_time: String,
-    max_span_days: u32,
-    video_rule: String,
-    check_min_seconds: u32,
-    check_max_seconds: u32,
-    check_answer_seconds: u32,
-}
-
 impl From<directory::Site> for Site {
     fn from(site: directory::Site) -> Self {
-        let settings = site.settings.unwrap_or_default();
         Self {
             site_id: site.site_id,
             name: site.name,
             time_zone: site.time_zone,
-            settings: Settings {
-                access_start_time: settings.access_start_time,
-                access_end_time: settings.access_end_time,
-                training_deadline_time: settings.training_deadline_time,
-                max_span_days: settings.max_span_days,
-                video_rule: settings.video_rule,
-                check_min_seconds: settings.check_min_seconds,
-                check_max_seconds: settings.check_max_seconds,
-                check_answer_seconds: settings.check_answer_seconds,
-            },
+            settings: site.settings.unwrap_or_default().into(),
             version: site.version,
         }
     }
@@ -103,13 +78,14 @@ impl From<directory::Site> for Site {
     get,
     path = "/api/admin/sites",
     tag = "sites",
-    params(Listed<Unfiltered>),
+    params(Listed<Filter>),
     responses((status = 200, body = Enveloped<Items<Site>>))
 )]
-async fn list_sites(call: Call, Query(listed): Query<Listed<Unfiltered>>) -> Answer<Items<Site>> {
+async fn list_sites(call: Call, Query(listed): Query<Listed<Filter>>) -> Answer<Items<Site>> {
     let page = listed.paging.page()?;
-    let found = ask!(call.directory.list_sites(ListSitesRequest {})).await?;
-    answer(Items::page_of(found.sites, page))
+    let mut sites = ask!(call.directory.list_sites(ListSitesRequest {})).await?.sites;
+    sites.retain(|site| named(&site.name, listed.filter.keyword.as_deref()));
+    answer(Items::page_of(sites, page))
 }
 
 /// Makes a site. Access tokens name sites: refresh yours to touch the new one.
@@ -128,4 +104,41 @@ async fn create_site(call: Call, Command(new): Command<NewSite>) -> Answer<Site>
     };
     let created = call.directory().create_site(call.command(message)).await?.into_inner();
     answer(created.site.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into())
+}
+
+#[utoipa::path(
+    get,
+    path = "/api/admin/sites/{site_id}",
+    tag = "sites",
+    params(("site_id" = Uuid, Path)),
+    responses((status = 200, body = Enveloped<Site>))
+)]
+async fn get_site(call: Call, Id(site_id): Id) -> Answer<Site> {
+    let found = ask!(call.directory.get_site(GetSiteRequest { site_id })).await?;
+    answer(found.site.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into())
+}
+
+/// Changes a site or its settings. Tickets keep the settings they were made with.
+#[utoipa::path(
+    patch,
+    path = "/api/admin/sites/{site_id}",
+    tag = "sites",
+    params(("site_id" = Uuid, Path)),
+    request_body = ChangedSite,
+    responses((status = 200, body = Enveloped<Site>))
+)]
+async fn change_site(
+    call: Call,
+    Id(site_id): Id,
+    Command(changed): Command<ChangedSite>,
+) -> Answer<Site> {
+    let message = ChangeSiteRequest {
+        site_id,
+        version: changed.version,
+        name: changed.name.unwrap_or_default(),
+        time_zone: changed.time_zone.unwrap_or_default(),
+        settings: changed.settings.map(Into::into),
+    };
+    let changed = call.directory().change_site(call.command(message)).await?.into_inner();
+    answer(changed.site.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into())
 }

@@ -160,6 +160,7 @@ fn session(
         sites: sites.map_err(internal)?,
         contractor: None,
         session: some(wechat_user_id),
+        version: None,
         audience: Audience::MiniProgram,
     };
     Ok(call.gateway.tokens.issue(&claims, call.gateway.shell.system.now()))

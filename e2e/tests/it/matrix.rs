@@ -1,0 +1,207 @@
+//! Two sites, three contractors, every role and every bad token against every route of the document, on real services.
+
+mod samples;
+mod world;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use types::Permission;
+
+use samples::{Body, Needs, Route};
+use world::{Actor, World, bad_tokens, is_reading};
+
+/// What names something of the first contractor, not of the site alone.
+const OF_CONTRACTOR: [&str; 4] = ["ticket_id", "daily_ticket_id", "notification_id", "grant_id"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_reaches_what_is_not_theirs_and_everybody_what_is() {
+    let world = World::start().await;
+    let mut wrong = Vec::new();
+    bad_tokens_open_nothing(&world, &mut wrong).await;
+    unknown_fields_are_refused(&world, &mut wrong).await;
+    lacking_a_permission_is_told(&world, &mut wrong).await;
+    what_is_foreign_is_not_found(&world, &mut wrong).await;
+    lists_hold_nothing_foreign(&world, &mut wrong).await;
+    what_is_ones_own_answers(&world, &mut wrong).await;
+    a_key_makes_one_of_two(&world, &mut wrong).await;
+    assert!(wrong.is_empty(), "{} answers are not as they should be: {wrong:#?}", wrong.len());
+    world.installation.stop();
+}
+
+async fn bad_tokens_open_nothing(world: &World, wrong: &mut Vec<String>) {
+    let admin = &world.actor("admin").token;
+    for route in &world.routes {
+        let (own, other, is_admin) = match route.needs() {
+            Needs::Nobody => continue,
+            Needs::Phone => (&world.phone, admin, false),
+            Needs::Account | Needs::Permission(_) => (admin, &world.phone, true),
+        };
+        let none = world.sample(route, None).await.code;
+        if none != 40101 {
+            wrong.push(format!("{} without a token: {none}", route.name()));
+        }
+        for (what, token, expected) in bad_tokens(own, is_admin, other) {
+            if expected == 0 {
+                continue;
+            }
+            let code = world.sample(route, Some(&token)).await.code;
+            if code != expected {
+                wrong.push(format!("{} with a token {what}: {code}, not {expected}", route.name()));
+            }
+        }
+    }
+}
+
+async fn unknown_fields_are_refused(world: &World, wrong: &mut Vec<String>) {
+    for route in world.routes.iter().filter(|route| route.has_json()) {
+        let token = match route.needs() {
+            // What a vendor adds to its webhook is ignored.
+            Needs::Nobody if route.path.starts_with("/api/integration/") => continue,
+            Needs::Phone => Some(world.phone.as_str()),
+            _ => Some(world.actor("admin").token.as_str()),
+        };
+        let Body::Json(mut body) = route.body(&world.document, &world.objects) else { continue };
+        body["nobody_knows_this"] = json!(1);
+        let answered = world.ask(route, token, None, Body::Json(body)).await;
+        let named = answered.body["data"]["fields"].to_string().contains("nobody_knows_this");
+        if answered.code != 40001 || !named {
+            wrong.push(format!("{} takes an unknown field: {answered:?}", route.name()));
+        }
+    }
+}
+
+/// Every actor on every route of a permission.
+fn pairs(world: &World) -> impl Iterator<Item = (&Actor, &Route, bool)> {
+    world.actors.iter().flat_map(|actor| {
+        world.routes.iter().filter_map(move |route| {
+            let Needs::Permission(name) = route.needs() else { return None };
+            let permission: Permission = name.parse().unwrap();
+            Some((actor, route, actor.role.permissions().contains(&permission)))
+        })
+    })
+}
+
+async fn lacking_a_permission_is_told(world: &World, wrong: &mut Vec<String>) {
+    let mut lacking = 0;
+    for (actor, route, _) in pairs(world).filter(|(.., may)| !may) {
+        lacking += 1;
+        let code = world.sample(route, Some(&actor.token)).await.code;
+        if code != 40301 {
+            wrong.push(format!("{} lacks what {} needs: {code}", actor.name, route.name()));
+        }
+    }
+    assert!(lacking > 50, "{lacking} pairs");
+}
+
+/// Whether the route, asked as the document shows it, names something that is not the actor's.
+fn names_foreign(world: &World, actor: &Actor, route: &Route) -> bool {
+    let address = route.address(&world.document, &world.objects);
+    let body = match route.body(&world.document, &world.objects) {
+        Body::Json(body) => body.to_string(),
+        Body::Form(_) => world.objects.get("site_id").unwrap(),
+        Body::None => String::new(),
+    };
+    let names = |what: &str| {
+        let id = world.objects.get(what).unwrap();
+        address.contains(&id) || body.contains(&id)
+    };
+    let of_site = ["site_id", "worker_id", "area_id", "video_id", "account_id"];
+    (!actor.on_site && of_site.iter().chain(&OF_CONTRACTOR).any(|what| names(what)))
+        || (!actor.of_contractor && OF_CONTRACTOR.iter().any(|what| names(what)))
+}
+
+async fn what_is_foreign_is_not_found(world: &World, wrong: &mut Vec<String>) {
+    let mut foreign = 0;
+    for (actor, route, may) in pairs(world) {
+        if !may || !names_foreign(world, actor, route) {
+            continue;
+        }
+        foreign += 1;
+        let answered = world.sample(route, Some(&actor.token)).await;
+        if answered.code != 40400 {
+            let asked = route.address(&world.document, &world.objects);
+            wrong.push(format!("{} asks {} {asked}: {answered:?}", actor.name, route.method));
+        }
+    }
+    assert!(foreign > 40, "{foreign} pairs");
+    // A phone that is on no ticket reaches no day and no session of others.
+    for route in world.routes.iter().filter(|route| route.needs() == Needs::Phone) {
+        let asked = route.in_path();
+        if asked.contains(&"daily_ticket_id") || asked.contains(&"session_id") {
+            let code = world.sample(route, Some(&world.stranger)).await.code;
+            if code / 100 != 404 && code != 40104 {
+                wrong.push(format!("a stranger's phone on {}: {code}", route.name()));
+            }
+        }
+    }
+}
+
+async fn lists_hold_nothing_foreign(world: &World, wrong: &mut Vec<String>) {
+    for (actor, route, may) in pairs(world) {
+        let listed = may && is_reading(route) && !names_foreign(world, actor, route);
+        if !listed || !route.in_path().is_empty() || actor.of_contractor {
+            continue;
+        }
+        let answered = world.sample(route, Some(&actor.token)).await;
+        let text = answered.body.to_string();
+        for what in OF_CONTRACTOR {
+            if text.contains(&world.objects.get(what).unwrap()) {
+                wrong.push(format!("{} sees a foreign {what} in {}", actor.name, route.name()));
+            }
+        }
+        if !actor.on_site && text.contains(&world.objects.get("site_id").unwrap()) {
+            wrong.push(format!("{} sees a foreign site in {}", actor.name, route.name()));
+        }
+    }
+}
+
+async fn what_is_ones_own_answers(world: &World, wrong: &mut Vec<String>) {
+    // Reads first: what follows may end what they look at.
+    for reading in [true, false] {
+        for (actor, route, may) in pairs(world) {
+            if !may || !actor.of_contractor || is_reading(route) != reading {
+                continue;
+            }
+            let answered = world.sample(route, Some(&actor.token)).await;
+            let closed = matches!(answered.code / 100, 401 | 403 | 404 | 405 | 500);
+            if closed || (reading && answered.code != 0) {
+                let asked = route.address(&world.document, &world.objects);
+                wrong.push(format!("{} asks {} {asked}: {answered:?}", actor.name, route.method));
+            }
+        }
+    }
+    for route in world.routes.iter().filter(|route| route.needs() == Needs::Phone) {
+        let code = world.sample(route, Some(&world.phone)).await.code;
+        if matches!(code, 40101 | 40102 | 50000) || code / 100 == 403 {
+            wrong.push(format!("a worker's phone on {}: {code}", route.name()));
+        }
+    }
+}
+
+async fn a_key_makes_one_of_two(world: &World, wrong: &mut Vec<String>) {
+    let admin = &world.actor("admin").token;
+    let creating: Vec<&Route> = world
+        .routes
+        .iter()
+        .filter(|route| route.creates(&world.routes) && route.has_json())
+        .filter(|route| matches!(route.needs(), Needs::Permission(_)))
+        .collect();
+    assert!(creating.len() >= 6, "{creating:?}");
+    for (number, route) in creating.into_iter().enumerate() {
+        let key = format!("matrix-{number}");
+        let Body::Json(body) = route.body(&world.document, &world.objects) else { continue };
+        let send = async |body: Value| world.ask(route, Some(admin), Some(&key), Body::Json(body)).await;
+        let first = send(body.clone()).await;
+        let again = send(body).await;
+        if first.code != 0 || first.body["data"] != again.body["data"] {
+            wrong.push(format!("{} twice under one key: {first:?}, {again:?}", route.name()));
+            continue;
+        }
+        let Body::Json(other) = route.body(&world.document, &world.objects) else { continue };
+        let reused = send(other).await.code;
+        if reused != 40903 {
+            wrong.push(format!("{} with another body under the key: {reused}", route.name()));
+        }
+    }
+    assert!(!world.routes.iter().any(|route| route.method == Method::PUT), "PUT is not spoken here");
+}

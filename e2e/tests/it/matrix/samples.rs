@@ -1,0 +1,194 @@
+//! Requests made from the API's own document, so that a route nobody thought of here is asked too.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Map, Value, json};
+use test_support::Installation;
+
+/// One route as the document describes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    operation: Value,
+}
+
+/// Who has to be calling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Nobody, or a signature.
+    Nobody,
+    Account,
+    Permission(String),
+    Phone,
+}
+
+/// What a request sends.
+pub(crate) enum Body {
+    None,
+    Json(Value),
+    Form(Form),
+}
+
+impl Route {
+    pub(crate) fn all(document: &Value) -> Vec<Self> {
+        let paths = document["paths"].as_object().unwrap();
+        let routes = paths.iter().flat_map(|(path, item)| {
+            item.as_object().unwrap().iter().map(|(method, operation)| Self {
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                operation: operation.clone(),
+            })
+        });
+        routes.collect()
+    }
+
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    pub(crate) fn needs(&self) -> Needs {
+        let scheme = &self.operation["security"][0];
+        if scheme.get("mp_session_token").is_some() {
+            Needs::Phone
+        } else if scheme.get("access_token").is_none() {
+            Needs::Nobody
+        } else {
+            let permission = self.operation["x-permission"].as_str();
+            permission.map_or(Needs::Account, |name| Needs::Permission(name.to_owned()))
+        }
+    }
+
+    /// Names of what the path names.
+    pub(crate) fn in_path(&self) -> Vec<&str> {
+        let parts = self.path.split('/');
+        parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
+    }
+
+    /// Makes one more of a collection.
+    pub(crate) fn creates(&self, all: &[Self]) -> bool {
+        let listed = |other: &&Self| other.method == Method::GET && other.path == self.path;
+        self.method == Method::POST && all.iter().any(|other| listed(&other))
+    }
+
+    pub(crate) fn has_json(&self) -> bool {
+        self.schema("application/json").is_some()
+    }
+
+    fn schema(&self, kind: &str) -> Option<&Value> {
+        self.operation["requestBody"]["content"].get(kind).map(|content| &content["schema"])
+    }
+
+    /// The address, with the objects named where the path and the query name some.
+    pub(crate) fn address(&self, document: &Value, objects: &Objects) -> String {
+        let mut path = self.path.clone();
+        for name in self.in_path() {
+            let id = objects.get(name).unwrap_or_else(|| {
+                panic!("{} names a {name}: say in Objects which one is asked for", self.name())
+            });
+            path = path.replace(&format!("{{{name}}}"), &id);
+        }
+        let mut query = Vec::new();
+        for parameter in self.operation["parameters"].as_array().into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap();
+            let wanted = parameter["required"] == true || name == "site_id";
+            if parameter["in"] == "query" && wanted {
+                let value = sample(document, name, &parameter["schema"], objects);
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                query.push(format!("{name}={}", text.replace('+', "%2B").replace(':', "%3A")));
+            }
+        }
+        if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
+    }
+
+    pub(crate) fn body(&self, document: &Value, objects: &Objects) -> Body {
+        if let Some(schema) = self.schema("application/json") {
+            return Body::Json(sample(document, "", schema, objects));
+        }
+        if self.schema("multipart/form-data").is_some() {
+            let site = objects.get("site_id").unwrap();
+            let bytes = std::fs::read(Installation::video()).unwrap();
+            let file = Part::bytes(bytes).file_name("a.mp4").mime_str("video/mp4").unwrap();
+            return Body::Form(
+                Form::new().text("title", fresh("视频")).text("site_id", site).part("file", file),
+            );
+        }
+        Body::None
+    }
+}
+
+/// What is asked for, by the name the API gives it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Objects(pub(crate) BTreeMap<&'static str, Value>);
+
+impl Objects {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A text nobody used before.
+fn fresh(what: &str) -> String {
+    format!("{what}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A value that fits the schema, of what is required; ids and what has a meaning by their names.
+fn sample(document: &Value, name: &str, schema: &Value, objects: &Objects) -> Value {
+    // The door system's own names are not looked up: a body that has one registers another door.
+    if let Some(value) = objects.0.get(name).filter(|_| name != "device_id") {
+        return value.clone();
+    }
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+        return sample(document, name, schema, objects);
+    }
+    for several in ["oneOf", "anyOf", "allOf"] {
+        let some = schema[several].as_array().into_iter().flatten();
+        if let Some(one) = some.filter(|one| one["type"] != "null").next_back() {
+            return sample(document, name, one, objects);
+        }
+    }
+    if let Some(first) = schema["enum"].as_array().and_then(|all| all.first()) {
+        return first.clone();
+    }
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().find(|kind| **kind != "null").unwrap().clone(),
+        kind => kind.clone(),
+    };
+    match kind.as_str().unwrap_or("object") {
+        "string" => text(name, schema),
+        "integer" | "number" => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),
+        "boolean" => json!(true),
+        "array" => {
+            let one = name.strip_suffix('s').unwrap_or(name);
+            json!([sample(document, one, &schema["items"], objects)])
+        }
+        _ => {
+            let required = schema["required"].as_array().into_iter().flatten();
+            let member = |name: &Value| {
+                let name = name.as_str().unwrap();
+                let value = sample(document, name, &schema["properties"][name], objects);
+                (name.to_owned(), value)
+            };
+            Value::Object(required.map(member).collect::<Map<_, _>>())
+        }
+    }
+}
+
+fn text(name: &str, schema: &Value) -> Value {
+    json!(match schema["format"].as_str() {
+        Some("uuid") => uuid::Uuid::new_v4().to_string(),
+        Some("date") => "2031-01-06".to_owned(),
+        Some("date-time") => "2031-01-06T08:00:00+08:00".to_owned(),
+        Some("HH:MM") => "08:00".to_owned(),
+        _ => {
+            let least = schema["minLength"].as_u64().and_then(|least| usize::try_from(least).ok());
+            format!("{:x<1$}", fresh(&name.replace('_', "-")), least.unwrap_or_default())
+        }
+    })
+}
