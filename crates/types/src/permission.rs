@@ -48,6 +48,7 @@ pub enum Permission {
     ReportRead,
     AuditRead,
     AuditVerify,
+    TicketAmendScope,
 }
 
 impl Permission {
@@ -83,6 +84,7 @@ impl Permission {
         Self::ReportRead,
         Self::AuditRead,
         Self::AuditVerify,
+        Self::TicketAmendScope,
     ];
 
     /// The stable name, such as `ticket.read`.
@@ -119,6 +121,7 @@ impl Permission {
             Self::ReportRead => "report.read",
             Self::AuditRead => "audit.read",
             Self::AuditVerify => "audit.verify",
+            Self::TicketAmendScope => "ticket.amend_scope",
         }
     }
 }

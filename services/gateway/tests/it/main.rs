@@ -3,6 +3,7 @@
 
 mod access;
 mod admin;
+mod amend_tickets;
 mod auth;
 mod document;
 mod envelope;
