@@ -128,6 +128,7 @@ events! {
     training::TrainingFailed, |e| Some(format!("{}/{}", e.daily_ticket_id, e.worker_id)), |e| Some(e.site_id.clone()), |e| Some(e.version);
     training::VideoCompleted, |e| Some(format!("{}/{}", e.daily_ticket_id, e.worker_id)), |e| Some(e.site_id.clone()), |e| Some(e.version);
     training::TrainingCompleted, |e| Some(format!("{}/{}", e.daily_ticket_id, e.worker_id)), |e| Some(e.site_id.clone()), |e| Some(e.version), TrainingDay, |_| true;
+    training::TrainingReopened, |e| Some(format!("{}/{}", e.daily_ticket_id, e.worker_id)), |e| Some(e.site_id.clone()), |e| Some(e.version), TrainingDay, |_| true;
 
     notification::NotificationSent, |e| Some(e.notification.as_ref()?.notification_id.clone()), |e| Some(e.notification.as_ref()?.site_id.clone()), |e| Some(e.notification.as_ref()?.version);
     notification::NotificationFailed, |e| Some(e.notification.as_ref()?.notification_id.clone()), |e| Some(e.notification.as_ref()?.site_id.clone()), |e| Some(e.notification.as_ref()?.version);

@@ -50,6 +50,7 @@ pub enum Permission {
     AuditVerify,
     AuditExport,
     AccountRead,
+    TicketAmendScope,
 }
 
 impl Permission {
@@ -87,6 +88,7 @@ impl Permission {
         Self::AuditVerify,
         Self::AuditExport,
         Self::AccountRead,
+        Self::TicketAmendScope,
     ];
 
     /// The stable name, such as `ticket.read`.
@@ -125,6 +127,7 @@ impl Permission {
             Self::AuditVerify => "audit.verify",
             Self::AuditExport => "audit.export",
             Self::AccountRead => "account.read",
+            Self::TicketAmendScope => "ticket.amend_scope",
         }
     }
 

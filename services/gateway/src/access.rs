@@ -61,6 +61,17 @@ pub const TABLE: &[Route] = &[
     ("GET", "/api/admin/work-tickets/{ticket_id}", may(Permission::TicketRead)),
     ("POST", "/api/admin/work-tickets/{ticket_id}/publish", may(Permission::TicketPublish)),
     ("POST", "/api/admin/work-tickets/{ticket_id}/cancel", may(Permission::TicketCancel)),
+    // Which fields takes more, the ticket itself says.
+    ("PATCH", "/api/admin/work-tickets/{ticket_id}", may(Permission::TicketAmend)),
+    ("POST", "/api/admin/work-tickets/{ticket_id}/workers", may(Permission::TicketAmend)),
+    (
+        "DELETE",
+        "/api/admin/work-tickets/{ticket_id}/workers/{worker_id}",
+        may(Permission::TicketAmend),
+    ),
+    ("POST", "/api/admin/work-tickets/{ticket_id}/copy", may(Permission::TicketCreate)),
+    ("GET", "/api/admin/work-tickets/{ticket_id}/history", may(Permission::TicketRead)),
+    ("POST", "/api/admin/daily-tickets/{daily_ticket_id}/cancel", may(Permission::TicketCancel)),
     ("GET", "/api/admin/daily-tickets/{daily_ticket_id}", may(Permission::TicketRead)),
     (
         "POST",

@@ -1,29 +1,40 @@
 //! What can be asked of this service; one use case a file.
 
+mod amend_ticket;
+mod cancel_daily_ticket;
 mod cancel_ticket;
+mod copy_ticket;
 mod create_ticket;
 mod error;
 mod get_daily_ticket;
 mod get_ticket;
+mod list_ticket_history;
 mod list_tickets;
 mod list_worker_tasks;
+mod outcome;
 mod publish_ticket;
+mod record_edit;
 mod references;
 mod run_lifecycle;
 
 use auth::{Caller, Sites};
 use service::{Scope, Shell, Store, Tx};
-use types::{AccountId, ContractorId, Role, SiteClock, SiteId, TicketId};
+use types::{AccountId, ContractorId, Role, SiteClock, SiteId, TicketId, WorkerId};
 
+use self::references::Truth;
 use crate::domain::Ticket;
 use crate::store::{self, Versioned};
 
+pub use amend_ticket::{AmendTicket, Workers};
+pub use cancel_daily_ticket::CancelDailyTicket;
 pub use cancel_ticket::CancelTicket;
+pub use copy_ticket::CopyTicket;
 pub use create_ticket::CreateTicket;
 pub use error::Error;
 pub use get_daily_ticket::DailyTicketView;
 pub use get_ticket::TicketView;
 pub use list_worker_tasks::{Task, Tasks};
+pub use outcome::Outcome;
 pub use run_lifecycle::Lifecycle;
 
 /// The service's use cases. Cheap to clone.
@@ -66,6 +77,19 @@ fn scope(caller: &Caller) -> Scope {
 fn reaches(caller: &Caller, site: SiteId, contractor: ContractorId) -> bool {
     let confined = caller.role == Some(Role::ContractorAdmin) || caller.contractor.is_some();
     caller.may_touch(site) && (!confined || caller.contractor == Some(contractor))
+}
+
+/// Keeps what the owners answered, for workers and videos no fact has come about yet.
+async fn learn(tx: &mut Tx, ticket: &Ticket, truth: &Truth) -> Result<(), Error> {
+    let asked: Vec<WorkerId> = truth.asked_workers.iter().copied().collect();
+    let unbound: Vec<WorkerId> = truth.unbound_workers.iter().copied().collect();
+    store::bindings::learn(tx, &asked, &unbound).await?;
+    let (site, until) = (ticket.site, &truth.engaged_until);
+    store::known::learn_engagements(tx, site, &truth.asked_workers, until).await?;
+    for (id, video) in &truth.videos {
+        store::known::keep_video(tx, site, *id, video.duration_sec, video.version).await?;
+    }
+    Ok(())
 }
 
 /// The account that gives a command; only accounts do.

@@ -4,6 +4,7 @@ mod follow_access;
 mod follow_bindings;
 mod follow_notices;
 mod follow_training;
+mod follow_videos;
 
 use events::{Delivery, Failure};
 
@@ -13,6 +14,7 @@ pub use follow_access::FollowAccess;
 pub use follow_bindings::FollowBindings;
 pub use follow_notices::FollowNotices;
 pub use follow_training::FollowTraining;
+pub use follow_videos::FollowVideos;
 
 fn worker_day(
     delivery: &Delivery,

@@ -1,13 +1,17 @@
 //! Requests to use cases, answers and refusals back. No rule lives here.
 
+mod amend;
 mod read;
 
 use proto::ticket::v1::ticket_service_server::{TicketService, TicketServiceServer};
 use proto::ticket::v1::{
-    CancelTicketRequest, CancelTicketResponse, CreateTicketRequest, CreateTicketResponse,
+    AddWorkersRequest, AddWorkersResponse, AmendTicketRequest, AmendTicketResponse,
+    CancelDailyTicketRequest, CancelDailyTicketResponse, CancelTicketRequest, CancelTicketResponse,
+    CopyTicketRequest, CopyTicketResponse, CreateTicketRequest, CreateTicketResponse, Effects,
     GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
-    ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse,
-    PublishTicketRequest, PublishTicketResponse, WorkerTask,
+    ListTicketHistoryRequest, ListTicketHistoryResponse, ListTicketsRequest, ListTicketsResponse,
+    ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest, PublishTicketResponse,
+    RemoveWorkerRequest, RemoveWorkerResponse, WorkerTask,
 };
 use service::grpc::{Access, Policy, caller};
 use service::idempotency::Key;
@@ -16,8 +20,8 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use types::{ErrorCode, Permission};
 
-use crate::app::{App, CancelTicket, Error, Task};
-use crate::domain::NotAllowed;
+use crate::app::{App, CancelTicket, Error, Outcome, Task};
+use crate::domain::{NotAllowed, Warning};
 use crate::wire;
 
 /// The longest reason that is kept.
@@ -46,6 +50,18 @@ pub const POLICY: Policy = &[
     (
         "/sitepass.ticket.v1.TicketService/ListWorkerTasks",
         Access::Any(&[Access::Worker, Access::Service]),
+    ),
+    ("/sitepass.ticket.v1.TicketService/AmendTicket", Access::Permission(Permission::TicketAmend)),
+    ("/sitepass.ticket.v1.TicketService/AddWorkers", Access::Permission(Permission::TicketAmend)),
+    ("/sitepass.ticket.v1.TicketService/RemoveWorker", Access::Permission(Permission::TicketAmend)),
+    (
+        "/sitepass.ticket.v1.TicketService/CancelDailyTicket",
+        Access::Permission(Permission::TicketCancel),
+    ),
+    ("/sitepass.ticket.v1.TicketService/CopyTicket", Access::Permission(Permission::TicketCreate)),
+    (
+        "/sitepass.ticket.v1.TicketService/ListTicketHistory",
+        Access::Permission(Permission::TicketRead),
     ),
 ];
 
@@ -97,8 +113,13 @@ impl TicketService for Tickets {
         let reason = fields.text("reason", &message.reason, LONGEST_REASON);
         fields.finish()?;
         let (Some(ticket), Some(reason)) = (ticket, reason) else { return Err(unread()) };
-        self.app.cancel_ticket(&caller, CancelTicket { ticket, reason }).await.map_err(status)?;
-        Ok(Response::new(CancelTicketResponse { ticket_id: message.ticket_id }))
+        let cmd = CancelTicket { ticket, reason, preview: message.preview };
+        let outcome = self.app.cancel_ticket(&caller, cmd).await.map_err(status)?;
+        Ok(Response::new(CancelTicketResponse {
+            ticket_id: message.ticket_id,
+            revision: outcome.ticket.value.revision,
+            effects: Some(effects(&outcome)),
+        }))
     }
 
     async fn list_tickets(
@@ -127,6 +148,7 @@ impl TicketService for Tickets {
         Ok(Response::new(GetTicketResponse {
             days: days.collect(),
             ticket: Some(wire::ticket(&view.ticket.value, view.ticket.version)),
+            warnings: view.warnings.iter().map(wire::warning).collect(),
         }))
     }
 
@@ -164,6 +186,103 @@ impl TicketService for Tickets {
             tasks: tasks.tasks.iter().map(task).collect(),
         }))
     }
+
+    async fn amend_ticket(
+        &self,
+        request: Request<AmendTicketRequest>,
+    ) -> Result<Response<AmendTicketResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let cmd = amend::amend_ticket(caller, &message)?;
+        let outcome = self.app.amend_ticket(cmd).await.map_err(status)?;
+        Ok(Response::new(AmendTicketResponse {
+            ticket_id: message.ticket_id,
+            revision: outcome.ticket.value.revision,
+            effects: Some(effects(&outcome)),
+        }))
+    }
+
+    async fn add_workers(
+        &self,
+        request: Request<AddWorkersRequest>,
+    ) -> Result<Response<AddWorkersResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let cmd = amend::add_workers(caller, &message)?;
+        let outcome = self.app.amend_ticket(cmd).await.map_err(status)?;
+        let unbound = outcome.warnings.iter().filter_map(|warning| match warning {
+            Warning::Unbound { worker } => Some(worker.to_string()),
+            _ => None,
+        });
+        Ok(Response::new(AddWorkersResponse {
+            unbound_worker_ids: unbound.filter(|id| message.worker_ids.contains(id)).collect(),
+            ticket_id: message.ticket_id,
+            revision: outcome.ticket.value.revision,
+            effects: Some(effects(&outcome)),
+        }))
+    }
+
+    async fn remove_worker(
+        &self,
+        request: Request<RemoveWorkerRequest>,
+    ) -> Result<Response<RemoveWorkerResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let cmd = amend::remove_worker(caller, &message)?;
+        let outcome = self.app.amend_ticket(cmd).await.map_err(status)?;
+        Ok(Response::new(RemoveWorkerResponse {
+            ticket_id: message.ticket_id,
+            revision: outcome.ticket.value.revision,
+            effects: Some(effects(&outcome)),
+        }))
+    }
+
+    async fn cancel_daily_ticket(
+        &self,
+        request: Request<CancelDailyTicketRequest>,
+    ) -> Result<Response<CancelDailyTicketResponse>, Status> {
+        let caller = caller(&request)?;
+        let message = request.into_inner();
+        let cmd = amend::cancel_daily_ticket(&message)?;
+        let outcome = self.app.cancel_daily_ticket(&caller, cmd).await.map_err(status)?;
+        Ok(Response::new(CancelDailyTicketResponse {
+            ticket_id: outcome.ticket.value.id.to_string(),
+            daily_ticket_id: message.daily_ticket_id,
+            revision: outcome.ticket.value.revision,
+            effects: Some(effects(&outcome)),
+        }))
+    }
+
+    async fn copy_ticket(
+        &self,
+        request: Request<CopyTicketRequest>,
+    ) -> Result<Response<CopyTicketResponse>, Status> {
+        let caller = caller(&request)?;
+        let key = Key::from_request(&request);
+        let cmd = amend::copy_ticket(caller, key, request.get_ref())?;
+        let made = self.app.copy_ticket(cmd).await.map_err(status)?;
+        Ok(Response::new(CopyTicketResponse {
+            ticket_id: made.ticket_id,
+            unbound_worker_ids: made.unbound_worker_ids,
+            warnings: made.warnings,
+        }))
+    }
+
+    async fn list_ticket_history(
+        &self,
+        request: Request<ListTicketHistoryRequest>,
+    ) -> Result<Response<ListTicketHistoryResponse>, Status> {
+        let caller = caller(&request)?;
+        let (ticket, page) = amend::list_ticket_history(request.get_ref())?;
+        let (edits, total) =
+            self.app.list_ticket_history(&caller, ticket, page).await.map_err(status)?;
+        let edits = edits.into_iter().map(wire::edit).collect();
+        Ok(Response::new(ListTicketHistoryResponse { edits, total }))
+    }
+}
+
+fn effects(outcome: &Outcome) -> Effects {
+    wire::effects(&outcome.effects, &outcome.warnings, &outcome.changes)
 }
 
 /// The one table from errors to statuses. Only what someone should act on is logged as an error.
@@ -173,7 +292,8 @@ fn status(err: Error) -> Status {
             Refusal::new(ErrorCode::NotFound)
         }
         Error::Denied => Refusal::new(ErrorCode::PermissionDenied),
-        Error::Invalid(refusal) | Error::Peer(refusal) => refusal,
+        Error::Stale => Refusal::new(ErrorCode::VersionConflict),
+        Error::Invalid(refusal) | Error::Forbidden(refusal) | Error::Peer(refusal) => refusal,
         Error::Refused(refused) => state_conflict(refused),
         Error::KeyReused => Refusal::new(ErrorCode::IdempotencyKeyReused),
         Error::Nonsense { .. } => {
@@ -191,6 +311,8 @@ fn state_conflict(refused: NotAllowed) -> Refusal {
         NotAllowed::Ticket { from, to } => (from.as_str(), to.as_str()),
         NotAllowed::Day { from, to } => (from.as_str(), to.as_str()),
         NotAllowed::Over { to } => ("EXPIRED", to.as_str()),
+        NotAllowed::Amend { from } => (from.as_str(), "AMENDED"),
+        NotAllowed::AmendOver => ("EXPIRED", "AMENDED"),
         NotAllowed::NotDue { to } => ("PUBLISHED", to.as_str()),
         NotAllowed::NoSuchDay => ("", ""),
     };
@@ -221,6 +343,12 @@ mod tests {
         let table = [
             (Error::NotFound, ErrorCode::NotFound),
             (Error::Denied, ErrorCode::PermissionDenied),
+            (Error::Stale, ErrorCode::VersionConflict),
+            (
+                Error::Forbidden(Refusal::new(ErrorCode::PermissionDenied)),
+                ErrorCode::PermissionDenied,
+            ),
+            (Error::Refused(NotAllowed::AmendOver), ErrorCode::StateConflict),
             (
                 Error::Invalid(Refusal::new(ErrorCode::ValidationFailed)),
                 ErrorCode::ValidationFailed,

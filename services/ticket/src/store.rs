@@ -1,6 +1,8 @@
 //! Rows and what they mean. Writing is guarded by the version that was read.
 
 pub mod bindings;
+pub mod edits;
+pub mod known;
 pub mod progress;
 pub mod tickets;
 

@@ -1,16 +1,21 @@
 //! From the domain to messages, in one place.
 
+mod changes;
+mod effects;
+
 use auth::Subject;
 use chrono::{DateTime, Utc};
 use proto::ticket::v1 as pb;
 use proto::timestamp;
-use serde_json::{Value, json};
 use types::{AccountId, DailyTicketId, TicketId, WorkerId, format_time};
 
 use crate::domain::{
     AccessCounts, Cancellation, DailyTicket, Grant, Listing, Publication, Ticket, TrainingCounts,
-    WorkerProgress,
+    Warning, WorkerProgress,
 };
+
+pub(crate) use changes::Changes;
+pub(crate) use effects::{edit, effects, warning};
 
 /// The whole ticket at its version, as every fact about it carries it.
 pub(crate) fn ticket(value: &Ticket, version: u64) -> pb::Ticket {
@@ -39,6 +44,7 @@ pub(crate) fn ticket(value: &Ticket, version: u64) -> pb::Ticket {
         created_at: Some(timestamp(value.created_at)),
         published_at: value.publication().map(|publication| timestamp(publication.at)),
         cancel_reason: value.cancellation().map(|it| it.reason.clone()).unwrap_or_default(),
+        revision: value.revision,
     }
 }
 
@@ -74,6 +80,21 @@ pub(crate) fn ticket_as_it_is(of: &Ticket, version: u64, at: DateTime<Utc>) -> p
         ticket: Some(ticket(of, version)),
         amended_at: Some(timestamp(at)),
         ..Default::default()
+    }
+}
+
+pub(crate) fn ticket_amended(
+    of: &Ticket,
+    version: u64,
+    by: AccountId,
+    reason: &str,
+    at: DateTime<Utc>,
+) -> pb::TicketAmended {
+    pb::TicketAmended {
+        ticket: Some(ticket(of, version)),
+        amended_by: account(by),
+        reason: reason.to_owned(),
+        amended_at: Some(timestamp(at)),
     }
 }
 
@@ -116,10 +137,30 @@ pub(crate) fn daily_ticket_expired(
     }
 }
 
-pub(crate) fn ticket_created(id: TicketId, unbound: &[WorkerId]) -> pb::CreateTicketResponse {
+pub(crate) fn daily_ticket_cancelled(
+    of: &Ticket,
+    version: u64,
+    day: DailyTicketId,
+    reason: &str,
+    at: DateTime<Utc>,
+) -> pb::DailyTicketCancelled {
+    pb::DailyTicketCancelled {
+        ticket: Some(ticket(of, version)),
+        daily_ticket_id: day.to_string(),
+        reason: reason.to_owned(),
+        cancelled_at: Some(timestamp(at)),
+    }
+}
+
+pub(crate) fn ticket_created(
+    id: TicketId,
+    unbound: &[WorkerId],
+    warnings: &[Warning],
+) -> pb::CreateTicketResponse {
     pb::CreateTicketResponse {
         ticket_id: id.to_string(),
         unbound_worker_ids: unbound.iter().map(ToString::to_string).collect(),
+        warnings: warnings.iter().map(warning).collect(),
     }
 }
 
@@ -150,31 +191,6 @@ pub(crate) fn day_counts(
         training: Some(training),
         access: Some(access),
     }
-}
-
-/// What the audit log keeps of a new ticket.
-pub(crate) fn ticket_record(ticket: &Ticket) -> Value {
-    json!({
-        "status": ticket.status().as_str(),
-        "contractor_id": ticket.contractor.to_string(),
-        "start_date": ticket.first_date.to_string(),
-        "end_date": ticket.last_date.to_string(),
-        "access_start_time": ticket.terms.window.start_text(),
-        "access_end_time": ticket.terms.window.end_text(),
-        "training_deadline_time": format_time(ticket.terms.deadline_time()),
-        "video_rule": ticket.terms.video_rule.as_str(),
-        "area_ids": ticket.areas.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "worker_ids": ticket.workers.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "video_ids": ticket.videos.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
-}
-
-/// What the audit log keeps of a ticket that was published or cancelled.
-pub(crate) fn status_record(ticket: &Ticket) -> Value {
-    let days = ticket.days.iter();
-    let days: serde_json::Map<String, Value> =
-        days.map(|day| (day.date.to_string(), day.status().as_str().into())).collect();
-    json!({ "status": ticket.status().as_str(), "daily_tickets": days })
 }
 
 pub(crate) fn worker_progress(progress: &WorkerProgress) -> pb::WorkerProgress {

@@ -5,7 +5,7 @@ use service::{ListenError, Shell, Store, StoreError};
 use crate::announcer::Announcer;
 use crate::app::App;
 use crate::config::Config;
-use crate::consumers::{FollowAccess, FollowBindings, FollowNotices, FollowTraining};
+use crate::consumers::{FollowAccess, FollowBindings, FollowNotices, FollowTraining, FollowVideos};
 use crate::grpc::{POLICY, routes};
 
 const SERVICE: &str = "ticket";
@@ -30,6 +30,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     events::relay(&shell, &store, SERVICE);
     events::announce(&shell, &store, Announcer);
     events::run(&shell, &store, FollowTraining);
+    events::run(&shell, &store, FollowVideos);
     events::run(&shell, &store, FollowAccess);
     events::run(&shell, &store, FollowNotices);
     events::run(&shell, &store, FollowBindings);

@@ -11,7 +11,7 @@ pub mod video;
 pub mod watched;
 
 pub use checks::{Pacing, required_sec};
-pub use day::{Closed, Completion, Day, VideoRule};
+pub use day::{Closed, Completion, Day, Judged, VideoRule};
 pub use purpose::Purpose;
 pub use record::{Record, RecordFilter};
 pub use session::{

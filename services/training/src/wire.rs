@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use proto::timestamp;
 use proto::training::v1::{
-    Record, TrainingCompleted, TrainingFailed, TrainingStarted, Video, VideoChanged, VideoCompleted,
+    Record, TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted, Video,
+    VideoChanged, VideoCompleted,
 };
-use types::{DailyTicketId, RecordId, SiteId, WorkerId};
+use types::{DailyTicketId, RecordId, SiteId, VideoId, WorkerId};
 
 use crate::domain::{self, Completion, Reason, Session};
 
@@ -99,6 +100,24 @@ pub(crate) fn day_completed(
         completed_at: Some(timestamp(completion.at)),
         deadline_at: Some(timestamp(completion.deadline_at)),
         in_time: completion.in_time,
+        version,
+    }
+}
+
+pub(crate) fn training_reopened(
+    site: SiteId,
+    day: DailyTicketId,
+    worker: WorkerId,
+    missing: &[VideoId],
+    at: DateTime<Utc>,
+    version: u64,
+) -> TrainingReopened {
+    TrainingReopened {
+        site_id: site.to_string(),
+        daily_ticket_id: day.to_string(),
+        worker_id: worker.to_string(),
+        reopened_at: Some(timestamp(at)),
+        missing_video_ids: missing.iter().map(ToString::to_string).collect(),
         version,
     }
 }

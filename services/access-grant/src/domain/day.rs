@@ -39,11 +39,16 @@ pub struct Training {
     /// As training judged it, by the deadline in force then: tightening it later takes nothing back.
     pub in_time: bool,
     pub released: bool,
+    /// The ticket came to ask for more since: it is not complete any more.
+    pub reopened: bool,
 }
 
 impl Day {
     /// Whether that training earns access: in time by the deadline then or now, or released by hand.
     pub fn earns(&self, training: &Training) -> bool {
+        if training.reopened {
+            return false;
+        }
         training.in_time || training.released || training.completed_at <= self.deadline_at
     }
 

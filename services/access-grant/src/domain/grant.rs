@@ -64,6 +64,8 @@ pub enum RevokeReason {
     Removed,
     AreaChanged,
     Expired,
+    /// The ticket came to ask for more than was watched.
+    TrainingReopened,
 }
 
 /// What was found out about a grant at its door.
@@ -248,7 +250,8 @@ impl State {
 }
 
 impl RevokeReason {
-    pub const ALL: [Self; 4] = [Self::Cancelled, Self::Removed, Self::AreaChanged, Self::Expired];
+    pub const ALL: [Self; 5] =
+        [Self::Cancelled, Self::Removed, Self::AreaChanged, Self::Expired, Self::TrainingReopened];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -256,6 +259,7 @@ impl RevokeReason {
             Self::Removed => "REMOVED",
             Self::AreaChanged => "AREA_CHANGED",
             Self::Expired => "EXPIRED",
+            Self::TrainingReopened => "TRAINING_REOPENED",
         }
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use types::{AccessGroupId, AreaId, FaceId, GrantId, WorkerId};
 
 use super::day::{Day, Training};
-use super::grant::{Aim, Grant, State};
+use super::grant::{Aim, Grant, RevokeReason, State};
 
 /// A grant that changed, to be saved and told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,8 @@ impl DoorNames {
 }
 
 /// The changes that bring `held` (every grant of the day, ended ones too) to what the day and its trainings earn.
-/// What was given stays given while worker and area stay on the day, whatever becomes of the deadline.
+/// What was given stays given while worker and area stay on the day, whatever becomes of the deadline; only a training
+/// that was reopened takes it back.
 pub fn reconcile(
     day: &Day,
     trainings: &[Training],
@@ -57,6 +58,11 @@ pub fn reconcile(
     let earned: BTreeSet<WorkerId> = trainings
         .iter()
         .filter(|training| day.earns(training))
+        .map(|training| training.worker)
+        .collect();
+    let reopened: BTreeSet<WorkerId> = trainings
+        .iter()
+        .filter(|training| training.reopened)
         .map(|training| training.worker)
         .collect();
     let mut missing: BTreeSet<(WorkerId, AreaId)> = earned
@@ -71,6 +77,9 @@ pub fn reconcile(
         let aim = names.aim(day, grant.worker, grant.area).or_known(&grant.aim);
         let effect = match day.bars(grant.worker, grant.area) {
             Some(reason) => grant.revoke(reason, now).then_some(Effect::Revoked),
+            None if reopened.contains(&grant.worker) => {
+                grant.revoke(RevokeReason::TrainingReopened, now).then_some(Effect::Revoked)
+            }
             None if grant.is_live() => grant.aim_at(aim, now).then_some(Effect::Changed),
             None if earned.contains(&grant.worker) && now < day.window.end => {
                 grant.revive(aim, now).then_some(Effect::Changed)

@@ -172,7 +172,8 @@ async fn grants(
         r#"SELECT g.daily_ticket_id, g.worker_id, g.area_id,
                   EXISTS (SELECT FROM access_grant.proofs p
                           WHERE p.grant_id = g.grant_id AND p.proved_at <= $3
-                            AND (p.lost_at IS NULL OR p.lost_at > $3)) AS "proved!"
+                            AND (p.lost_at IS NULL OR p.lost_at > $3)) AS "proved!",
+                  (g.revoke_reason IS DISTINCT FROM 'TRAINING_REOPENED' OR g.revoked_at > $3) AS "given!"
            FROM access_grant.grants g
            WHERE g.daily_ticket_id = ANY($1) AND ($2::uuid IS NULL OR g.worker_id = $2) AND g.created_at <= $3"#,
         &uuids(ids),
@@ -187,7 +188,10 @@ async fn grants(
         else {
             continue;
         };
-        known.given.insert(row.worker_id.into());
+        // What a training gave that was reopened since is given no more.
+        if row.given {
+            known.given.insert(row.worker_id.into());
+        }
         if row.proved {
             known.proved.insert((row.worker_id.into(), row.area_id.into()));
         }

@@ -5,6 +5,7 @@ use events::Delivery;
 use prost::Message;
 use proto::access_grant::v1::{AccessGranted, AccessRevoked, LateGrantReleased};
 use proto::common::v1::CommandAudited;
+use proto::training::v1::TrainingCompleted;
 use types::{AreaId, WorkerId};
 
 use crate::world::{World, at};
@@ -245,4 +246,36 @@ async fn a_new_window_face_or_group_goes_to_the_door() {
     assert_eq!(grant.aim.face.unwrap().as_str(), "face-new");
     assert_eq!(grant.aim.group.unwrap().as_str(), "acg_09");
     assert_eq!(world.told::<AccessGranted>().await.len(), 4, "made once, changed three times");
+}
+
+#[tokio::test]
+async fn a_reopened_training_takes_the_grant_until_it_is_complete_again() {
+    for reopened_first in [false, true] {
+        let world = World::new().await;
+        let area = world.area("acg_01").await;
+        let worker = world.worker("face-1").await;
+        let job = world.job(&[worker], &[area]);
+        world.publish(&job).await;
+        world.set_minute(20);
+        let facts = [
+            events::testing::delivery(&job.trained(worker, 5)),
+            events::testing::delivery(&job.reopened(worker, 20)),
+        ];
+        let order = if reopened_first { [1, 0] } else { [0, 1] };
+        for index in order {
+            world.deliver(&facts[index]).await;
+        }
+        let grants = world.grants(Filter::default()).await;
+        if reopened_first {
+            assert!(grants.is_empty(), "an older completion that comes late gives nothing");
+        } else {
+            let reason = RevokeReason::TrainingReopened;
+            let revoked = State::Revoked { reason, at: at(20), proved_at: None };
+            assert_eq!(grants[0].state, revoked);
+        }
+        world.set_minute(30);
+        let again = TrainingCompleted { version: 3, ..job.trained(worker, 30) };
+        world.hear(&again).await;
+        assert!(world.grant_of(&job).await.is_live());
+    }
 }

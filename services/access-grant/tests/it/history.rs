@@ -5,6 +5,7 @@ use decision::{Detail, Direction, DoorKnowledge, DoorVerdict};
 use proto::access_grant::v1::PassageExplained;
 use proto::device::v1::PassageRecorded;
 use proto::directory::v1::WorkerUnbound;
+use proto::training::v1::TrainingCompleted;
 use service::Scope;
 use types::{AreaId, FaceId, ReasonCode, WorkerId};
 
@@ -189,4 +190,49 @@ async fn a_site_sees_nothing_of_another() {
     let whom = Whom::Face(FaceId::parse("face-1").unwrap());
     let facts = facts_as_of(&mut tx, elsewhere, area, &whom, at(5)).await.unwrap();
     assert_eq!((facts.person, facts.tickets), (decision::Person::UnknownFace, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_training_that_was_reopened_is_what_it_was_at_each_instant() {
+    let world = World::new().await;
+    let area = world.area("acg_01").await;
+    let worker = world.worker("face-1").await;
+    let job = world.job(&[worker], &[area]);
+    world.publish(&job).await;
+    world.train(&job, worker, 5).await;
+    world.set_minute(20);
+    world.hear(&job.reopened(worker, 20)).await;
+    let until_then = ReasonCode::TrainingIncomplete;
+    assert_eq!(said(&world, area, "face-1", at(25)).await, Some(until_then));
+    assert_eq!(said(&world, area, "face-1", at(10)).await, Some(ReasonCode::SyncPending));
+    world.set_minute(30);
+    let again = TrainingCompleted { version: 3, ..job.trained(worker, 30) };
+    world.hear(&again).await;
+    for (minute, expected) in [
+        (1, ReasonCode::TrainingIncomplete),
+        (10, ReasonCode::SyncPending),
+        (25, ReasonCode::TrainingIncomplete),
+        (35, ReasonCode::SyncPending),
+    ] {
+        let said = said(&world, area, "face-1", at(minute)).await;
+        assert_eq!(said, Some(expected), "at minute {minute}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_reopened_training_gave_lets_nobody_in_who_finishes_late_then() {
+    let world = World::new().await;
+    let area = world.area("acg_01").await;
+    let worker = world.worker("face-1").await;
+    let job = world.job(&[worker], &[area]);
+    world.publish(&job).await;
+    world.train(&job, worker, 5).await;
+    world.set_minute(20);
+    world.hear(&job.reopened(worker, 20)).await;
+    world.set_minute(70);
+    let late = TrainingCompleted { version: 3, ..job.trained(worker, 70) };
+    world.hear(&late).await;
+    let said = said(&world, area, "face-1", at(75)).await;
+    assert_eq!(said, Some(ReasonCode::TrainingIncomplete));
+    assert!(!world.grant_of(&job).await.is_live());
 }

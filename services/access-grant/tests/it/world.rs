@@ -12,7 +12,7 @@ use proto::Event;
 use proto::device::v1 as device;
 use proto::directory::v1 as directory;
 use proto::ticket::v1 as ticket;
-use proto::training::v1::TrainingCompleted;
+use proto::training::v1::{TrainingCompleted, TrainingReopened};
 use schedule::Run;
 use service::grpc::{Access, Policy};
 use service::{Scope, Shell, Store};
@@ -309,6 +309,18 @@ impl Job {
             deadline_at: Some(proto::timestamp(self.deadline_at)),
             in_time: at(minute) <= self.deadline_at,
             version: 1,
+        }
+    }
+
+    /// The ticket asks for more than was watched, `minute` minutes after 08:00.
+    pub(crate) fn reopened(&self, worker: WorkerId, minute: i64) -> TrainingReopened {
+        TrainingReopened {
+            site_id: self.site.to_string(),
+            daily_ticket_id: self.day.to_string(),
+            worker_id: worker.to_string(),
+            reopened_at: Some(proto::timestamp(at(minute))),
+            version: 2,
+            ..TrainingReopened::default()
         }
     }
 

@@ -48,6 +48,7 @@ impl App {
             unknown_worker_ids: unknown_workers.map(ToString::to_string).collect(),
             unbound_worker_ids: unbound.map(ToString::to_string).collect(),
             areas: known_areas.iter().map(wire::area).collect(),
+            ending_workers: Vec::new(),
         })
     }
 }

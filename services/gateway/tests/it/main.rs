@@ -4,6 +4,7 @@
 mod access;
 mod admin;
 mod audit_logs;
+mod amend_tickets;
 mod auth;
 mod document;
 mod envelope;

@@ -37,11 +37,15 @@ async fn a_ticket_is_made_as_the_requirements_say() {
         Ok(CreateTicketResponse {
             ticket_id: "t".to_owned(),
             unbound_worker_ids: vec!["w".to_owned()],
+            warnings: Vec::new(),
         })
     });
     let new = new_ticket();
     let made = edge.post(&edge.admin(Role::ContractorAdmin), "/api/admin/work-tickets", &new).await;
-    assert_eq!(*made.data(), json!({"ticket_id": "t", "unbound_worker_ids": ["w"]}));
+    assert_eq!(
+        *made.data(),
+        json!({"ticket_id": "t", "unbound_worker_ids": ["w"], "warnings": []})
+    );
     let asked: CreateTicketRequest = edge.fakes.only(CREATE).message();
     assert_eq!(asked.title, "1#楼钢筋绑扎");
     assert_eq!((asked.start_date.as_str(), asked.end_date.as_str()), ("2026-01-10", "2026-01-12"));
@@ -171,7 +175,7 @@ async fn a_ticket_s_page_counts_each_day_s_training_and_access() {
             access: Some(AccessCounts { synced: 1, ..AccessCounts::default() }),
         };
         let ticket = Ticket { daily_tickets: vec![day()], ..Ticket::default() };
-        Ok(GetTicketResponse { ticket: Some(ticket), days: vec![counts] })
+        Ok(GetTicketResponse { ticket: Some(ticket), days: vec![counts], warnings: Vec::new() })
     });
     let found = edge.get(&edge.sysadmin(), &format!("/api/admin/work-tickets/{}", id())).await;
     let shown = &found.data()["daily_tickets"][0];

@@ -1,6 +1,6 @@
 use events::{Delivery, Failure, Handler};
 use proto::Event;
-use proto::ticket::v1::{DailyTicket, Ticket, TicketPublished};
+use proto::ticket::v1::{DailyTicket, Ticket, TicketAmended, TicketPublished};
 use service::{Tx, telemetry};
 use types::{NotificationId, SiteZone, WorkerId};
 
@@ -8,7 +8,8 @@ use crate::domain::{Content, Kind, Notice, Skip, State};
 use crate::record;
 use crate::store::workers;
 
-/// Queues one notice per worker of a published ticket, unless its publisher wants none. Who is known not to be bound is
+/// Queues one notice per worker of a published ticket, unless its publisher wants none, and one for each worker an
+/// amendment adds: nobody is told twice of the same ticket. Who is known not to be bound is
 /// skipped at once; of whom nothing is known yet, directory is asked when it is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct AnnounceTicket;
@@ -24,7 +25,7 @@ impl Handler for AnnounceTicket {
     }
 
     fn events(&self) -> &'static [&'static str] {
-        &[TicketPublished::NAME]
+        &[TicketPublished::NAME, TicketAmended::NAME]
     }
 
     /// Nobody is told of an old ticket once more because our tables were lost.
@@ -38,8 +39,19 @@ impl Handler for AnnounceTicket {
     }
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
-        let fact: TicketPublished = delivery.decode()?;
-        let ticket = delivery.carried("ticket", fact.ticket)?;
+        let ticket = match delivery.name.as_str() {
+            TicketPublished::NAME => delivery.decode::<TicketPublished>()?.ticket,
+            TicketAmended::NAME => {
+                let fact: TicketAmended = delivery.decode()?;
+                // Told again for those who lost their tables: nobody amended it.
+                if fact.amended_by.is_empty() {
+                    return Ok(());
+                }
+                fact.ticket
+            }
+            _ => return Err(delivery.unexpected()),
+        };
+        let ticket = delivery.carried("ticket", ticket)?;
         let Some(day) = first_open(&ticket).filter(|_| ticket.publish_now) else { return Ok(()) };
         let template = notice(delivery, &ticket, day)?;
         let named: Vec<WorkerId> = delivery.parse_all("worker_ids", &ticket.worker_ids)?;

@@ -1,9 +1,9 @@
 use events::testing::delivery;
-use events::{Failure, Outcome, deliver};
+use events::{Delivery, Failure, Outcome, deliver};
 use notification::consumers::{AnnounceTicket, FollowWorkers};
 use notification::domain::Status;
 use proto::notification::v1::NotificationSkipped;
-use proto::ticket::v1::{DailyTicket, Ticket, TicketPublished};
+use proto::ticket::v1::{DailyTicket, Ticket, TicketAmended, TicketPublished};
 use types::WorkerId;
 
 use crate::world::{World, bound, fate, published};
@@ -97,6 +97,37 @@ async fn of_whom_nothing_is_known_yet_directory_is_asked_when_it_is_sent() {
     assert_eq!(world.send().await, 1);
     let reasons = world.notices().await.into_iter().map(|notice| notice.reason);
     assert!(reasons.collect::<Vec<_>>().contains(&"NOT_BOUND".to_owned()));
+}
+
+fn amended(ticket: &Ticket, by: &str) -> Delivery {
+    let (ticket, amended_by) = (Some(ticket.clone()), by.to_owned());
+    delivery(&TicketAmended { ticket, amended_by, ..TicketAmended::default() })
+}
+
+#[tokio::test]
+async fn a_worker_whom_an_amendment_adds_is_told_and_nobody_twice() {
+    let world = World::new().await;
+    let (first, added) = (world.worker().await, world.worker().await);
+    let mut ticket = world.publish(&[first]).await;
+    ticket.worker_ids.push(added.to_string());
+    ticket.version += 1;
+    world.tell(&AnnounceTicket, &amended(&ticket, "account:1")).await;
+    let mut told: Vec<String> =
+        world.notices().await.into_iter().map(|notice| notice.worker_id).collect();
+    told.sort();
+    let mut named = [first.to_string(), added.to_string()];
+    named.sort();
+    assert_eq!(told, named);
+    world.tell(&AnnounceTicket, &amended(&ticket, "account:1")).await;
+    assert_eq!(world.rows("notices").await, 2);
+}
+
+#[tokio::test]
+async fn a_ticket_that_nobody_amended_is_announced_to_nobody() {
+    let world = World::new().await;
+    let ticket = world.ticket(&[world.worker().await]);
+    world.tell(&AnnounceTicket, &amended(&ticket, "")).await;
+    assert_eq!(world.rows("notices").await, 0);
 }
 
 #[tokio::test]

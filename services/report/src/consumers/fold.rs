@@ -12,7 +12,7 @@ use proto::ticket::v1::{
     DailyTicketCancelled, DailyTicketExpired, DailyTicketStarted, Ticket, TicketAmended,
     TicketCancelled, TicketPublished,
 };
-use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
+use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted};
 use service::Tx;
 use types::ReasonCode;
 use uuid::Uuid;
@@ -81,7 +81,9 @@ impl Handler for Fold {
                 "DailyTicketExpired",
                 "DailyTicketCancelled",
             ],
-            Source::Training => &["TrainingStarted", "TrainingFailed", "TrainingCompleted"],
+            Source::Training => {
+                &["TrainingStarted", "TrainingFailed", "TrainingCompleted", "TrainingReopened"]
+            }
             Source::Notification => {
                 &["NotificationSent", "NotificationFailed", "NotificationSkipped"]
             }
@@ -151,6 +153,13 @@ async fn ticket(tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
 }
 
 async fn training(tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+    if delivery.name == "TrainingReopened" {
+        let fact: TrainingReopened = delivery.decode()?;
+        let (daily_ticket, worker) = (id(&fact.daily_ticket_id)?, id(&fact.worker_id)?);
+        let (site, version) = (site_of(delivery)?, version(delivery.version));
+        facts::reopened(tx, daily_ticket, worker, site, version).await?;
+        return Ok(());
+    }
     let (daily_ticket, worker, status) = match delivery.name.as_str() {
         "TrainingStarted" => {
             let fact: TrainingStarted = delivery.decode()?;
@@ -170,8 +179,7 @@ async fn training(tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
         worker: id(&worker)?,
         site: site_of(delivery)?,
         status,
-        // Completion is final and wins whatever its version.
-        version: if status == "COMPLETED" { i64::MAX } else { version(delivery.version) },
+        version: version(delivery.version),
     };
     facts::training(tx, &training).await?;
     Ok(())

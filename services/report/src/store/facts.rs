@@ -52,7 +52,7 @@ pub(crate) async fn day(tx: &mut Tx, day: &Day) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How far one worker's training of a day is.
+/// How far one worker's training of a day is. Completion wins whatever its version, unless it was reopened since.
 #[derive(Debug, Clone)]
 pub(crate) struct Training {
     pub(crate) daily_ticket: Uuid,
@@ -67,12 +67,41 @@ pub(crate) async fn training(tx: &mut Tx, training: &Training) -> Result<(), Sto
         "INSERT INTO report.trainings AS known (daily_ticket_id, worker_id, site_id, status, version)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (daily_ticket_id, worker_id) DO UPDATE SET status = $4, version = $5
-         WHERE known.version < $5 AND known.status <> 'COMPLETED'",
+         WHERE ($4 = 'COMPLETED' AND known.reopened_version < $5)
+            OR (known.version < $5 AND known.status <> 'COMPLETED')",
         training.daily_ticket,
         training.worker,
         training.site,
         training.status,
         training.version,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A completed training whose day came to ask for more.
+pub(crate) async fn reopened(
+    tx: &mut Tx,
+    daily_ticket: Uuid,
+    worker: Uuid,
+    site: Uuid,
+    version: i64,
+) -> Result<(), StoreError> {
+    // A completion of the release before has the greatest version there is.
+    sqlx::query!(
+        "INSERT INTO report.trainings AS known (daily_ticket_id, worker_id, site_id, status, version, reopened_version)
+         VALUES ($1, $2, $3, 'REOPENED', $4, $4)
+         ON CONFLICT (daily_ticket_id, worker_id) DO UPDATE
+         SET status = CASE WHEN known.version < $4 OR known.version = $5 THEN 'REOPENED' ELSE known.status END,
+             version = CASE WHEN known.version < $4 OR known.version = $5 THEN $4 ELSE known.version END,
+             reopened_version = $4
+         WHERE known.reopened_version < $4",
+        daily_ticket,
+        worker,
+        site,
+        version,
+        i64::MAX,
     )
     .execute(&mut **tx)
     .await?;

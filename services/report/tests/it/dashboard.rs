@@ -8,7 +8,7 @@ use proto::report::v1::{GetDashboardRequest, GetDashboardResponse};
 use proto::ticket::v1::{
     DailyTicket, DailyTicketCancelled, Ticket, TicketCancelled, TicketPublished,
 };
-use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
+use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted};
 use report::{Config, Fold, Source};
 use service::{Refusal, Store};
 use test_support::Harness;
@@ -237,6 +237,45 @@ async fn a_day_called_off_is_taken_whatever_its_reason_says() {
     };
     tell(&store, &[(Source::Ticket, events::testing::delivery(&cancelled))]).await;
     harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_reopened_training_does_not_count_as_completed_in_whatever_order_it_is_told() {
+    for order in [[0, 1], [1, 0]] {
+        let harness = Harness::new().await;
+        let day = day(&harness);
+        let store = harness.store("report").await;
+        tell(&store, &day.facts()[..1]).await;
+        let completed = |version| {
+            let fact = TrainingCompleted {
+                site_id: day.site.to_string(),
+                daily_ticket_id: day.daily_ticket.to_string(),
+                worker_id: day.worker.to_string(),
+                version,
+                ..TrainingCompleted::default()
+            };
+            (Source::Training, events::testing::delivery(&fact))
+        };
+        let reopened = TrainingReopened {
+            site_id: day.site.to_string(),
+            daily_ticket_id: day.daily_ticket.to_string(),
+            worker_id: day.worker.to_string(),
+            version: 6,
+            ..TrainingReopened::default()
+        };
+        let facts = [completed(5), (Source::Training, events::testing::delivery(&reopened))];
+        for index in order {
+            tell(&store, &facts[index..=index]).await;
+        }
+        assert_eq!(dashboard(&harness, day.site).await.trainings_completed, 0);
+        tell(&store, &[completed(7)]).await;
+        let mut client = ReportServiceClient::new(harness.shell.peers.transport("report"));
+        let ask = GetDashboardRequest { site_id: day.site.to_string(), date: String::new() };
+        let asked = harness.request(&harness.sysadmin(&[day.site]), ask);
+        let figures = client.get_dashboard(asked).await.unwrap().into_inner();
+        assert_eq!(figures.trainings_completed, 1);
+        harness.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 use auth::Caller;
-use events::AuditFact;
 use types::TicketId;
 
+use super::outcome::{Outcome, Told, outcome};
+use super::record_edit::{Done, record};
 use super::{App, Error, commander, scope};
-use crate::domain::Cancelled;
+use crate::domain::{Action, Cancelled};
 use crate::{store, wire};
 
 /// Which ticket ends, and why; there is always a reason.
@@ -11,20 +12,26 @@ use crate::{store, wire};
 pub struct CancelTicket {
     pub ticket: TicketId,
     pub reason: String,
+    /// Says what would change, and changes nothing.
+    pub preview: bool,
 }
 
 impl App {
     /// Ends a ticket and its days that are not over. Cancelling again changes nothing: the first reason stays.
     #[tracing::instrument(name = "ticket.cancel", skip_all, fields(ticket.id = %cmd.ticket))]
-    pub async fn cancel_ticket(&self, caller: &Caller, cmd: CancelTicket) -> Result<(), Error> {
+    pub async fn cancel_ticket(
+        &self,
+        caller: &Caller,
+        cmd: CancelTicket,
+    ) -> Result<Outcome, Error> {
         let by = commander(caller)?;
         let now = self.clock.now();
         let mut tx = self.store.begin(scope(caller)).await?;
         let mut ticket = self.ticket(&mut tx, caller, cmd.ticket).await?;
-        let before = wire::status_record(&ticket.value);
-        match ticket.value.cancel(by, now, &cmd.reason)? {
-            Cancelled::Already => return Ok(()),
-            Cancelled::Now => {}
+        let before = ticket.value.clone();
+        let cancelled = ticket.value.cancel(by, now, &cmd.reason)?;
+        if cmd.preview || cancelled == Cancelled::Already {
+            return outcome(&mut tx, caller, &before, ticket, Told::default(), now).await;
         }
         store::tickets::save(&mut tx, &mut ticket).await?;
         if let Some(cancellation) = ticket.value.cancellation() {
@@ -35,20 +42,19 @@ impl App {
             )
             .await?;
         }
-        let record = AuditFact {
-            context: "ticket",
+        let outcome = outcome(&mut tx, caller, &before, ticket, Told::default(), now).await?;
+        let done = Done {
             caller,
-            action: "ticket.cancel",
-            target_type: "work_ticket",
-            target_id: cmd.ticket.to_string(),
-            site: Some(ticket.value.site),
-            before: Some(before),
-            after: Some(wire::status_record(&ticket.value)),
+            by,
+            action: Action::Cancelled,
+            ticket: &outcome.ticket.value,
+            target: ("work_ticket", cmd.ticket.to_string()),
+            changes: outcome.changes.clone(),
             reason: Some(&cmd.reason),
             at: now,
         };
-        events::audit(&mut tx, record).await?;
+        record(&mut tx, done).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(outcome)
     }
 }

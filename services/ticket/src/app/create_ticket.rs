@@ -2,7 +2,6 @@ use std::collections::BTreeSet;
 
 use auth::Caller;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use events::AuditFact;
 use prost::Message;
 use proto::ticket::v1::CreateTicketResponse;
 use service::idempotency::{self, Claim, Key};
@@ -12,17 +11,21 @@ use types::{
     TimeWindow, VideoId, WorkerId,
 };
 
+use super::outcome::{Told, warnings_of};
+use super::record_edit::{Done, record};
 use super::references::{References, Truth};
-use super::{App, Error, commander, reaches, scope};
+use super::{App, Error, commander, learn, reaches, scope};
 use crate::domain::{
-    Deadline, Listed, NewTicket, Published, Terms, Ticket, VideoRule, check_dates, check_windows,
+    Action, Deadline, Listed, NewTicket, Published, Standings, Terms, Ticket, VideoRule, Warning,
+    check_dates, check_windows,
 };
+use crate::wire::Changes;
 use crate::{store, wire};
 
 /// A ticket travels whole in each of its facts, and a fact has a largest size.
-const MOST_AREAS: usize = 100;
-const MOST_WORKERS: usize = 2_000;
-const MOST_VIDEOS: usize = 50;
+pub(super) const MOST_AREAS: usize = 100;
+pub(super) const MOST_WORKERS: usize = 2_000;
+pub(super) const MOST_VIDEOS: usize = 50;
 
 /// What was asked for. `None`: not given where that is allowed, or not readable and recorded in `fields`.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub struct CreateTicket {
     pub publish_now: bool,
     pub daily_reminder: bool,
     pub draft: bool,
+    /// What whoever asks for it should know besides.
+    pub warnings: Vec<Warning>,
 }
 
 impl App {
@@ -70,6 +75,8 @@ impl App {
             match ticket.publish(by, now)? {
                 Published::Now { .. } | Published::Already { .. } => {}
             }
+            // Making it and publishing it was one edit.
+            ticket.revision = 1;
         }
 
         let mut tx = self.store.begin(Scope::Site(ticket.site)).await?;
@@ -79,14 +86,10 @@ impl App {
             return replay(&answer);
         }
         let ticket = store::tickets::insert(&mut tx, &ticket).await?;
-        let unbound: Vec<WorkerId> = ticket
-            .value
-            .workers
-            .iter()
-            .copied()
-            .filter(|id| truth.unbound_workers.contains(id))
-            .collect();
-        store::bindings::learn(&mut tx, &ticket.value.workers, &unbound).await?;
+        let workers = ticket.value.workers.iter().copied();
+        let unbound: Vec<WorkerId> =
+            workers.filter(|id| truth.unbound_workers.contains(id)).collect();
+        learn(&mut tx, &ticket.value, &truth).await?;
         if let Some(publication) = ticket.value.publication() {
             events::enqueue(
                 &mut tx,
@@ -95,27 +98,29 @@ impl App {
             )
             .await?;
         }
-        let record = AuditFact {
-            context: "ticket",
+        let done = Done {
             caller: &cmd.caller,
-            action: "ticket.create",
-            target_type: "work_ticket",
-            target_id: ticket.value.id.to_string(),
-            site: Some(ticket.value.site),
-            before: None,
-            after: Some(wire::ticket_record(&ticket.value)),
+            by,
+            action: Action::Created,
+            ticket: &ticket.value,
+            target: ("work_ticket", ticket.value.id.to_string()),
+            changes: Changes::whole(&ticket.value),
             reason: None,
             at: now,
         };
-        events::audit(&mut tx, record).await?;
-        let answer = wire::ticket_created(ticket.value.id, &unbound);
+        record(&mut tx, done).await?;
+        let (nobody, told) = (Standings::new(), Told::from(&truth));
+        let (caller, ticket) = (&cmd.caller, &ticket.value);
+        let mut warnings = warnings_of(&mut tx, caller, ticket, &nobody, told, now).await?;
+        warnings.append(&mut cmd.warnings);
+        let answer = wire::ticket_created(ticket.id, &unbound, &warnings);
         idempotency::answer(&mut tx, cmd.key.as_ref(), &answer).await?;
         tx.commit().await?;
         Ok(answer)
     }
 
     /// What this key was answered before. Looked up first: a repeated call is not judged by what has changed since.
-    async fn answer_given(
+    pub(super) async fn answer_given(
         &self,
         cmd: &CreateTicket,
     ) -> Result<Option<CreateTicketResponse>, Error> {
@@ -213,7 +218,7 @@ fn fit(
     })
 }
 
-fn add(fields: &mut Fields, problems: Vec<FieldProblem>) {
+pub(super) fn add(fields: &mut Fields, problems: Vec<FieldProblem>) {
     for problem in problems {
         fields.problem(&problem.field, problem.problem);
     }

@@ -10,6 +10,12 @@ pub enum Error {
     NotFound,
     #[error("only an account gives this command")]
     Denied,
+    /// Somebody edited the ticket since the caller read it.
+    #[error("the ticket was edited meanwhile")]
+    Stale,
+    /// What of the request takes a permission that the caller has not.
+    #[error("the caller may not change all of that")]
+    Forbidden(Refusal),
     /// Every bad field.
     #[error("the request does not fit")]
     Invalid(Refusal),

@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 use auth::Caller;
 use types::{DailyTicketId, TicketId};
 
+use super::outcome::{Told, warnings_of};
 use super::{App, Error, scope};
-use crate::domain::{AccessCounts, Ticket, TrainingCounts};
+use crate::domain::{AccessCounts, Ticket, TrainingCounts, Warning};
 use crate::store::{self, Versioned};
 
 /// A ticket, and how far each of its days is.
@@ -12,6 +13,7 @@ use crate::store::{self, Versioned};
 pub struct TicketView {
     pub ticket: Versioned<Ticket>,
     pub counts: BTreeMap<DailyTicketId, (TrainingCounts, AccessCounts)>,
+    pub warnings: Vec<Warning>,
 }
 
 impl App {
@@ -20,6 +22,9 @@ impl App {
         let mut tx = self.store.begin(scope(caller)).await?;
         let ticket = self.ticket(&mut tx, caller, id).await?;
         let counts = store::progress::counts(&mut tx, id).await?;
-        Ok(TicketView { ticket, counts })
+        let standings = store::known::standings(&mut tx, id).await?;
+        let (now, told) = (self.clock.now(), Told::default());
+        let warnings = warnings_of(&mut tx, caller, &ticket.value, &standings, told, now).await?;
+        Ok(TicketView { ticket, counts, warnings })
     }
 }

@@ -1,10 +1,11 @@
 use auth::Caller;
 use chrono::{DateTime, Utc};
-use events::AuditFact;
 use types::TicketId;
 
+use super::record_edit::{Done, record};
 use super::{App, Error, commander, scope};
-use crate::domain::{Publication, Published};
+use crate::domain::{Action, Publication, Published};
+use crate::wire::Changes;
 use crate::{store, wire};
 
 impl App {
@@ -18,7 +19,7 @@ impl App {
         let by = commander(caller)?;
         let mut tx = self.store.begin(scope(caller)).await?;
         let mut ticket = self.ticket(&mut tx, caller, id).await?;
-        let before = wire::status_record(&ticket.value);
+        let before = ticket.value.clone();
         let at = match ticket.value.publish(by, self.clock.now())? {
             Published::Already { at } => return Ok(at),
             Published::Now { at } => at,
@@ -30,19 +31,17 @@ impl App {
             at,
         )
         .await?;
-        let record = AuditFact {
-            context: "ticket",
+        let done = Done {
             caller,
-            action: "ticket.publish",
-            target_type: "work_ticket",
-            target_id: id.to_string(),
-            site: Some(ticket.value.site),
-            before: Some(before),
-            after: Some(wire::status_record(&ticket.value)),
+            by,
+            action: Action::Published,
+            ticket: &ticket.value,
+            target: ("work_ticket", id.to_string()),
+            changes: Changes::of(&before, &ticket.value),
             reason: None,
             at,
         };
-        events::audit(&mut tx, record).await?;
+        record(&mut tx, done).await?;
         tx.commit().await?;
         Ok(at)
     }

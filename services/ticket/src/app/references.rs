@@ -1,10 +1,10 @@
 //! Fresh truth from the services that own it, asked before a transaction and never within one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use auth::Caller;
-use chrono::NaiveTime;
+use chrono::{NaiveDate, NaiveTime};
 use proto::directory::v1::directory_service_client::DirectoryServiceClient;
 use proto::directory::v1::{CheckReferencesRequest, SiteSettings};
 use proto::training::v1::CheckVideosRequest;
@@ -31,6 +31,19 @@ pub(super) struct References {
     pub(super) videos: BTreeSet<VideoId>,
 }
 
+impl References {
+    pub(super) fn is_empty(&self) -> bool {
+        self.areas.is_empty() && self.workers.is_empty() && self.videos.is_empty()
+    }
+}
+
+/// A video as its owner has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Video {
+    pub(super) duration_sec: u32,
+    pub(super) version: i64,
+}
+
 /// What the owners say of it.
 #[derive(Debug)]
 pub(super) struct Truth {
@@ -44,6 +57,11 @@ pub(super) struct Truth {
     pub(super) unknown_workers: BTreeSet<WorkerId>,
     pub(super) unbound_workers: BTreeSet<WorkerId>,
     pub(super) unknown_videos: BTreeSet<VideoId>,
+    /// About whom directory was asked.
+    pub(super) asked_workers: BTreeSet<WorkerId>,
+    /// Last dates of engagements that have one.
+    pub(super) engaged_until: BTreeMap<WorkerId, NaiveDate>,
+    pub(super) videos: BTreeMap<VideoId, Video>,
 }
 
 impl App {
@@ -83,6 +101,23 @@ impl App {
             unknown_workers: ids(DIRECTORY, &references.unknown_worker_ids)?,
             unbound_workers: ids(DIRECTORY, &references.unbound_worker_ids)?,
             unknown_videos: ids(TRAINING, &videos.unknown_video_ids)?,
+            asked_workers: about.workers.clone(),
+            engaged_until: references
+                .ending_workers
+                .iter()
+                .map(|ending| Some((ending.worker_id.parse().ok()?, ending.until.parse().ok()?)))
+                .collect::<Option<_>>()
+                .ok_or_else(|| nonsense(DIRECTORY, "an engagement's end"))?,
+            videos: videos
+                .videos
+                .iter()
+                .map(|video| {
+                    let version = i64::try_from(video.version).ok()?;
+                    let known = Video { duration_sec: video.duration_sec, version };
+                    Some((video.video_id.parse().ok()?, known))
+                })
+                .collect::<Option<_>>()
+                .ok_or_else(|| nonsense(TRAINING, "a video"))?,
         })
     }
 }
@@ -92,6 +127,10 @@ fn refused(status: &Status) -> Error {
         refusal if refusal.code == ErrorCode::NotFound => Error::NotFound,
         refusal => Error::Peer(refusal),
     }
+}
+
+fn nonsense(service: &'static str, problem: &str) -> Error {
+    Error::Nonsense { service, problem: problem.to_owned() }
 }
 
 fn sense<T, E>(read: Result<T, E>, what: &str) -> Result<T, Error> {

@@ -1,11 +1,11 @@
 use events::{Delivery, Failure, Handler};
 use proto::Event;
-use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
+use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted};
 use service::Tx;
 
 use super::worker_day;
 use crate::domain::TrainingStatus;
-use crate::store::progress;
+use crate::store::{known, progress};
 
 /// Keeps how far each worker's training of a day is.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,12 @@ impl Handler for FollowTraining {
     }
 
     fn events(&self) -> &'static [&'static str] {
-        &[TrainingStarted::NAME, TrainingFailed::NAME, TrainingCompleted::NAME]
+        &[
+            TrainingStarted::NAME,
+            TrainingFailed::NAME,
+            TrainingCompleted::NAME,
+            TrainingReopened::NAME,
+        ]
     }
 
     fn states(&self) -> &'static [&'static str] {
@@ -47,7 +52,17 @@ impl Handler for FollowTraining {
                 let fact: TrainingCompleted = delivery.decode()?;
                 let of =
                     worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
+                let at = proto::instant(fact.completed_at.as_ref());
+                let at = delivery.carried("completed_at", at)?;
+                let version = delivery.row_version()?;
+                known::keep_completion(tx, of, at, fact.in_time, version).await?;
                 (of, TrainingStatus::Completed)
+            }
+            TrainingReopened::NAME => {
+                let fact: TrainingReopened = delivery.decode()?;
+                let of =
+                    worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
+                return Ok(known::reopen(tx, of, delivery.row_version()?).await?);
             }
             _ => return Err(delivery.unexpected()),
         };

@@ -106,6 +106,11 @@ impl DailyTicket {
         self.ended_at().is_some()
     }
 
+    /// Whether it is over, or is by the clock.
+    pub fn is_done(&self, now: DateTime<Utc>) -> bool {
+        self.is_over() || self.expires_at <= now
+    }
+
     /// Whether it belongs on a worker's list now: today's, and last night's until its end.
     pub fn is_task_at(&self, now: DateTime<Utc>, zone: SiteZone) -> bool {
         match self.state {
@@ -120,6 +125,19 @@ impl DailyTicket {
         self.deadline_at = terms.deadline_on(self.date, Some(at));
         self.state = DayState::Published { at };
         Ok(())
+    }
+
+    /// Its instants by other terms. A day that is over keeps those it had.
+    pub(super) fn retime(&mut self, terms: &Terms) {
+        let published_at = match self.state {
+            DayState::Draft => None,
+            DayState::Published { at } | DayState::InProgress { published_at: at, .. } => Some(at),
+            DayState::Expired { .. } | DayState::Cancelled { .. } => return,
+        };
+        self.window = terms.window_on(self.date);
+        self.deadline_at = terms.deadline_on(self.date, published_at);
+        self.starts_at = terms.starts_on(self.date);
+        self.expires_at = terms.expires_on(self.date);
     }
 
     /// `Ok(false)`: it is in progress already.

@@ -18,6 +18,8 @@ pub enum Unfit {
     InThePast { today: NaiveDate },
     #[error("the site's clocks skip the whole window on {date}")]
     WindowSkipped { date: NaiveDate },
+    #[error("leaves out {date}, which is over")]
+    LeavesOut { date: NaiveDate },
     #[error("at least one is required")]
     NoneNamed,
     #[error("more than {max} named")]

@@ -26,6 +26,8 @@ pub struct Ticket {
     pub created_by: AccountId,
     pub created_at: DateTime<Utc>,
     pub state: State,
+    /// Counts people's edits, not the clock's moves: what an amendment names. From 1.
+    pub revision: u64,
 }
 
 /// What a ticket is made from; its fields were found fit before.
@@ -120,6 +122,10 @@ pub enum NotAllowed {
     Day { from: DayStatus, to: DayStatus },
     #[error("every day of the ticket is over, it does not become {to}")]
     Over { to: Status },
+    #[error("a {from} ticket is not amended")]
+    Amend { from: Status },
+    #[error("every day of the ticket is over, it is not amended")]
+    AmendOver,
     #[error("it is not yet time to become {to}")]
     NotDue { to: DayStatus },
     #[error("the ticket has no such day")]
@@ -175,6 +181,7 @@ impl Ticket {
             created_by: new.created_by,
             created_at: new.created_at,
             state: State::Draft,
+            revision: 1,
         }
     }
 
@@ -212,14 +219,16 @@ impl Ticket {
             State::Active(publication) => return Ok(Published::Already { at: publication.at }),
             State::Cancelled { .. } => return Err(self.refuse(Status::Active)),
         }
-        if self.days.iter().all(|day| day.expires_at <= at) {
+        if self.is_over_at(at) {
             return Err(NotAllowed::Over { to: Status::Active });
         }
-        for day in &mut self.days {
+        // A day that was cancelled while it was a draft stays so.
+        for day in self.days.iter_mut().filter(|day| !day.is_over()) {
             day.publish(at, &self.terms)?;
             day.catch_up(at);
         }
         self.state = State::Active(Publication { by, at });
+        self.revision += 1;
         Ok(Published::Now { at })
     }
 
@@ -235,8 +244,7 @@ impl Ticket {
             State::Active(publication) => Some(publication),
             State::Cancelled { .. } => return Ok(Cancelled::Already),
         };
-        let is_done = |day: &DailyTicket| day.is_over() || day.expires_at <= at;
-        if published.is_some() && self.days.iter().all(is_done) {
+        if published.is_some() && self.is_over_at(at) {
             return Err(NotAllowed::Over { to: Status::Cancelled });
         }
         for day in &mut self.days {
@@ -247,6 +255,23 @@ impl Ticket {
         }
         let cancellation = Cancellation { by, at, reason: reason.to_owned() };
         self.state = State::Cancelled { published, cancellation };
+        self.revision += 1;
+        Ok(Cancelled::Now)
+    }
+
+    /// Ends one day. The ticket goes on, even if this was its last open day.
+    pub fn cancel_day(
+        &mut self,
+        id: DailyTicketId,
+        at: DateTime<Utc>,
+        reason: &str,
+    ) -> Result<Cancelled, NotAllowed> {
+        let day = self.day_mut(id)?;
+        day.catch_up(at);
+        if !day.cancel(at, reason)? {
+            return Ok(Cancelled::Already);
+        }
+        self.revision += 1;
         Ok(Cancelled::Now)
     }
 
@@ -266,6 +291,11 @@ impl Ticket {
         at: DateTime<Utc>,
     ) -> Result<Expired, NotAllowed> {
         Ok(if self.day_mut(id)?.expire(at)? { Expired::Now } else { Expired::Already })
+    }
+
+    /// Whether no day of it can change any more.
+    pub fn is_over_at(&self, at: DateTime<Utc>) -> bool {
+        self.days.iter().all(|day| day.is_done(at))
     }
 
     fn day_mut(&mut self, id: DailyTicketId) -> Result<&mut DailyTicket, NotAllowed> {

@@ -13,7 +13,7 @@ use types::{InvalidTime, Page, parse_time};
 use crate::app::CreateTicket;
 use crate::domain::{Filter, Listed};
 
-const LONGEST_TITLE: usize = 100;
+pub(super) const LONGEST_TITLE: usize = 100;
 const LONGEST_REMARK: usize = 500;
 const LONGEST_KEYWORD: usize = 100;
 
@@ -46,14 +46,7 @@ pub(super) fn create_ticket(
     let areas = listed(&mut fields, "area_ids", &message.area_ids);
     let workers = listed(&mut fields, "worker_ids", &message.worker_ids);
     let videos = listed(&mut fields, "video_ids", &message.video_ids);
-    let remark = message.remark.trim().to_owned();
-    fields.check(
-        remark.chars().count() <= LONGEST_REMARK,
-        "remark",
-        &format!("is longer than {LONGEST_REMARK} characters"),
-    );
-    // PostgreSQL keeps every character but this one.
-    fields.check(!remark.contains('\0'), "remark", "holds control characters");
+    let remark = remark(&mut fields, &message.remark);
     CreateTicket {
         caller,
         key,
@@ -74,6 +67,7 @@ pub(super) fn create_ticket(
         publish_now: message.publish_now.unwrap_or(true),
         daily_reminder: message.daily_reminder.unwrap_or(true),
         draft: message.draft,
+        warnings: Vec::new(),
     }
 }
 
@@ -104,7 +98,20 @@ pub(super) fn list_tickets(message: &ListTicketsRequest) -> Result<(Filter, Page
     Ok((filter, page))
 }
 
-fn listed<T: FromStr<Err: fmt::Display>>(
+/// May be empty and may have lines.
+pub(super) fn remark(fields: &mut Fields, text: &str) -> String {
+    let remark = text.trim().to_owned();
+    fields.check(
+        remark.chars().count() <= LONGEST_REMARK,
+        "remark",
+        &format!("is longer than {LONGEST_REMARK} characters"),
+    );
+    // PostgreSQL keeps every character but this one.
+    fields.check(!remark.contains('\0'), "remark", "holds control characters");
+    remark
+}
+
+pub(super) fn listed<T: FromStr<Err: fmt::Display>>(
     fields: &mut Fields,
     field: &str,
     texts: &[String],
@@ -116,13 +123,13 @@ fn listed<T: FromStr<Err: fmt::Display>>(
     Listed { named: texts.len(), read }
 }
 
-fn required_date(fields: &mut Fields, field: &str, text: &str) -> Option<NaiveDate> {
+pub(super) fn required_date(fields: &mut Fields, field: &str, text: &str) -> Option<NaiveDate> {
     fields.check(!text.is_empty(), field, "is required");
     date(fields, field, text)
 }
 
 /// Only `YYYY-MM-DD`, so that one date has one spelling. Empty is absent.
-fn date(fields: &mut Fields, field: &str, text: &str) -> Option<NaiveDate> {
+pub(super) fn date(fields: &mut Fields, field: &str, text: &str) -> Option<NaiveDate> {
     if text.is_empty() {
         return None;
     }
@@ -131,7 +138,7 @@ fn date(fields: &mut Fields, field: &str, text: &str) -> Option<NaiveDate> {
     date
 }
 
-fn time(
+pub(super) fn time(
     fields: &mut Fields,
     field: &str,
     text: &str,
@@ -144,7 +151,7 @@ fn time(
 }
 
 /// An end may be written as `24:00`: midnight, of the next day.
-fn parse_end(text: &str) -> Result<NaiveTime, InvalidTime> {
+pub(super) fn parse_end(text: &str) -> Result<NaiveTime, InvalidTime> {
     if text == "24:00" { Ok(NaiveTime::MIN) } else { parse_time(text) }
 }
 

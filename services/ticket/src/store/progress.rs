@@ -20,7 +20,7 @@ pub struct WorkerDay {
 }
 
 /// Keeps how far a worker's training is, unless a newer fact is known. What was completed stays so: watching again
-/// takes nothing away.
+/// takes nothing away; only a reopening does.
 pub async fn keep_training(
     tx: &mut Tx,
     of: WorkerDay,
@@ -33,7 +33,7 @@ pub async fn keep_training(
          ON CONFLICT (daily_ticket_id, worker_id) DO UPDATE
          SET training_status = EXCLUDED.training_status,
              training_version = greatest(d.training_version, EXCLUDED.training_version)
-         WHERE EXCLUDED.training_status = 'COMPLETED'
+         WHERE (EXCLUDED.training_status = 'COMPLETED' AND d.reopened_version < EXCLUDED.training_version)
             OR (d.training_status <> 'COMPLETED' AND d.training_version < EXCLUDED.training_version)",
         of.day.as_uuid(),
         of.worker.as_uuid(),

@@ -1,5 +1,6 @@
 //! Work tickets with their days; one aggregate, one version.
 
+mod amend;
 mod days;
 mod due;
 mod list;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use super::Versioned;
 use crate::domain::{Cancellation, Deadline, Publication, State, Terms, Ticket};
 
+pub use amend::amend;
 pub use due::{Due, Turn, due};
 pub use list::{list, newest_zone, worker_tickets};
 
@@ -45,6 +47,7 @@ struct Row {
     cancelled_at: Option<DateTime<Utc>>,
     cancel_reason: Option<String>,
     version: i64,
+    revision: i64,
     areas: Vec<Uuid>,
     workers: Vec<Uuid>,
     videos: Vec<Uuid>,
@@ -82,7 +85,7 @@ pub async fn get_many(tx: &mut Tx, ids: &[TicketId]) -> Result<Vec<Versioned<Tic
         r#"SELECT ticket_id, site_id, contractor_id, title, remark, start_date, end_date,
                   access_start_time, access_end_time, deadline_time, deadline_given, time_zone, video_rule,
                   publish_now, daily_reminder, created_by, created_at, published_by, published_at,
-                  cancelled_by, cancelled_at, cancel_reason, version,
+                  cancelled_by, cancelled_at, cancel_reason, version, revision,
                   ARRAY(SELECT a.area_id FROM ticket.ticket_areas a
                         WHERE a.ticket_id = t.ticket_id ORDER BY a.position) AS "areas!",
                   ARRAY(SELECT w.worker_id FROM ticket.ticket_workers w
@@ -150,7 +153,7 @@ pub async fn save(tx: &mut Tx, ticket: &mut Versioned<Ticket>) -> Result<(), Sto
     let saved = sqlx::query!(
         "UPDATE ticket.work_tickets
          SET published_by = $3, published_at = $4, cancelled_by = $5, cancelled_at = $6, cancel_reason = $7,
-             version = version + 1
+             revision = $8, version = version + 1
          WHERE ticket_id = $1 AND version = $2",
         ticket.value.id.as_uuid(),
         version,
@@ -159,6 +162,7 @@ pub async fn save(tx: &mut Tx, ticket: &mut Versioned<Ticket>) -> Result<(), Sto
         cancellation.map(|cancellation| cancellation.by.as_uuid()),
         cancellation.map(|cancellation| cancellation.at),
         cancellation.map(|cancellation| cancellation.reason.as_str()),
+        revision(&ticket.value)?,
     )
     .execute(&mut **tx)
     .await?;
@@ -192,6 +196,10 @@ async fn insert_lists(tx: &mut Tx, ticket: &Ticket) -> Result<(), StoreError> {
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+fn revision(ticket: &Ticket) -> Result<i64, StoreError> {
+    i64::try_from(ticket.revision).map_err(|_| corrupt(ticket.id))
 }
 
 fn publication(ticket: &Ticket) -> (Option<Uuid>, Option<DateTime<Utc>>) {
@@ -245,6 +253,7 @@ fn build(row: Row) -> Result<Versioned<Ticket>, StoreError> {
         created_by: AccountId::from_uuid(row.created_by),
         created_at: row.created_at,
         state,
+        revision: u64::try_from(row.revision).map_err(|_| corrupt(row.ticket_id))?,
     };
     let version = u64::try_from(row.version).map_err(|_| corrupt(row.ticket_id))?;
     Ok(Versioned { value, version })

@@ -1,5 +1,5 @@
 use events::{Failure, Outcome, deliver};
-use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
+use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted};
 use ticket::consumers::FollowTraining;
 use types::{DailyTicketId, WorkerId};
 
@@ -48,7 +48,18 @@ impl Learning {
             worker_id: self.worker.to_string(),
             version,
             in_time: true,
+            completed_at: Some(proto::timestamp(self.world.harness.now())),
             ..TrainingCompleted::default()
+        }
+    }
+
+    fn reopened(&self, version: u64) -> TrainingReopened {
+        TrainingReopened {
+            site_id: self.world.site.to_string(),
+            daily_ticket_id: self.day.clone(),
+            worker_id: self.worker.to_string(),
+            version,
+            ..TrainingReopened::default()
         }
     }
 
@@ -137,4 +148,19 @@ async fn what_names_nobody_is_for_a_person_to_look_at() {
     let delivery = events::testing::delivery(&event);
     let outcome = deliver(&learning.world.store, &FollowTraining, &delivery).await;
     assert!(matches!(outcome, Err(Failure::Park(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_reopened_training_begins_anew_in_whatever_order_it_is_told() {
+    let learning = Learning::new().await;
+    learning.take(learning.completed(2)).await;
+    learning.take(learning.reopened(3)).await;
+    assert_eq!(learning.status().await, "NOT_STARTED");
+    // A completion of before, told again.
+    learning.take(learning.completed(2)).await;
+    assert_eq!(learning.status().await, "NOT_STARTED");
+    learning.take(learning.started(4)).await;
+    learning.take(learning.completed(5)).await;
+    learning.take(learning.reopened(3)).await;
+    assert_eq!(learning.status().await, "COMPLETED");
 }

@@ -5,8 +5,10 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use proto::directory::v1::{CheckReferencesRequest, CheckReferencesResponse, Site, SiteSettings};
-use proto::training::v1::{CheckVideosRequest, CheckVideosResponse};
+use proto::directory::v1::{
+    CheckReferencesRequest, CheckReferencesResponse, EndingWorker, Site, SiteSettings,
+};
+use proto::training::v1::{CheckVideosRequest, CheckVideosResponse, Video};
 use service::grpc::{Access, Policy};
 use service::{Refusal, Shell};
 use tonic::body::Body;
@@ -27,6 +29,10 @@ pub(crate) struct Known {
     pub(crate) time_zone: &'static str,
     pub(crate) unknown: BTreeSet<String>,
     pub(crate) unbound: BTreeSet<String>,
+    /// Last dates of engagements that have one.
+    pub(crate) ending: Vec<(String, String)>,
+    /// How long every video takes.
+    pub(crate) duration_sec: u32,
     pub(crate) contractor_on_site: bool,
     /// Both answer that they cannot.
     pub(crate) away: bool,
@@ -51,6 +57,8 @@ pub(crate) fn provide(shell: &Shell) -> Peers {
         time_zone: "Asia/Shanghai",
         unknown: BTreeSet::new(),
         unbound: BTreeSet::new(),
+        ending: Vec::new(),
+        duration_sec: 0,
         contractor_on_site: true,
         away: false,
         asked_by: Vec::new(),
@@ -101,6 +109,15 @@ impl UnaryService<CheckReferencesRequest> for Directory {
                 areas: Vec::new(),
                 unknown_area_ids: among(message.area_ids, &known.unknown),
                 unbound_worker_ids: among(message.worker_ids.clone(), &known.unbound),
+                ending_workers: known
+                    .ending
+                    .iter()
+                    .filter(|(worker, _)| message.worker_ids.contains(worker))
+                    .map(|(worker, until)| EndingWorker {
+                        worker_id: worker.clone(),
+                        until: until.clone(),
+                    })
+                    .collect(),
                 unknown_worker_ids: among(message.worker_ids, &known.unknown),
             }))
         })
@@ -119,8 +136,17 @@ impl UnaryService<CheckVideosRequest> for Training {
         Box::pin(async move {
             asked(&peers, &request)?;
             let known = peers.lock().unwrap();
-            let unknown_video_ids = among(request.into_inner().video_ids, &known.unknown);
-            Ok(Response::new(CheckVideosResponse { videos: Vec::new(), unknown_video_ids }))
+            let message = request.into_inner();
+            let unknown_video_ids = among(message.video_ids.clone(), &known.unknown);
+            let real = message.video_ids.iter().filter(|id| !unknown_video_ids.contains(id));
+            let videos = real.map(|id| Video {
+                video_id: id.clone(),
+                site_id: message.site_id.clone(),
+                duration_sec: known.duration_sec,
+                version: 1,
+                ..Video::default()
+            });
+            Ok(Response::new(CheckVideosResponse { videos: videos.collect(), unknown_video_ids }))
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Two who change the same ticket at once: one effect.
 
+use proto::ticket::v1::{AmendTicketRequest, CopyTicketRequest};
 use service::{Scope, StoreError};
 use ticket::store::tickets;
-use types::{AccountId, ErrorCode, TicketId};
+use types::{AccountId, ErrorCode, TicketId, WorkerId};
 
 use crate::world::World;
 
@@ -32,7 +33,7 @@ async fn who_read_an_old_version_writes_nothing() {
 async fn many_publications_at_once_have_one_effect() {
     let world = World::new().await;
     let id = world.created(world.draft()).await;
-    let calls = (0..20).map(|_| world.publish(&world.admin, &id));
+    let calls = (0..50).map(|_| world.publish(&world.admin, &id));
     let answers = futures::future::join_all(calls).await;
     assert!(answers.iter().any(Result::is_ok));
     for refusal in answers.into_iter().filter_map(Result::err) {
@@ -53,4 +54,93 @@ async fn publishing_against_cancelling_ends_in_a_state_both_facts_explain() {
     assert_eq!(world.ticket(&id).await.version, 1 + effects as u64);
     let told = world.facts().await.iter().filter(|name| name.starts_with("Ticket")).count();
     assert_eq!(told, effects);
+}
+
+/// Of fifty at once, each that was refused was told of a conflict; at least one was not.
+fn one_or_conflict<T: std::fmt::Debug>(answers: Vec<Result<T, service::Refusal>>) {
+    assert!(answers.iter().any(Result::is_ok));
+    for refusal in answers.into_iter().filter_map(Result::err) {
+        assert_eq!(refusal.code, ErrorCode::VersionConflict);
+    }
+}
+
+async fn told(world: &World, name: &str) -> usize {
+    world.facts().await.iter().filter(|each| *each == name).count()
+}
+
+#[tokio::test]
+async fn fifty_amendments_of_one_version_have_one_effect() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let amendment = AmendTicketRequest {
+        remark: Some("注意防火".to_owned()),
+        ..world.amendment(&id).await
+    };
+    let calls = (0..50).map(|_| world.amend(&world.admin, amendment.clone()));
+    let answers = futures::future::join_all(calls).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+    one_or_conflict(answers);
+    assert_eq!(world.ticket(&id).await.revision, 2);
+    assert_eq!(told(&world, "TicketAmended").await, 1);
+    assert_eq!(world.history(&world.admin, &id).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn fifty_cancellations_of_a_day_and_of_its_ticket_have_one_effect_each() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let day = world.ticket(&id).await.daily_tickets[1].daily_ticket_id.clone();
+    let calls = (0..50).map(|_| world.cancel_day(&world.admin, &day, false));
+    one_or_conflict(futures::future::join_all(calls).await);
+    assert_eq!(
+        (told(&world, "DailyTicketCancelled").await, world.ticket(&id).await.revision),
+        (1, 2)
+    );
+    let calls = (0..50).map(|_| world.cancel(&world.admin, &id, "rain"));
+    one_or_conflict(futures::future::join_all(calls).await);
+    assert_eq!((told(&world, "TicketCancelled").await, world.ticket(&id).await.revision), (1, 3));
+}
+
+#[tokio::test]
+async fn fifty_additions_of_a_worker_name_them_once() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let worker = [WorkerId::new().to_string()];
+    let calls = (0..50).map(|_| world.add_workers(&world.admin, &id, &worker));
+    one_or_conflict(futures::future::join_all(calls).await);
+    let ticket = world.ticket(&id).await;
+    assert_eq!((ticket.worker_ids.len(), ticket.revision), (3, 2));
+    assert_eq!(told(&world, "TicketAmended").await, 1);
+}
+
+#[tokio::test]
+async fn fifty_copies_under_one_key_are_one_draft() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let copy = CopyTicketRequest {
+        ticket_id: id,
+        start_date: "2026-03-09".to_owned(),
+        ..CopyTicketRequest::default()
+    };
+    let calls = (0..50).map(|_| world.copy(&world.admin, Some("k-1"), copy.clone()));
+    let answers = futures::future::join_all(calls).await;
+    let first = answers[0].clone().unwrap();
+    assert!(answers.iter().all(|answer| answer.as_ref() == Ok(&first)));
+    assert_eq!(world.count("work_tickets").await, 2);
+}
+
+#[tokio::test]
+async fn an_amendment_against_the_clock_is_made_all_the_same() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let amendment = AmendTicketRequest {
+        remark: Some("注意防火".to_owned()),
+        ..world.amendment(&id).await
+    };
+    world.harness.shell.clock.advance(chrono::TimeDelta::days(1));
+    let (amended, _) = tokio::join!(world.amend(&world.admin, amendment), world.run_lifecycle());
+    assert_eq!(amended.unwrap().revision, 2);
+    world.run_lifecycle().await;
+    let ticket = world.ticket(&id).await;
+    assert_eq!(crate::world::days(&ticket), ["EXPIRED", "IN_PROGRESS", "PUBLISHED"]);
 }

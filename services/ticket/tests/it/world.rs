@@ -3,10 +3,12 @@
 use auth::Caller;
 use proto::ticket::v1::ticket_service_client::TicketServiceClient;
 use proto::ticket::v1::{
-    CancelTicketRequest, CreateTicketRequest, CreateTicketResponse, GetDailyTicketRequest,
-    GetDailyTicketResponse, GetTicketRequest, GetTicketResponse, ListTicketsRequest,
-    ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest,
-    Ticket,
+    AddWorkersRequest, AmendTicketRequest, AmendTicketResponse, CancelDailyTicketRequest,
+    CancelTicketRequest, CopyTicketRequest, CopyTicketResponse, CreateTicketRequest,
+    CreateTicketResponse, Effects, GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest,
+    GetTicketResponse, ListTicketHistoryRequest, ListTicketsRequest, ListTicketsResponse,
+    ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest, RemoveWorkerRequest,
+    Ticket, TicketEdit,
 };
 use service::grpc::Transport;
 use service::{Refusal, Store};
@@ -132,10 +134,120 @@ impl World {
         ticket_id: &str,
         reason: &str,
     ) -> Result<(), Refusal> {
-        let message =
-            CancelTicketRequest { ticket_id: ticket_id.to_owned(), reason: reason.to_owned() };
+        self.cancelling(caller, ticket_id, reason, false).await.map(|_| ())
+    }
+
+    /// What cancelling brings, or would bring.
+    pub(crate) async fn cancelling(
+        &self,
+        caller: &Caller,
+        ticket_id: &str,
+        reason: &str,
+        preview: bool,
+    ) -> Result<Effects, Refusal> {
+        let (ticket_id, reason) = (ticket_id.to_owned(), reason.to_owned());
+        let message = CancelTicketRequest { ticket_id, reason, preview };
         let answer = self.client().cancel_ticket(self.harness.request(caller, message)).await;
-        answer.map(|_| ()).map_err(|status| Refusal::from_status(&status))
+        let effects = answer.map(|answer| answer.into_inner().effects.unwrap());
+        effects.map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn cancel_day(
+        &self,
+        caller: &Caller,
+        daily_ticket_id: &str,
+        preview: bool,
+    ) -> Result<Effects, Refusal> {
+        let (daily_ticket_id, reason) = (daily_ticket_id.to_owned(), "rain".to_owned());
+        let message = CancelDailyTicketRequest { daily_ticket_id, reason, preview };
+        let answer = self.client().cancel_daily_ticket(self.harness.request(caller, message)).await;
+        let effects = answer.map(|answer| answer.into_inner().effects.unwrap());
+        effects.map_err(|status| Refusal::from_status(&status))
+    }
+
+    /// An amendment of the ticket as it now is that changes nothing yet.
+    pub(crate) async fn amendment(&self, ticket_id: &str) -> AmendTicketRequest {
+        AmendTicketRequest {
+            ticket_id: ticket_id.to_owned(),
+            revision: self.ticket(ticket_id).await.revision,
+            reason: "暴雨".to_owned(),
+            ..AmendTicketRequest::default()
+        }
+    }
+
+    pub(crate) async fn amend(
+        &self,
+        caller: &Caller,
+        message: AmendTicketRequest,
+    ) -> Result<AmendTicketResponse, Refusal> {
+        let answer = self.client().amend_ticket(self.harness.request(caller, message)).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn add_workers(
+        &self,
+        caller: &Caller,
+        ticket_id: &str,
+        worker_ids: &[String],
+    ) -> Result<Effects, Refusal> {
+        let message = AddWorkersRequest {
+            ticket_id: ticket_id.to_owned(),
+            worker_ids: worker_ids.to_vec(),
+            reason: "more hands".to_owned(),
+            preview: false,
+        };
+        let answer = self.client().add_workers(self.harness.request(caller, message)).await;
+        let effects = answer.map(|answer| answer.into_inner().effects.unwrap());
+        effects.map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn remove_worker(
+        &self,
+        caller: &Caller,
+        ticket_id: &str,
+        worker_id: &str,
+    ) -> Result<Effects, Refusal> {
+        let message = RemoveWorkerRequest {
+            ticket_id: ticket_id.to_owned(),
+            worker_id: worker_id.to_owned(),
+            reason: "ill".to_owned(),
+            preview: false,
+        };
+        let answer = self.client().remove_worker(self.harness.request(caller, message)).await;
+        let effects = answer.map(|answer| answer.into_inner().effects.unwrap());
+        effects.map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn copy(
+        &self,
+        caller: &Caller,
+        key: Option<&str>,
+        message: CopyTicketRequest,
+    ) -> Result<CopyTicketResponse, Refusal> {
+        let mut request = self.harness.request(caller, message);
+        if let Some(key) = key {
+            request.metadata_mut().insert("idempotency-key", key.parse().unwrap());
+        }
+        let answer = self.client().copy_ticket(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
+    }
+
+    /// Every edit, the newest first.
+    pub(crate) async fn history(
+        &self,
+        caller: &Caller,
+        ticket_id: &str,
+    ) -> Result<Vec<TicketEdit>, Refusal> {
+        let message = ListTicketHistoryRequest { ticket_id: ticket_id.to_owned(), page: None };
+        let request = self.harness.request(caller, message);
+        let answer = self.client().list_ticket_history(request).await;
+        let edits = answer.map(|answer| answer.into_inner().edits);
+        edits.map_err(|status| Refusal::from_status(&status))
+    }
+
+    /// May change everything on the site.
+    pub(crate) fn sysadmin(&self) -> Caller {
+        self.harness.sysadmin(&[self.site])
     }
 
     pub(crate) async fn get(

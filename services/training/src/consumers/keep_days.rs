@@ -1,17 +1,20 @@
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use events::{Delivery, Failure, Handler, async_trait};
 use proto::ticket::v1::{
     DailyTicketCancelled, DailyTicketExpired, DailyTicketStarted, Ticket, TicketAmended,
     TicketCancelled, TicketPublished,
 };
+use types::TicketId;
 
-use crate::domain::{Reason, State, VideoRule};
+use crate::domain::{Judged, Reason, State, VideoRule};
 use crate::store::days::TicketDay;
 use crate::store::{self, Tx};
 use crate::wire;
 
-/// Keeps the newest version of each ticket, and ends the sessions its days no longer admit.
+/// Keeps the newest version of each ticket, ends the sessions its days no longer admit, and judges again whose days are
+/// complete: a ticket may come to ask for more videos, or for fewer.
 #[derive(Debug)]
 pub struct KeepDays;
 
@@ -78,8 +81,38 @@ impl Handler for KeepDays {
             metrics::counter!("sitepass_training_failed_total", "reason" => reason.as_str())
                 .increment(1);
         }
-        Ok(())
+        judge(tx, ticket.id, at).await
     }
+}
+
+async fn judge(tx: &mut Tx, ticket: TicketId, at: DateTime<Utc>) -> Result<(), Failure> {
+    for of in store::day_trainings::watching(tx, ticket).await? {
+        let Some(day) = store::days::get(tx, of.day).await? else { continue };
+        // Who is not on the ticket any more has nothing to complete; back on it, they are judged again.
+        if !day.workers.contains(&of.worker) {
+            continue;
+        }
+        match day.judge(&of.completed, of.complete, at) {
+            Judged::Stands => {}
+            Judged::Reopened { missing } => {
+                store::day_trainings::reopen(tx, of.day, of.worker).await?;
+                let version =
+                    store::day_trainings::next_version(tx, day.site, of.day, of.worker).await?;
+                let (site, worker) = (day.site, of.worker);
+                let fact = wire::training_reopened(site, of.day, worker, &missing, at, version);
+                events::enqueue(tx, &fact, at).await?;
+            }
+            Judged::Completed(completion) => {
+                store::day_trainings::complete(tx, of.day, of.worker, completion).await?;
+                let version =
+                    store::day_trainings::next_version(tx, day.site, of.day, of.worker).await?;
+                let fact = wire::day_completed(day.site, of.day, of.worker, completion, version);
+                events::enqueue(tx, &fact, at).await?;
+                metrics::counter!("sitepass_training_completed_total").increment(1);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The parts of a ticket that are kept; `None` when one of them cannot be read.

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use types::{ContractorId, DailyTicketId, SiteId, VideoId, WorkerId};
@@ -83,6 +83,49 @@ impl Day {
     }
 }
 
+/// What becomes of a day's training when its ticket asks for something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    Stands,
+    /// What was watched is all now, at the ticket's change.
+    Completed(Completion),
+    /// It was complete and is not any more.
+    Reopened {
+        missing: Vec<VideoId>,
+    },
+}
+
+impl Day {
+    /// Judges again at `now` who watched `completed`, each at its time, and was `complete` or not. In time is who had
+    /// watched the last that is still asked for by the deadline in force.
+    pub fn judge(
+        &self,
+        completed: &BTreeMap<VideoId, DateTime<Utc>>,
+        complete: bool,
+        now: DateTime<Utc>,
+    ) -> Judged {
+        let watched: BTreeSet<VideoId> = completed.keys().copied().collect();
+        match (self.completion(&watched, now), complete) {
+            (None, false) | (Some(_), true) => Judged::Stands,
+            (None, true) => {
+                Judged::Reopened { missing: self.videos.difference(&watched).copied().collect() }
+            }
+            (Some(completion), false) => {
+                let times = completed
+                    .iter()
+                    .filter(|(video, _)| self.videos.contains(*video))
+                    .map(|(_, at)| *at);
+                let done = match self.rule {
+                    VideoRule::All => times.max(),
+                    VideoRule::Any => times.min(),
+                };
+                let in_time = done.is_some_and(|done| done <= self.deadline_at);
+                Judged::Completed(Completion { in_time, ..completion })
+            }
+        }
+    }
+}
+
 impl VideoRule {
     /// `ANY` is any; everything else, an empty text too, asks for all.
     pub fn parse(text: &str) -> Self {
@@ -155,6 +198,25 @@ mod tests {
     #[test]
     fn a_day_without_videos_is_never_complete() {
         assert_eq!(day(VideoRule::All, &[]).completion(&BTreeSet::new(), noon()), None);
+    }
+
+    #[test]
+    fn an_added_video_reopens_and_a_removed_one_may_complete() {
+        let (one, two) = (VideoId::new(), VideoId::new());
+        let both = day(VideoRule::All, &[one, two]);
+        let before = noon() - TimeDelta::minutes(5);
+        let first = BTreeMap::from([(one, before)]);
+        assert_eq!(both.judge(&first, true, noon()), Judged::Reopened { missing: vec![two] });
+        assert_eq!(both.judge(&first, false, noon()), Judged::Stands);
+        let only = Day { videos: BTreeSet::from([one]), ..both };
+        assert_eq!(only.judge(&first, true, noon()), Judged::Stands);
+        let later = noon() + TimeDelta::hours(1);
+        // It was watched before the deadline, though the ticket asks for no more only after it.
+        let completion = Completion { at: later, deadline_at: noon(), in_time: true };
+        assert_eq!(only.judge(&first, false, later), Judged::Completed(completion));
+        let late = BTreeMap::from([(one, later)]);
+        let completion = Completion { in_time: false, ..completion };
+        assert_eq!(only.judge(&late, false, later), Judged::Completed(completion));
     }
 
     #[test]

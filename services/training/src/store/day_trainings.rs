@@ -1,6 +1,9 @@
 //! One worker's training of one day: numbers the facts about it and remembers that it is complete.
 
-use types::{DailyTicketId, SiteId, WorkerId};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use types::{DailyTicketId, SiteId, TicketId, VideoId, WorkerId};
 
 use super::{Error, Tx, version};
 use crate::domain::Completion;
@@ -44,6 +47,58 @@ pub async fn complete(
     .execute(&mut **tx)
     .await?;
     Ok(updated.rows_affected() == 1)
+}
+
+/// Forgets that the day is complete; `false` when it was not.
+pub async fn reopen(tx: &mut Tx, day: DailyTicketId, worker: WorkerId) -> Result<bool, Error> {
+    let updated = sqlx::query!(
+        "UPDATE training.day_trainings SET completed_at = NULL, deadline_at = NULL, in_time = NULL
+         WHERE daily_ticket_id = $1 AND worker_id = $2 AND completed_at IS NOT NULL",
+        day.as_uuid(),
+        worker.as_uuid(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Who watched at least one video of a day: which ones, each when, and whether the day is complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watching {
+    pub day: DailyTicketId,
+    pub worker: WorkerId,
+    pub completed: BTreeMap<VideoId, DateTime<Utc>>,
+    pub complete: bool,
+}
+
+/// On each day of a ticket that is not over.
+pub async fn watching(tx: &mut Tx, ticket: TicketId) -> Result<Vec<Watching>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT r.daily_ticket_id, r.worker_id, r.video_id, r.ended_at,
+                  coalesce(t.completed_at IS NOT NULL, false) AS "complete!"
+           FROM training.days d
+           JOIN training.records r ON r.daily_ticket_id = d.daily_ticket_id AND r.result = 'COMPLETED'
+           LEFT JOIN training.day_trainings t
+                ON t.daily_ticket_id = r.daily_ticket_id AND t.worker_id = r.worker_id
+           WHERE d.ticket_id = $1 AND d.status NOT IN ('EXPIRED', 'CANCELLED')
+           ORDER BY r.daily_ticket_id, r.worker_id"#,
+        ticket.as_uuid(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut all: Vec<Watching> = Vec::new();
+    for row in rows {
+        let (day, worker) = (row.daily_ticket_id.into(), row.worker_id.into());
+        let is_next = all.last().is_none_or(|last| (last.day, last.worker) != (day, worker));
+        if is_next {
+            let completed = BTreeMap::new();
+            all.push(Watching { day, worker, completed, complete: row.complete });
+        }
+        if let Some(last) = all.last_mut() {
+            last.completed.insert(row.video_id.into(), row.ended_at);
+        }
+    }
+    Ok(all)
 }
 
 pub async fn completion(

@@ -1,7 +1,7 @@
 use events::testing::delivery;
 use events::{Failure, Outcome};
 use proto::ticket::v1::{TicketCancelled, TicketPublished};
-use proto::training::v1::TrainingFailed;
+use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingReopened};
 use training::consumers::KeepDays;
 use types::{ErrorCode, VideoId};
 
@@ -120,4 +120,54 @@ async fn what_cannot_be_read_is_parked() {
         events::deliver(&world.store, &KeepDays, &garbage).await,
         Err(Failure::Park(_))
     ));
+}
+
+#[tokio::test]
+async fn an_added_video_reopens_a_day_that_was_complete_until_it_is_watched_too() {
+    let world = World::new().await;
+    let (mut ticket, day, video) = day(&world).await;
+    let mut phone = Phone::start(&world, day, video).await;
+    phone.watch().await;
+    assert!(phone.finish().await.unwrap().into_inner().day_complete);
+    let added = world.add_video().await.video_id;
+    ticket.version += 1;
+    ticket.video_ids.push(added.clone());
+    world.amend(&ticket).await;
+    let reopened = world.facts::<TrainingReopened>().await;
+    assert_eq!(reopened.len(), 1);
+    assert_eq!(reopened[0].missing_video_ids, [added.clone()]);
+    let before = world.facts::<TrainingCompleted>().await.remove(0).version;
+    assert!(reopened[0].version > before);
+    // Told again by another version of the same ticket, nothing more is reopened.
+    ticket.version += 1;
+    world.amend(&ticket).await;
+    assert_eq!(world.facts::<TrainingReopened>().await.len(), 1);
+
+    let mut phone = Phone::start(&world, day, added.parse().unwrap()).await;
+    phone.watch().await;
+    assert!(phone.finish().await.unwrap().into_inner().day_complete);
+    let completed = world.facts::<TrainingCompleted>().await;
+    assert_eq!(completed.len(), 2);
+    assert!(completed[1].version > reopened[0].version);
+}
+
+#[tokio::test]
+async fn a_removed_video_completes_the_day_of_who_watched_all_others() {
+    let world = World::new().await;
+    let one: VideoId = world.add_video().await.video_id.parse().unwrap();
+    let two: VideoId = world.add_video().await.video_id.parse().unwrap();
+    let mut ticket = world.ticket(&[one, two]);
+    let day = world.publish(&ticket).await;
+    let mut phone = Phone::start(&world, day, one).await;
+    phone.watch().await;
+    assert!(!phone.finish().await.unwrap().into_inner().day_complete);
+    // The deadline has passed when the video goes: it was watched before.
+    world.wait(3_600);
+    ticket.version += 1;
+    ticket.video_ids = vec![one.to_string()];
+    world.amend(&ticket).await;
+    let completed = world.facts::<TrainingCompleted>().await;
+    assert_eq!(completed.len(), 1);
+    assert!(completed[0].in_time);
+    assert_eq!(completed[0].completed_at, Some(proto::timestamp(world.now())));
 }

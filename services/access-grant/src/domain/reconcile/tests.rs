@@ -29,7 +29,13 @@ fn day(worker: WorkerId, areas: &[AreaId]) -> Day {
 }
 
 fn training(worker: WorkerId, minute: i64) -> Training {
-    Training { worker, completed_at: at(minute), in_time: minute <= 30, released: false }
+    Training {
+        worker,
+        completed_at: at(minute),
+        in_time: minute <= 30,
+        released: false,
+        reopened: false,
+    }
 }
 
 fn names(worker: WorkerId, areas: &[AreaId]) -> DoorNames {
@@ -73,6 +79,22 @@ fn who_finished_late_gets_nothing_until_released_or_the_deadline_moves() {
     assert_eq!(reconcile(&day, &[released], Vec::new(), &names, at(32)).len(), 1);
     day.deadline_at = at(31);
     assert_eq!(reconcile(&day, &[late], Vec::new(), &names, at(32)).len(), 1);
+}
+
+#[test]
+fn a_reopened_training_takes_back_what_it_gave_until_it_is_complete_again() {
+    let (worker, areas) = (WorkerId::new(), [AreaId::new()]);
+    let (day, names) = (day(worker, &areas), names(worker, &areas));
+    let given = reconcile(&day, &[training(worker, 10)], Vec::new(), &names, at(11));
+    let held = apply(Vec::new(), given);
+    let reopened = Training { reopened: true, ..training(worker, 10) };
+    let taken = reconcile(&day, &[reopened], held.clone(), &names, at(12));
+    let State::Revoked { reason, .. } = taken[0].grant.state else { panic!("still held") };
+    assert_eq!(reason, RevokeReason::TrainingReopened);
+    let held = apply(held, taken);
+    assert!(reconcile(&day, &[reopened], held.clone(), &names, at(13)).is_empty());
+    let back = reconcile(&day, &[training(worker, 20)], held, &names, at(20));
+    assert!(back[0].grant.is_live());
 }
 
 #[test]

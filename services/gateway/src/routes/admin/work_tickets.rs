@@ -1,3 +1,5 @@
+mod amend;
+mod effects;
 pub(super) mod shown;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,6 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use self::amend::Preview;
+use self::effects::{TicketChange, Warning};
 use self::shown::TicketDetail;
 use crate::answer::{Answer, Enveloped, Items, answer, instant};
 use crate::call::{Call, Shared, ask};
@@ -25,6 +29,7 @@ const WORDS: &[(&str, &str)] = &[
     ("training_deadline_time", "training_deadline"),
     ("publish_now", "notify_policy.publish_now"),
     ("daily_reminder", "notify_policy.daily_reminder"),
+    ("revision", "version"),
 ];
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
@@ -33,6 +38,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(get_work_ticket))
         .routes(routes!(publish_work_ticket))
         .routes(routes!(cancel_work_ticket))
+        .merge(amend::router())
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -89,6 +95,15 @@ enum VideoRule {
     Any,
 }
 
+impl VideoRule {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "ALL",
+            Self::Any => "ANY",
+        }
+    }
+}
+
 impl From<NewTicket> for CreateTicketRequest {
     fn from(new: NewTicket) -> Self {
         let (start, end) = match new.access_time_window {
@@ -114,11 +129,7 @@ impl From<NewTicket> for CreateTicketRequest {
             daily_reminder: new.notify_policy.daily_reminder,
             remark: new.remark.unwrap_or_default(),
             draft: new.draft,
-            video_rule: match new.video_rule {
-                None => String::new(),
-                Some(VideoRule::All) => "ALL".to_owned(),
-                Some(VideoRule::Any) => "ANY".to_owned(),
-            },
+            video_rule: new.video_rule.map_or("", VideoRule::as_str).to_owned(),
         }
     }
 }
@@ -128,11 +139,7 @@ struct CreatedTicket {
     ticket_id: String,
     /// On the ticket, and not yet reachable by WeChat.
     unbound_worker_ids: Vec<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-struct TicketId {
-    ticket_id: String,
+    warnings: Vec<Warning>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -229,8 +236,10 @@ async fn create_work_ticket(call: Call, Command(new): Command<NewTicket>) -> Ans
     let message = CreateTicketRequest::from(new);
     let created = call.ticket().create_ticket(call.command(message)).await;
     let created = created.map_err(|status| Failure::renamed(&status, WORDS))?;
-    let ticket::CreateTicketResponse { ticket_id, unbound_worker_ids } = created.into_inner();
-    answer(CreatedTicket { ticket_id, unbound_worker_ids })
+    let ticket::CreateTicketResponse { ticket_id, unbound_worker_ids, warnings } =
+        created.into_inner();
+    let warnings = warnings.into_iter().map(Warning::from).collect();
+    answer(CreatedTicket { ticket_id, unbound_worker_ids, warnings })
 }
 
 /// The ticket, and for each day how far training and access are.
@@ -245,7 +254,7 @@ async fn get_work_ticket(call: Call, Id(ticket_id): Id) -> Answer<TicketDetail> 
     let found = ask!(call.ticket.get_ticket(GetTicketRequest { ticket_id })).await?;
     let ticket = found.ticket.ok_or_else(|| Failure::new(ErrorCode::Internal))?;
     call.looks_at(&ticket.site_id).await?;
-    answer(TicketDetail::new(ticket, found.days))
+    answer(TicketDetail::new(ticket, found.days, found.warnings))
 }
 
 /// Makes a draft visible. Publishing twice changes nothing.
@@ -270,16 +279,18 @@ async fn publish_work_ticket(call: Call, Id(ticket_id): Id) -> Answer<PublishedT
     post,
     path = "/api/admin/work-tickets/{ticket_id}/cancel",
     tag = "work tickets",
-    params(("ticket_id" = Uuid, Path)),
+    params(("ticket_id" = Uuid, Path), Preview),
     request_body = Cancel,
-    responses((status = 200, body = Enveloped<TicketId>))
+    responses((status = 200, body = Enveloped<TicketChange>))
 )]
 async fn cancel_work_ticket(
     call: Call,
     Id(ticket_id): Id,
+    Query(preview): Query<Preview>,
     Command(cancel): Command<Cancel>,
-) -> Answer<TicketId> {
-    let request = call.command(CancelTicketRequest { ticket_id, reason: cancel.reason });
-    let cancelled = call.ticket().cancel_ticket(request).await?.into_inner();
-    answer(TicketId { ticket_id: cancelled.ticket_id })
+) -> Answer<TicketChange> {
+    let preview = preview.is_asked();
+    let message = CancelTicketRequest { ticket_id, reason: cancel.reason, preview };
+    let ended = call.ticket().cancel_ticket(call.command(message)).await?.into_inner();
+    answer(TicketChange::new(ended.ticket_id, ended.revision, preview, ended.effects))
 }

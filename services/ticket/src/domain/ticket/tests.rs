@@ -1,58 +1,9 @@
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
-use types::{
-    AccountId, AreaId, ContractorId, DailyTicketId, SiteId, SiteZone, TicketId, TimeWindow,
-    VideoId, WorkerId,
-};
+use chrono::TimeDelta;
+use types::{AccountId, DailyTicketId};
 
-use super::{
-    Cancelled, DailyTicket, Expired, NewTicket, NotAllowed, Published, Started, Status, Ticket,
-};
-use crate::domain::{DayStatus, Deadline, Terms, VideoRule};
-
-fn at(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap()
-}
-
-/// 3 to 5 March 2026 in Shanghai, a draft made on the 2nd.
-fn draft() -> Ticket {
-    spanning("2026-03-03", "2026-03-05", "06:00", "20:00")
-}
-
-fn spanning(first: &str, last: &str, start: &str, end: &str) -> Ticket {
-    let new = NewTicket {
-        id: TicketId::new(),
-        site: SiteId::new(),
-        contractor: ContractorId::new(),
-        title: "1#楼钢筋绑扎".to_owned(),
-        remark: String::new(),
-        first_date: first.parse().unwrap(),
-        last_date: last.parse().unwrap(),
-        terms: Terms {
-            zone: SiteZone::default(),
-            window: TimeWindow::parse(start, end).unwrap(),
-            deadline: Deadline::SiteDefault(NaiveTime::from_hms_opt(7, 30, 0).unwrap()),
-            video_rule: VideoRule::All,
-            publish_now: true,
-            daily_reminder: true,
-        },
-        areas: vec![AreaId::new()],
-        workers: vec![WorkerId::new()],
-        videos: vec![VideoId::new()],
-        created_by: AccountId::new(),
-        created_at: at("2026-03-02T00:00:00Z"),
-    };
-    Ticket::draft(new, DailyTicketId::new)
-}
-
-fn published(now: DateTime<Utc>) -> Ticket {
-    let mut ticket = draft();
-    assert_eq!(ticket.publish(AccountId::new(), now), Ok(Published::Now { at: now }));
-    ticket
-}
-
-fn statuses(ticket: &Ticket) -> Vec<DayStatus> {
-    ticket.days.iter().map(DailyTicket::status).collect()
-}
+use super::{Cancelled, Expired, NotAllowed, Published, Started, Status};
+use crate::domain::DayStatus;
+use crate::domain::fixtures::{at, draft, published, spanning, statuses};
 
 use DayStatus::{Draft, InProgress};
 
@@ -224,4 +175,62 @@ fn a_day_of_a_cancelled_ticket_does_not_start() {
     let day = ticket.days[0].clone();
     let refusal = NotAllowed::Day { from: DayStatus::Cancelled, to: InProgress };
     assert_eq!(ticket.start_day(day.id, day.starts_at), Err(refusal));
+}
+
+#[test]
+fn one_cancelled_day_leaves_the_others_and_the_ticket() {
+    let mut ticket = published(at("2026-03-02T01:00:00Z"));
+    let (day, now) = (ticket.days[1].id, at("2026-03-03T01:00:00Z"));
+    assert_eq!(ticket.cancel_day(day, now, "rain"), Ok(Cancelled::Now));
+    assert_eq!(ticket.status(), Status::Active);
+    let after = [DayStatus::Published, DayStatus::Cancelled, DayStatus::Published];
+    assert_eq!(statuses(&ticket), after);
+    let before = ticket.clone();
+    assert_eq!(ticket.cancel_day(day, now, "wind"), Ok(Cancelled::Already));
+    assert_eq!(ticket, before);
+    assert_eq!(ticket.cancel_day(DailyTicketId::new(), now, "x"), Err(NotAllowed::NoSuchDay));
+}
+
+#[test]
+fn a_day_that_is_over_by_the_clock_is_not_cancelled() {
+    let mut ticket = published(at("2026-03-02T01:00:00Z"));
+    let (day, late) = (ticket.days[0].id, at("2026-03-03T15:59:00Z"));
+    let refusal = NotAllowed::Day { from: DayStatus::Expired, to: DayStatus::Cancelled };
+    assert_eq!(ticket.cancel_day(day, late, "rain"), Err(refusal));
+}
+
+#[test]
+fn a_ticket_whose_days_are_all_cancelled_is_over() {
+    let mut ticket = published(at("2026-03-02T01:00:00Z"));
+    let now = at("2026-03-02T02:00:00Z");
+    for day in ticket.days.clone() {
+        assert_eq!(ticket.cancel_day(day.id, now, "rain"), Ok(Cancelled::Now));
+    }
+    assert_eq!(ticket.status(), Status::Active);
+    let refusal = NotAllowed::Over { to: Status::Cancelled };
+    assert_eq!(ticket.cancel(AccountId::new(), now, "rain"), Err(refusal));
+}
+
+#[test]
+fn a_day_cancelled_in_the_draft_is_not_published() {
+    let mut ticket = draft();
+    let now = at("2026-03-02T01:00:00Z");
+    assert_eq!(ticket.cancel_day(ticket.days[1].id, now, "holiday"), Ok(Cancelled::Now));
+    assert_eq!(ticket.publish(AccountId::new(), now), Ok(Published::Now { at: now }));
+    let after = [DayStatus::Published, DayStatus::Cancelled, DayStatus::Published];
+    assert_eq!(statuses(&ticket), after);
+}
+
+#[test]
+fn peoples_edits_count_and_the_clocks_moves_do_not() {
+    let mut ticket = published(at("2026-03-02T01:00:00Z"));
+    assert_eq!(ticket.revision, 2);
+    let day = ticket.days[0].clone();
+    assert_eq!(ticket.start_day(day.id, day.starts_at), Ok(Started::Now));
+    assert_eq!(ticket.expire_day(day.id, day.expires_at), Ok(Expired::Now));
+    assert_eq!(ticket.revision, 2);
+    let now = at("2026-03-04T01:00:00Z");
+    assert_eq!(ticket.cancel_day(ticket.days[2].id, now, "rain"), Ok(Cancelled::Now));
+    assert_eq!(ticket.cancel(AccountId::new(), now, "rain"), Ok(Cancelled::Now));
+    assert_eq!(ticket.revision, 4);
 }

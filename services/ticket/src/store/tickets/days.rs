@@ -23,6 +23,7 @@ pub(super) struct Row {
     cancel_reason: Option<String>,
 }
 
+/// Writes the days that are new.
 pub(super) async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<(), StoreError> {
     let columns = Columns::of(ticket);
     sqlx::query!(
@@ -35,7 +36,8 @@ pub(super) async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<(), StoreErro
                      $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
                      $12::timestamptz[])
               AS day (id, date, access_start_at, access_end_at, deadline_at, starts_at, expires_at,
-                      published_at, started_at, expired_at)",
+                      published_at, started_at, expired_at)
+         ON CONFLICT (daily_ticket_id) DO NOTHING",
         ticket.id.as_uuid(),
         ticket.site.as_uuid(),
         &columns.ids,
@@ -52,6 +54,38 @@ pub(super) async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<(), StoreErro
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Writes the days as they now are: new ones, changed ones, and of a draft those that are gone. The ticket's version,
+/// checked before, guards them too.
+pub(super) async fn replace(tx: &mut Tx, ticket: &Ticket) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = ticket.days.iter().map(|day| day.id.as_uuid()).collect();
+    sqlx::query!(
+        "DELETE FROM ticket.daily_tickets WHERE ticket_id = $1 AND daily_ticket_id <> ALL ($2)",
+        ticket.id.as_uuid(),
+        &ids,
+    )
+    .execute(&mut **tx)
+    .await?;
+    insert(tx, ticket).await?;
+    sqlx::query!(
+        "UPDATE ticket.daily_tickets AS d
+         SET access_start_at = new.access_start_at, access_end_at = new.access_end_at, starts_at = new.starts_at,
+             expires_at = new.expires_at
+         FROM UNNEST($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
+              AS new (id, access_start_at, access_end_at, starts_at, expires_at)
+         WHERE d.daily_ticket_id = new.id
+           AND (d.access_start_at, d.access_end_at, d.starts_at, d.expires_at)
+               IS DISTINCT FROM (new.access_start_at, new.access_end_at, new.starts_at, new.expires_at)",
+        &ids,
+        &ticket.days.iter().map(|day| day.window.start).collect::<Vec<_>>(),
+        &ticket.days.iter().map(|day| day.window.end).collect::<Vec<_>>(),
+        &ticket.days.iter().map(|day| day.starts_at).collect::<Vec<_>>(),
+        &ticket.days.iter().map(|day| day.expires_at).collect::<Vec<_>>(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    save(tx, ticket).await
 }
 
 /// Only days that differ are written. The ticket's version, checked before, guards them too.

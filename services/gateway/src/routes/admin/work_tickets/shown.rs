@@ -7,6 +7,7 @@ use proto::ticket::v1 as ticket;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::effects::Warning;
 use crate::answer::{instant, some};
 
 #[derive(Serialize, ToSchema)]
@@ -14,10 +15,15 @@ pub(super) struct TicketDetail {
     #[serde(flatten)]
     ticket: Ticket,
     daily_tickets: Vec<Day>,
+    warnings: Vec<Warning>,
 }
 
 impl TicketDetail {
-    pub(super) fn new(mut ticket: ticket::Ticket, counts: Vec<ticket::DayCounts>) -> Self {
+    pub(super) fn new(
+        mut ticket: ticket::Ticket,
+        counts: Vec<ticket::DayCounts>,
+        warnings: Vec<ticket::Warning>,
+    ) -> Self {
         let mut counts: HashMap<String, ticket::DayCounts> =
             counts.into_iter().map(|day| (day.daily_ticket_id.clone(), day)).collect();
         let days = std::mem::take(&mut ticket.daily_tickets).into_iter();
@@ -25,7 +31,11 @@ impl TicketDetail {
             let counts = counts.remove(&day.daily_ticket_id);
             Day::new(day, counts)
         });
-        Self { daily_tickets: daily_tickets.collect(), ticket: ticket.into() }
+        Self {
+            daily_tickets: daily_tickets.collect(),
+            ticket: ticket.into(),
+            warnings: warnings.into_iter().map(Into::into).collect(),
+        }
     }
 }
 
@@ -49,6 +59,7 @@ pub(crate) struct Ticket {
     video_ids: Vec<String>,
     /// DRAFT, ACTIVE or CANCELLED.
     status: String,
+    /// Counts people's edits: what an amendment names.
     version: u64,
     created_by: String,
     created_at: Option<DateTime<Utc>>,
@@ -132,7 +143,7 @@ impl From<ticket::Ticket> for Ticket {
             worker_ids: ticket.worker_ids,
             video_ids: ticket.video_ids,
             status: ticket.status,
-            version: ticket.version,
+            version: ticket.revision,
             created_by: ticket.created_by,
             created_at: instant(ticket.created_at),
             published_at: instant(ticket.published_at),

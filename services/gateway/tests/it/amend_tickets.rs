@@ -1,0 +1,218 @@
+use proto::ticket::v1::{
+    AccessEffect, AccessWindow, AddWorkersRequest, AddWorkersResponse, AmendTicketRequest,
+    AmendTicketResponse, CancelDailyTicketRequest, CancelDailyTicketResponse, CancelTicketRequest,
+    CancelTicketResponse, CopyTicketRequest, CopyTicketResponse, DayEffect, Effects,
+    ListTicketHistoryRequest, ListTicketHistoryResponse, RemoveWorkerRequest, RemoveWorkerResponse,
+    Retraining, TicketEdit, Warning,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use service::Refusal;
+use types::{ErrorCode, Role};
+
+use crate::help::{Answered, Edge, edge, id, keys};
+
+const AMEND: &str = "TicketService/AmendTicket";
+
+fn effects() -> Effects {
+    let window = AccessWindow { start: Some(prost_types::Timestamp::default()), end: None };
+    Effects {
+        access: vec![AccessEffect {
+            worker_id: "w".to_owned(),
+            area_id: "a".to_owned(),
+            date: "2026-03-02".to_owned(),
+            change: "GAINS".to_owned(),
+            from: None,
+            to: Some(window),
+        }],
+        left_off: 2,
+        gains: 3,
+        must_train_again: vec![Retraining {
+            worker_id: "w".to_owned(),
+            date: "2026-03-02".to_owned(),
+            video_ids: vec!["v".to_owned()],
+        }],
+        days: vec![DayEffect { change: "ADDED".to_owned(), ..DayEffect::default() }],
+        warnings: vec![Warning { code: "WORKER_UNBOUND".to_owned(), ..Warning::default() }],
+        before: "{\"remark\":\"\"}".to_owned(),
+        after: "{\"remark\":\"x\"}".to_owned(),
+        ..Effects::default()
+    }
+}
+
+async fn send(edge: &Edge, method: Method, path: &str, body: &Value) -> Answered {
+    let request = edge.request(method, path).bearer_auth(edge.sysadmin()).json(body);
+    edge.send(request).await
+}
+
+#[tokio::test]
+async fn a_ticket_is_amended_by_what_is_given_and_the_rest_stays() {
+    let edge = edge().await;
+    edge.fakes.on(AMEND, |message: AmendTicketRequest| {
+        Ok(AmendTicketResponse {
+            ticket_id: message.ticket_id,
+            revision: 8,
+            effects: Some(effects()),
+        })
+    });
+    let (ticket, area) = (id(), id());
+    let body = json!({
+        "version": 7,
+        "reason": "暴雨",
+        "remark": "",
+        "access_time_window": {"start": "20:00", "end": "24:00"},
+        "training_deadline": "19:00",
+        "area_ids": [area],
+        "end_date": "2026-03-09",
+        "notify_policy": {"daily_reminder": false},
+    });
+    let path = format!("/api/admin/work-tickets/{ticket}");
+    let amended = send(&edge, Method::PATCH, &path, &body).await;
+    let data = amended.data();
+    assert_eq!((&data["ticket_id"], &data["version"]), (&json!(ticket), &json!(8)));
+    assert_eq!((&data["preview"], &data["left_off"]), (&json!(false), &json!(2)));
+    assert_eq!(
+        keys(data),
+        [
+            "after",
+            "before",
+            "days",
+            "effects",
+            "left_off",
+            "must_train_again",
+            "preview",
+            "ticket_id",
+            "totals",
+            "version",
+            "warnings",
+        ]
+    );
+    let effect = &data["effects"][0];
+    assert_eq!((&effect["change"], &effect["from"]), (&json!("GAINS"), &Value::Null));
+    assert_eq!(data["after"], json!({"remark": "x"}));
+    let asked: AmendTicketRequest = edge.fakes.only(AMEND).message();
+    assert_eq!((asked.revision, asked.reason.as_str(), asked.preview), (7, "暴雨", false));
+    assert_eq!((asked.title, asked.remark.as_deref()), (None, Some("")));
+    assert_eq!(asked.access_end_time.as_deref(), Some("24:00"));
+    assert_eq!((asked.area_ids.unwrap().ids, asked.worker_ids), (vec![area], None));
+    assert_eq!((asked.start_date, asked.end_date.as_deref()), (None, Some("2026-03-09")));
+    assert_eq!((asked.publish_now, asked.daily_reminder), (None, Some(false)));
+}
+
+#[tokio::test]
+async fn a_preview_is_asked_for_in_the_query_of_every_change() {
+    let edge = edge().await;
+    edge.fakes.on(AMEND, |message: AmendTicketRequest| {
+        assert!(message.preview);
+        Ok(AmendTicketResponse::default())
+    });
+    edge.fakes.on("TicketService/CancelTicket", |message: CancelTicketRequest| {
+        assert!(message.preview);
+        Ok(CancelTicketResponse::default())
+    });
+    edge.fakes.on("TicketService/CancelDailyTicket", |message: CancelDailyTicketRequest| {
+        assert!(message.preview);
+        Ok(CancelDailyTicketResponse::default())
+    });
+    edge.fakes.on("TicketService/AddWorkers", |message: AddWorkersRequest| {
+        assert!(message.preview);
+        Ok(AddWorkersResponse::default())
+    });
+    edge.fakes.on("TicketService/RemoveWorker", |message: RemoveWorkerRequest| {
+        assert!(message.preview);
+        Ok(RemoveWorkerResponse::default())
+    });
+    let (ticket, reason) = (format!("/api/admin/work-tickets/{}", id()), json!({"reason": "x"}));
+    let amend = json!({"version": 1, "reason": "x"});
+    let workers = json!({"worker_ids": [id()], "reason": "x"});
+    for (method, path, body) in [
+        (Method::PATCH, ticket.clone(), amend),
+        (Method::POST, format!("{ticket}/cancel"), reason.clone()),
+        (Method::POST, format!("/api/admin/daily-tickets/{}/cancel", id()), reason.clone()),
+        (Method::POST, format!("{ticket}/workers"), workers),
+        (Method::DELETE, format!("{ticket}/workers/{}", id()), reason),
+    ] {
+        let told = send(&edge, method, &format!("{path}?preview=true"), &body).await;
+        assert_eq!(told.data()["preview"], json!(true), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_bad_field_of_an_amendment_is_named_at_once_in_the_client_s_words() {
+    let edge = edge().await;
+    let path = format!("/api/admin/work-tickets/{}", id());
+    let bad = json!({
+        "version": 0,
+        "title": "",
+        "start_date": "soon",
+        "access_time_window": {"start": "6 o'clock"},
+        "worker_ids": ["w_002"],
+        "colour": "red",
+    });
+    let refused = send(&edge, Method::PATCH, &path, &bad).await;
+    let wanted = [
+        "access_time_window.end",
+        "access_time_window.start",
+        "colour",
+        "reason",
+        "start_date",
+        "title",
+        "version",
+        "worker_ids[0]",
+    ];
+    assert_eq!((refused.code(), refused.fields()), (40001, wanted.map(str::to_owned).to_vec()));
+    edge.fakes.on(AMEND, |_: AmendTicketRequest| -> Result<AmendTicketResponse, _> {
+        let refusal = Refusal::new(ErrorCode::ValidationFailed)
+            .field("training_deadline_time", "is required")
+            .field("revision", "is required");
+        Err(refusal.into())
+    });
+    let refused = send(&edge, Method::PATCH, &path, &json!({"version": 1, "reason": "x"})).await;
+    assert_eq!(refused.fields(), ["training_deadline", "version"]);
+}
+
+#[tokio::test]
+async fn a_copy_takes_the_client_s_key_and_tells_what_it_left_out() {
+    let edge = edge().await;
+    edge.fakes.on("TicketService/CopyTicket", |_: CopyTicketRequest| {
+        let left =
+            Warning { code: "LEFT_OUT".to_owned(), area_id: "a".to_owned(), ..Warning::default() };
+        Ok(CopyTicketResponse {
+            ticket_id: "t".to_owned(),
+            unbound_worker_ids: Vec::new(),
+            warnings: vec![left],
+        })
+    });
+    let path = format!("/api/admin/work-tickets/{}/copy", id());
+    let token = edge.admin(Role::ContractorAdmin);
+    let request = edge.request(Method::POST, &path).bearer_auth(token);
+    let request = request.header("Idempotency-Key", "k-1");
+    let copied = edge.send(request.json(&json!({"start_date": "2026-03-09"}))).await;
+    let warning = &copied.data()["warnings"][0];
+    assert_eq!((&warning["code"], &warning["area_id"]), (&json!("LEFT_OUT"), &json!("a")));
+    assert_eq!((&warning["worker_id"], &warning["needed_sec"]), (&Value::Null, &Value::Null));
+    let asked = edge.fakes.only("TicketService/CopyTicket");
+    assert_eq!(asked.idempotency_key.as_deref(), Some("k-1"));
+    let message: CopyTicketRequest = asked.message();
+    assert_eq!((message.start_date.as_str(), message.end_date.as_str()), ("2026-03-09", ""));
+}
+
+#[tokio::test]
+async fn the_history_shows_what_changed() {
+    let edge = edge().await;
+    edge.fakes.on("TicketService/ListTicketHistory", |_: ListTicketHistoryRequest| {
+        let edit = TicketEdit {
+            revision: 1,
+            action: "CREATED".to_owned(),
+            after: "{\"title\":\"x\"}".to_owned(),
+            ..TicketEdit::default()
+        };
+        Ok(ListTicketHistoryResponse { edits: vec![edit], total: 41 })
+    });
+    let path = format!("/api/admin/work-tickets/{}/history?page=3&page_size=20", id());
+    let told = edge.get(&edge.sysadmin(), &path).await;
+    assert_eq!((&told.data()["total"], &told.data()["page"]), (&json!(41), &json!(3)));
+    let edit = &told.data()["items"][0];
+    assert_eq!((&edit["version"], &edit["before"]), (&json!(1), &Value::Null));
+    assert_eq!((&edit["after"], &edit["reason"]), (&json!({"title": "x"}), &Value::Null));
+}

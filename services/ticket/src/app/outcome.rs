@@ -1,0 +1,95 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use auth::Caller;
+use chrono::{DateTime, NaiveDate, Utc};
+use service::{StoreError, Tx};
+use types::{VideoId, WorkerId};
+
+use super::references::Truth;
+use super::{Error, reaches};
+use crate::domain::{Effects, Known, Standings, Ticket, Warning, staying_cancelled, warnings};
+use crate::store::{Versioned, known};
+use crate::wire::Changes;
+
+/// What a change of a ticket brought, or would bring.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// As it is after the change; a preview's is not kept.
+    pub ticket: Versioned<Ticket>,
+    pub effects: Effects,
+    pub warnings: Vec<Warning>,
+    /// The fields that change.
+    pub changes: Changes,
+}
+
+/// What was asked of the owners just now, beside what is kept of their facts.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) unbound: BTreeSet<WorkerId>,
+    pub(super) engaged_until: BTreeMap<WorkerId, NaiveDate>,
+    pub(super) durations: BTreeMap<VideoId, u32>,
+}
+
+impl From<&Truth> for Told {
+    fn from(truth: &Truth) -> Self {
+        Self {
+            unbound: truth.unbound_workers.clone(),
+            engaged_until: truth.engaged_until.clone(),
+            durations: truth.videos.iter().map(|(id, video)| (*id, video.duration_sec)).collect(),
+        }
+    }
+}
+
+/// Compares the ticket before and after a change, by what is known in this transaction.
+pub(super) async fn outcome(
+    tx: &mut Tx,
+    caller: &Caller,
+    before: &Ticket,
+    ticket: Versioned<Ticket>,
+    told: Told,
+    now: DateTime<Utc>,
+) -> Result<Outcome, Error> {
+    let standings = known::standings(tx, before.id).await?;
+    let effects = Effects::of(before, &ticket.value, &standings, now);
+    let mut all = self::warnings_of(tx, caller, &ticket.value, &standings, told, now).await?;
+    all.extend(staying_cancelled(before, &ticket.value));
+    all.sort();
+    let changes = Changes::of(before, &ticket.value);
+    Ok(Outcome { ticket, effects, warnings: all, changes })
+}
+
+/// What to know about a ticket at `now`.
+pub(super) async fn warnings_of(
+    tx: &mut Tx,
+    caller: &Caller,
+    ticket: &Ticket,
+    standings: &Standings,
+    told: Told,
+    now: DateTime<Utc>,
+) -> Result<Vec<Warning>, StoreError> {
+    let mut known = Known {
+        unbound: known::unbound(tx, &ticket.workers).await?,
+        engaged_until: known::engaged_until(tx, ticket.site, &ticket.workers).await?,
+        durations: known::durations(tx, &ticket.videos).await?,
+        ..Known::default()
+    };
+    known.unbound.extend(told.unbound);
+    known.engaged_until.extend(told.engaged_until);
+    known.durations.extend(told.durations);
+    let trained = ticket.days.iter().filter(|day| {
+        let is_trained = |worker| {
+            standings.get(&(day.id, worker)).is_some_and(|standing| standing.completed.is_some())
+        };
+        ticket.workers.iter().all(|worker| is_trained(*worker))
+    });
+    known.trained = trained.map(|day| day.id).collect();
+    let overlaps = known::overlaps(tx, ticket, now).await?;
+    known.overlaps = overlaps
+        .into_iter()
+        .map(|other| {
+            let seen = reaches(caller, other.site, other.contractor);
+            (other.worker, other.date, seen.then_some(other.ticket))
+        })
+        .collect();
+    Ok(warnings(ticket, &known, now))
+}

@@ -1,0 +1,255 @@
+//! What is known of others when a ticket is judged: how far its workers are, how long its videos take, whose engagement
+//! ends, and which other tickets name its workers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use service::{StoreError, Tx};
+use types::{ContractorId, DailyTicketId, SiteId, TicketId, VideoId, WorkerId};
+use uuid::Uuid;
+
+use super::progress::WorkerDay;
+use crate::domain::{Standings, Ticket};
+
+/// More tickets than that in one's way are not told one by one.
+const MOST_OVERLAPS: i64 = 500;
+
+/// Keeps when a day's training was complete, unless a newer fact is known.
+pub async fn keep_completion(
+    tx: &mut Tx,
+    of: WorkerDay,
+    completed_at: DateTime<Utc>,
+    in_time: bool,
+    version: i64,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO ticket.completions AS c (daily_ticket_id, worker_id, site_id, completed_at, in_time, version)
+         SELECT $1, $2, $3, $4, $5, $6
+         WHERE NOT EXISTS (SELECT FROM ticket.worker_days d WHERE d.daily_ticket_id = $1 AND d.worker_id = $2
+                           AND d.reopened_version > $6)
+         ON CONFLICT (daily_ticket_id, worker_id) DO UPDATE
+         SET completed_at = EXCLUDED.completed_at, in_time = EXCLUDED.in_time, version = EXCLUDED.version
+         WHERE c.version < EXCLUDED.version",
+        of.day.as_uuid(),
+        of.worker.as_uuid(),
+        of.site.as_uuid(),
+        completed_at,
+        in_time,
+        version,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets a completion that is older than the fact that reopened it; the day begins anew.
+pub async fn reopen(tx: &mut Tx, of: WorkerDay, version: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "DELETE FROM ticket.completions WHERE daily_ticket_id = $1 AND worker_id = $2 AND version < $3",
+        of.day.as_uuid(),
+        of.worker.as_uuid(),
+        version,
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO ticket.worker_days AS d
+             (daily_ticket_id, worker_id, site_id, training_version, reopened_version) VALUES ($1, $2, $3, $4, $4)
+         ON CONFLICT (daily_ticket_id, worker_id) DO UPDATE
+         SET training_status = CASE WHEN d.training_version < $4 THEN 'NOT_STARTED' ELSE d.training_status END,
+             training_version = greatest(d.training_version, $4), reopened_version = $4
+         WHERE d.reopened_version < $4",
+        of.day.as_uuid(),
+        of.worker.as_uuid(),
+        of.site.as_uuid(),
+        version,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Keeps how long a video takes, unless a newer version is known.
+pub async fn keep_video(
+    tx: &mut Tx,
+    site: SiteId,
+    video: VideoId,
+    duration_sec: u32,
+    version: i64,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO ticket.videos AS v (video_id, site_id, duration_sec, version) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (video_id) DO UPDATE SET duration_sec = EXCLUDED.duration_sec, version = EXCLUDED.version
+         WHERE v.version < EXCLUDED.version",
+        video.as_uuid(),
+        site.as_uuid(),
+        i32::try_from(duration_sec).unwrap_or(i32::MAX),
+        version,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Keeps what directory answered of these workers: who is in `until` has a last date, who is not has none.
+pub async fn learn_engagements(
+    tx: &mut Tx,
+    site: SiteId,
+    asked: &BTreeSet<WorkerId>,
+    until: &BTreeMap<WorkerId, NaiveDate>,
+) -> Result<(), StoreError> {
+    let asked: Vec<Uuid> = asked.iter().map(|worker| worker.as_uuid()).collect();
+    let workers: Vec<Uuid> = until.keys().map(|worker| worker.as_uuid()).collect();
+    let dates: Vec<NaiveDate> = until.values().copied().collect();
+    sqlx::query!(
+        "DELETE FROM ticket.engagement_ends WHERE site_id = $1 AND worker_id = ANY ($2) AND worker_id <> ALL ($3)",
+        site.as_uuid(),
+        &asked,
+        &workers,
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO ticket.engagement_ends AS e (worker_id, site_id, until)
+         SELECT worker_id, $1, until FROM UNNEST($2::uuid[], $3::date[]) AS told (worker_id, until) ORDER BY worker_id
+         ON CONFLICT (worker_id, site_id) DO UPDATE SET until = EXCLUDED.until WHERE e.until <> EXCLUDED.until",
+        site.as_uuid(),
+        &workers,
+        &dates,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What a change of the ticket is judged by.
+pub async fn standings(tx: &mut Tx, ticket: TicketId) -> Result<Standings, StoreError> {
+    let mut standings = Standings::new();
+    let completions = sqlx::query!(
+        "SELECT c.daily_ticket_id, c.worker_id, c.completed_at, c.in_time
+         FROM ticket.completions c JOIN ticket.daily_tickets t ON t.daily_ticket_id = c.daily_ticket_id
+         WHERE t.ticket_id = $1",
+        ticket.as_uuid(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    for row in completions {
+        let key = (DailyTicketId::from_uuid(row.daily_ticket_id), row.worker_id.into());
+        standings.entry(key).or_default().completed = Some((row.completed_at, row.in_time));
+    }
+    let grants = sqlx::query!(
+        "SELECT g.daily_ticket_id, g.worker_id, g.area_id
+         FROM ticket.grants g JOIN ticket.daily_tickets t ON t.daily_ticket_id = g.daily_ticket_id
+         WHERE t.ticket_id = $1 AND g.status <> 'REVOKED'",
+        ticket.as_uuid(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    for row in grants {
+        let key = (DailyTicketId::from_uuid(row.daily_ticket_id), row.worker_id.into());
+        standings.entry(key).or_default().held.insert(row.area_id.into());
+    }
+    Ok(standings)
+}
+
+/// Those of `workers` of whom it is known that no mini-program user is bound to them.
+pub async fn unbound(tx: &mut Tx, workers: &[WorkerId]) -> Result<BTreeSet<WorkerId>, StoreError> {
+    let workers: Vec<Uuid> = workers.iter().map(|worker| worker.as_uuid()).collect();
+    let ids = sqlx::query_scalar!(
+        "SELECT worker_id FROM ticket.worker_bindings WHERE worker_id = ANY ($1) AND NOT bound",
+        &workers,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(ids.into_iter().map(WorkerId::from_uuid).collect())
+}
+
+/// How long these videos take, where that is known.
+pub async fn durations(
+    tx: &mut Tx,
+    videos: &[VideoId],
+) -> Result<BTreeMap<VideoId, u32>, StoreError> {
+    let ids: Vec<Uuid> = videos.iter().map(|video| video.as_uuid()).collect();
+    let rows = sqlx::query!(
+        "SELECT video_id, duration_sec FROM ticket.videos WHERE video_id = ANY ($1)",
+        &ids,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let seconds = u32::try_from(row.duration_sec);
+            let corrupt = |_| StoreError::corrupt("videos", row.video_id);
+            Ok((row.video_id.into(), seconds.map_err(corrupt)?))
+        })
+        .collect()
+}
+
+/// Last dates of these workers' engagements on the site, where one is known.
+pub async fn engaged_until(
+    tx: &mut Tx,
+    site: SiteId,
+    workers: &[WorkerId],
+) -> Result<BTreeMap<WorkerId, NaiveDate>, StoreError> {
+    let workers: Vec<Uuid> = workers.iter().map(|worker| worker.as_uuid()).collect();
+    let rows = sqlx::query!(
+        "SELECT worker_id, until FROM ticket.engagement_ends WHERE site_id = $1 AND worker_id = ANY ($2)",
+        site.as_uuid(),
+        &workers,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.worker_id.into(), row.until)).collect())
+}
+
+/// Another ticket in a worker's way on one of our dates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlap {
+    pub worker: WorkerId,
+    pub date: NaiveDate,
+    pub ticket: TicketId,
+    pub site: SiteId,
+    pub contractor: ContractorId,
+}
+
+/// Other published tickets that name a worker of this one for another area, on the same date or at the same time,
+/// among what the transaction's scope lets be seen.
+pub async fn overlaps(
+    tx: &mut Tx,
+    ticket: &Ticket,
+    now: DateTime<Utc>,
+) -> Result<Vec<Overlap>, StoreError> {
+    let open: Vec<_> = ticket.days.iter().filter(|day| !day.is_done(now)).collect();
+    let workers: Vec<Uuid> = ticket.workers.iter().map(|worker| worker.as_uuid()).collect();
+    let areas: Vec<Uuid> = ticket.areas.iter().map(|area| area.as_uuid()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT DISTINCT w.worker_id, own.date AS "date!", t.ticket_id, t.site_id, t.contractor_id
+           FROM ticket.ticket_workers w
+           JOIN ticket.work_tickets t ON t.ticket_id = w.ticket_id
+           JOIN ticket.daily_tickets d ON d.ticket_id = w.ticket_id
+           JOIN UNNEST($1::date[], $2::timestamptz[], $3::timestamptz[]) AS own (date, start_at, end_at)
+                ON d.date = own.date OR (d.access_start_at < own.end_at AND own.start_at < d.access_end_at)
+           WHERE w.worker_id = ANY ($4) AND w.ticket_id <> $5
+             AND d.published_at IS NOT NULL AND d.cancelled_at IS NULL AND d.expired_at IS NULL AND d.expires_at > $6
+             AND EXISTS (SELECT FROM ticket.ticket_areas a WHERE a.ticket_id = w.ticket_id AND a.area_id <> ALL ($7))
+           ORDER BY own.date, w.worker_id, t.ticket_id LIMIT $8"#,
+        &open.iter().map(|day| day.date).collect::<Vec<_>>(),
+        &open.iter().map(|day| day.window.start).collect::<Vec<_>>(),
+        &open.iter().map(|day| day.window.end).collect::<Vec<_>>(),
+        &workers,
+        ticket.id.as_uuid(),
+        now,
+        &areas,
+        MOST_OVERLAPS,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let overlaps = rows.into_iter().map(|row| Overlap {
+        worker: row.worker_id.into(),
+        date: row.date,
+        ticket: row.ticket_id.into(),
+        site: row.site_id.into(),
+        contractor: row.contractor_id.into(),
+    });
+    Ok(overlaps.collect())
+}

@@ -1,0 +1,169 @@
+//! A preview changes nothing and says what the command then says.
+
+use proto::ticket::v1::{AmendTicketRequest, Effects, Ids};
+use proto::training::v1::TrainingCompleted;
+use ticket::consumers::FollowTraining;
+use types::{AreaId, ErrorCode, VideoId, WorkerId};
+
+use crate::world::World;
+
+type Change = Box<dyn Fn(AmendTicketRequest) -> AmendTicketRequest>;
+
+/// The first worker has trained for today, in time.
+async fn trained(world: &World, ticket_id: &str) {
+    let day = world.ticket(ticket_id).await.daily_tickets[0].daily_ticket_id.clone();
+    let fact = TrainingCompleted {
+        site_id: world.site.to_string(),
+        daily_ticket_id: day,
+        worker_id: world.workers[0].to_string(),
+        completed_at: Some(proto::timestamp(world.harness.now())),
+        in_time: true,
+        version: 1,
+        ..TrainingCompleted::default()
+    };
+    let delivery = events::testing::delivery(&fact);
+    events::deliver(&world.store, &FollowTraining, &delivery).await.unwrap();
+}
+
+/// Previews the amendment, sees that nothing changed, gives it, and answers what both said.
+async fn both(world: &World, amendment: AmendTicketRequest) -> Effects {
+    let (id, caller) = (amendment.ticket_id.clone(), world.sysadmin());
+    let before = (world.ticket(&id).await, world.facts().await);
+    let preview = AmendTicketRequest { preview: true, ..amendment.clone() };
+    let previewed = world.amend(&caller, preview).await.unwrap();
+    assert_eq!((world.ticket(&id).await, world.facts().await), before);
+    let done = world.amend(&caller, amendment).await.unwrap();
+    assert_eq!(previewed, done);
+    assert_eq!(world.ticket(&id).await.revision, done.revision);
+    done.effects.unwrap()
+}
+
+#[tokio::test]
+async fn every_amendment_does_what_its_preview_said() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    trained(&world, &id).await;
+    world.peers.lock().unwrap().duration_sec = 36_000;
+    let text = |text: &str| Some(text.to_owned());
+    let ids = |ids: &[String]| Some(Ids { ids: ids.to_vec() });
+    let [first, second] = world.workers.map(|worker| worker.to_string());
+    let (third, area) = (WorkerId::new().to_string(), AreaId::new().to_string());
+    world.peers.lock().unwrap().unbound.insert(third.clone());
+    let (old_area, video) = (world.area.to_string(), world.video.to_string());
+    let changes: Vec<Change> = vec![
+        Box::new(move |it| AmendTicketRequest { remark: text("注意防火"), ..it }),
+        Box::new(move |it| AmendTicketRequest {
+            access_start_time: text("20:00"),
+            access_end_time: text("04:00"),
+            ..it
+        }),
+        Box::new(move |it| AmendTicketRequest { training_deadline_time: text("09:00"), ..it }),
+        {
+            let third = third.clone();
+            let (first, second) = (first.clone(), second.clone());
+            Box::new(move |it| AmendTicketRequest {
+                worker_ids: ids(&[first.clone(), second.clone(), third.clone()]),
+                ..it
+            })
+        },
+        {
+            let area = area.clone();
+            Box::new(move |it| AmendTicketRequest {
+                area_ids: ids(&[old_area.clone(), area.clone()]),
+                ..it
+            })
+        },
+        Box::new(move |it| AmendTicketRequest { end_date: text("2026-03-06"), ..it }),
+        Box::new(move |it| AmendTicketRequest {
+            video_ids: ids(&[video.clone(), VideoId::new().to_string()]),
+            ..it
+        }),
+        Box::new(move |it| AmendTicketRequest {
+            end_date: text("2026-03-03"),
+            worker_ids: ids(&[first.clone(), third.clone()]),
+            area_ids: ids(std::slice::from_ref(&area)),
+            ..it
+        }),
+        Box::new(move |it| AmendTicketRequest {
+            end_date: text("2026-03-04"),
+            access_start_time: text("06:00"),
+            access_end_time: text("20:00"),
+            ..it
+        }),
+    ];
+    let mut told = Vec::new();
+    for change in changes {
+        let effects = both(&world, change(world.amendment(&id).await)).await;
+        let codes: Vec<&str> = effects.warnings.iter().map(|it| it.code.as_str()).collect();
+        assert!(effects.must_train_again.len() <= 1);
+        told.push((
+            (effects.gains, effects.loses, effects.window_changed),
+            effects.must_train_again.len(),
+            effects.days.iter().map(|day| day.change.clone()).collect::<Vec<_>>().join(" "),
+            codes.contains(&"WORKER_UNBOUND"),
+            codes.contains(&"DAY_STAYS_CANCELLED"),
+        ));
+    }
+    let wanted = [
+        ((0, 0, 0), 0, "", false, false),
+        ((0, 0, 6), 0, "MOVED MOVED MOVED", false, false),
+        ((0, 0, 0), 0, "MOVED MOVED MOVED", false, false),
+        ((3, 0, 0), 0, "", true, false),
+        ((9, 0, 0), 0, "", true, false),
+        // Two more days, three workers, two areas.
+        ((12, 0, 0), 0, "ADDED ADDED", true, false),
+        // The one who has trained today is out of both areas until the new video is watched.
+        ((0, 2, 0), 1, "", true, false),
+        // Of five days, three workers and two areas there are left two, two and one. Training has not told of it yet.
+        ((0, 26, 0), 0, "CANCELLED CANCELLED CANCELLED", true, false),
+        ((0, 0, 4), 0, "MOVED MOVED", true, true),
+    ];
+    for (told, (counts, again, days, unbound, stays)) in told.iter().zip(wanted) {
+        let wanted = (counts, again, days.to_owned(), unbound, stays);
+        assert_eq!(*told, wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_does_what_its_preview_said() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let before = (world.ticket(&id).await, world.facts().await);
+    let previewed = world.cancelling(&world.admin, &id, "rain", true).await.unwrap();
+    assert_eq!((world.ticket(&id).await, world.facts().await), before);
+    assert_eq!(world.cancelling(&world.admin, &id, "rain", false).await.unwrap(), previewed);
+    assert_eq!((previewed.loses, previewed.access.len()), (6, 6));
+    assert!(previewed.access.iter().all(|effect| effect.change == "LOSES"));
+    assert!(previewed.access.iter().all(|effect| effect.from.is_some() && effect.to.is_none()));
+    // There is nothing left to lose.
+    assert_eq!(world.cancelling(&world.admin, &id, "rain", true).await.unwrap().loses, 0);
+}
+
+#[tokio::test]
+async fn a_cancelled_day_does_what_its_preview_said() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let day = world.ticket(&id).await.daily_tickets[1].daily_ticket_id.clone();
+    let before = (world.ticket(&id).await, world.facts().await);
+    let previewed = world.cancel_day(&world.admin, &day, true).await.unwrap();
+    assert_eq!((world.ticket(&id).await, world.facts().await), before);
+    assert_eq!(world.cancel_day(&world.admin, &day, false).await.unwrap(), previewed);
+    assert_eq!((previewed.loses, previewed.days.len()), (2, 1));
+    assert_eq!(previewed.days[0].change, "CANCELLED");
+}
+
+#[tokio::test]
+async fn a_preview_is_refused_as_its_command_is() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let title = AmendTicketRequest {
+        title: Some("2#楼".to_owned()),
+        preview: true,
+        ..world.amendment(&id).await
+    };
+    let refused = world.amend(&world.admin, title.clone()).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::PermissionDenied);
+    let stale = AmendTicketRequest { revision: 9, ..title };
+    let refused = world.amend(&world.sysadmin(), stale).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::VersionConflict);
+}

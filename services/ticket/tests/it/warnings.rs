@@ -1,0 +1,129 @@
+use proto::ticket::v1::{AmendTicketRequest, CreateTicketRequest, Warning};
+use types::{AreaId, ContractorId};
+
+use crate::world::World;
+
+fn codes(warnings: &[Warning]) -> Vec<&str> {
+    warnings.iter().map(|warning| warning.code.as_str()).collect()
+}
+
+/// The same job in another area.
+fn elsewhere(world: &World) -> CreateTicketRequest {
+    CreateTicketRequest { area_ids: vec![AreaId::new().to_string()], ..world.three_days() }
+}
+
+#[tokio::test]
+async fn a_worker_on_another_ticket_for_another_area_is_told_each_day() {
+    let world = World::new().await;
+    let other = world.created(elsewhere(&world)).await;
+    let one_day = CreateTicketRequest {
+        end_date: "2026-03-02".to_owned(),
+        worker_ids: vec![world.workers[0].to_string()],
+        ..world.three_days()
+    };
+    let made = world.create(&world.admin, one_day).await.unwrap();
+    assert_eq!(codes(&made.warnings), ["OVERLAPPING_TICKET"]);
+    let warning = &made.warnings[0];
+    assert_eq!((warning.ticket_id.as_str(), warning.date.as_str()), (other.as_str(), "2026-03-02"));
+    assert_eq!(warning.worker_id, world.workers[0].to_string());
+    // It stops nobody, is told as long as it is so, and on both.
+    let shown = world.get(&world.admin, &made.ticket_id).await.unwrap();
+    assert_eq!(shown.warnings, made.warnings);
+    let on_other = world.get(&world.admin, &other).await.unwrap();
+    assert_eq!(on_other.warnings[0].ticket_id, made.ticket_id);
+    world.cancel(&world.admin, &other, "rain").await.unwrap();
+    assert!(world.get(&world.admin, &made.ticket_id).await.unwrap().warnings.is_empty());
+}
+
+#[tokio::test]
+async fn the_same_areas_or_other_days_are_no_overlap() {
+    let world = World::new().await;
+    world.created(world.three_days()).await;
+    let same_area = world.create(&world.admin, world.three_days()).await.unwrap();
+    assert!(same_area.warnings.is_empty());
+    let later = CreateTicketRequest {
+        start_date: "2026-03-05".to_owned(),
+        end_date: "2026-03-05".to_owned(),
+        ..elsewhere(&world)
+    };
+    assert!(world.create(&world.admin, later).await.unwrap().warnings.is_empty());
+}
+
+#[tokio::test]
+async fn last_nights_shift_overlaps_the_morning_after() {
+    let world = World::new().await;
+    let night = CreateTicketRequest {
+        access_start_time: "22:00".to_owned(),
+        access_end_time: "07:00".to_owned(),
+        end_date: "2026-03-02".to_owned(),
+        ..elsewhere(&world)
+    };
+    world.created(night).await;
+    let morning = CreateTicketRequest {
+        start_date: "2026-03-03".to_owned(),
+        end_date: "2026-03-03".to_owned(),
+        worker_ids: vec![world.workers[0].to_string()],
+        ..world.three_days()
+    };
+    let made = world.create(&world.admin, morning).await.unwrap();
+    assert_eq!(codes(&made.warnings), ["OVERLAPPING_TICKET"]);
+}
+
+#[tokio::test]
+async fn anothers_ticket_is_not_named() {
+    let world = World::new().await;
+    let contractor = ContractorId::new();
+    let another = world.harness.contractor_admin(world.site, contractor);
+    let theirs = CreateTicketRequest { contractor_id: contractor.to_string(), ..elsewhere(&world) };
+    world.create(&another, theirs).await.unwrap();
+    let made = world.create(&world.admin, world.three_days()).await.unwrap();
+    assert_eq!(made.warnings.len(), 6);
+    assert!(made.warnings.iter().all(|warning| warning.ticket_id.is_empty()));
+    let seen = world.get(&world.sysadmin(), &made.ticket_id).await.unwrap();
+    assert!(seen.warnings.iter().all(|warning| !warning.ticket_id.is_empty()));
+}
+
+#[tokio::test]
+async fn who_is_unbound_and_whose_engagement_ends_is_told() {
+    let world = World::new().await;
+    let [unbound, ending] = world.workers.map(|worker| worker.to_string());
+    {
+        let mut known = world.peers.lock().unwrap();
+        known.unbound.insert(unbound.clone());
+        known.ending.push((ending.clone(), "2026-03-03".to_owned()));
+    }
+    let made = world.create(&world.admin, world.three_days()).await.unwrap();
+    assert_eq!(codes(&made.warnings), ["WORKER_UNBOUND", "ENGAGEMENT_ENDS"]);
+    assert_eq!(made.warnings[0].worker_id, unbound);
+    let ends = (made.warnings[1].worker_id.as_str(), made.warnings[1].date.as_str());
+    assert_eq!(ends, (ending.as_str(), "2026-03-03"));
+    let shown = world.get(&world.admin, &made.ticket_id).await.unwrap();
+    assert_eq!(shown.warnings, made.warnings);
+    // A shorter ticket is over before.
+    let shorter = AmendTicketRequest {
+        end_date: Some("2026-03-03".to_owned()),
+        ..world.amendment(&made.ticket_id).await
+    };
+    let amended = world.amend(&world.sysadmin(), shorter).await.unwrap();
+    assert_eq!(codes(&amended.effects.unwrap().warnings), ["WORKER_UNBOUND"]);
+}
+
+#[tokio::test]
+async fn videos_longer_than_the_time_there_is_are_told() {
+    let world = World::new().await;
+    // Today there is an hour and a half, from 00:05 to 07:30 on the other days.
+    world.peers.lock().unwrap().duration_sec = 5_401;
+    let made = world.create(&world.admin, world.three_days()).await.unwrap();
+    assert_eq!(codes(&made.warnings), ["NO_TIME_TO_TRAIN"]);
+    let warning = &made.warnings[0];
+    assert_eq!(
+        (warning.date.as_str(), warning.needed_sec, warning.left_sec),
+        ("2026-03-02", 5_401, 5_400)
+    );
+    let later = AmendTicketRequest {
+        training_deadline_time: Some("10:00".to_owned()),
+        ..world.amendment(&made.ticket_id).await
+    };
+    let amended = world.amend(&world.admin, later).await.unwrap();
+    assert!(amended.effects.unwrap().warnings.is_empty());
+}
