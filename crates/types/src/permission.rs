@@ -48,6 +48,7 @@ pub enum Permission {
     ReportRead,
     AuditRead,
     AuditVerify,
+    TicketExport,
 }
 
 impl Permission {
@@ -83,6 +84,7 @@ impl Permission {
         Self::ReportRead,
         Self::AuditRead,
         Self::AuditVerify,
+        Self::TicketExport,
     ];
 
     /// The stable name, such as `ticket.read`.
@@ -119,6 +121,7 @@ impl Permission {
             Self::ReportRead => "report.read",
             Self::AuditRead => "audit.read",
             Self::AuditVerify => "audit.verify",
+            Self::TicketExport => "ticket.export",
         }
     }
 }
@@ -196,6 +199,7 @@ impl Role {
                 Permission::PassageRead,
                 Permission::ExplainRead,
                 Permission::ReportRead,
+                Permission::TicketExport,
             ],
         }
     }
@@ -259,7 +263,8 @@ mod tests {
                 "ticket.publish",
                 "ticket.cancel",
                 "ticket.amend",
-                "notification.retry"
+                "notification.retry",
+                "ticket.export"
             ]
         );
         let reads = Role::ContractorAdmin.permissions();

@@ -42,6 +42,7 @@ pub const POLICY: Policy = policy! {
     "SendSmsCode": Access::Public,
     "BindWorker": Access::Public,
     "UnbindWorker": Access::Permission(Permission::WorkerUnbind),
+    "MatchWorkers": Access::Permission(Permission::WorkerRead),
 };
 
 /// The calls of the contract on this app.
@@ -232,6 +233,15 @@ impl DirectoryService for Grpc {
         let (worker, reason) = parse::unbind_worker(request.get_ref())?;
         let done = self.app.unbind_worker(&caller, worker, &reason).await;
         answer(done.map(|()| pb::UnbindWorkerResponse {}))
+    }
+
+    async fn match_workers(
+        &self,
+        request: Request<pb::MatchWorkersRequest>,
+    ) -> Answer<pb::MatchWorkersResponse> {
+        let caller = caller(&request)?;
+        let query = parse::match_workers(request.into_inner())?;
+        answer(self.app.match_workers(&caller, query).await)
     }
 }
 

@@ -7,11 +7,13 @@ mod call;
 mod config;
 mod edge;
 mod failure;
+mod form;
 mod openapi;
 mod problems;
 mod request;
 mod routes;
 mod wiring;
+mod workbook;
 
 pub use config::Config;
 pub use wiring::{StartError, router, serve};

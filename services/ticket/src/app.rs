@@ -3,6 +3,7 @@
 mod cancel_ticket;
 mod create_ticket;
 mod error;
+mod export_ticket;
 mod get_daily_ticket;
 mod get_ticket;
 mod list_tickets;
@@ -21,6 +22,7 @@ use crate::store::{self, Versioned};
 pub use cancel_ticket::CancelTicket;
 pub use create_ticket::CreateTicket;
 pub use error::Error;
+pub use export_ticket::TicketExport;
 pub use get_daily_ticket::DailyTicketView;
 pub use get_ticket::TicketView;
 pub use list_worker_tasks::{Task, Tasks};

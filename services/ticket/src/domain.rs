@@ -10,10 +10,10 @@ mod ticket;
 pub use daily_ticket::{DailyTicket, DayState, DayStatus};
 pub use progress::{
     AccessCounts, Grant, GrantStatus, TrainingCounts, TrainingStatus, UnknownStatus,
-    WorkerProgress, is_authorized,
+    WorkerProgress, Wanted, is_authorized,
 };
 pub use request::{Listed, Unfit, check_dates, check_windows};
-pub use search::{Filter, Listing};
+pub use search::{Filter, Listing, Sort, UnknownSort};
 pub use terms::{Deadline, Terms, UnknownVideoRule, VideoRule};
 pub use ticket::{
     Cancellation, Cancelled, Expired, NewTicket, NotAllowed, Publication, Published, Started,

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use vault::{IdNo, Phone};
 
 use crate::app::{
-    BindWorker, CheckReferences, CreateAccount, CreateArea, CreateSite, PhoneProof, Purpose,
-    SearchWorkers,
+    BindWorker, CheckReferences, CreateAccount, CreateArea, CreateSite, Line, MatchWorkers,
+    PhoneProof, Purpose, SearchWorkers,
 };
 use crate::domain::{FamilyId, MIN_PASSWORD_CHARS, Settings, SmsCode, is_username};
 
@@ -310,4 +310,31 @@ pub(super) fn unbind_worker(
         let reason = fields.text("reason", &message.reason, 200);
         Some((worker?, reason?))
     })
+}
+
+/// What is wrong with one line is its outcome, not the request's fault.
+pub(super) fn match_workers(message: pb::MatchWorkersRequest) -> Result<MatchWorkers, Refusal> {
+    let pb::MatchWorkersRequest { site_id, contractor_id, lines } = message;
+    read(|fields| {
+        let site = fields.parse("site_id", &site_id);
+        let contractor = fields.parse_optional("contractor_id", &contractor_id);
+        fields.check(!lines.is_empty(), "lines", "is required");
+        fields.check(lines.len() <= MAX_WORKERS, "lines", &format!("holds more than {MAX_WORKERS}"));
+        let lines = lines.iter().map(line).collect();
+        Some(MatchWorkers { site: site?, contractor, lines })
+    })
+}
+
+fn line(line: &pb::WorkerLine) -> Line {
+    let given = |text: &str| !text.trim().is_empty();
+    let name = given(&line.name).then(|| {
+        let name = line.name.trim();
+        let fits = name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
+        fits.then(|| name.to_owned())
+    });
+    Line {
+        name,
+        id_no: given(&line.id_no).then(|| IdNo::parse(&line.id_no)),
+        phone: given(&line.phone).then(|| Phone::parse(&line.phone).ok()),
+    }
 }

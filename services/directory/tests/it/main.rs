@@ -6,6 +6,7 @@ mod check_references;
 mod create_account;
 mod create_site;
 mod enter_mini_program;
+mod match_workers;
 mod outside;
 mod policy;
 mod privacy;

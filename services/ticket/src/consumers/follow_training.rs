@@ -1,13 +1,13 @@
 use events::{Delivery, Failure, Handler};
 use proto::Event;
-use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted};
+use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingStarted, VideoCompleted};
 use service::Tx;
 
 use super::worker_day;
 use crate::domain::TrainingStatus;
 use crate::store::progress;
 
-/// Keeps how far each worker's training of a day is.
+/// Keeps how far each worker's training of a day is, and which videos are watched.
 #[derive(Debug, Clone, Copy)]
 pub struct FollowTraining;
 
@@ -22,7 +22,12 @@ impl Handler for FollowTraining {
     }
 
     fn events(&self) -> &'static [&'static str] {
-        &[TrainingStarted::NAME, TrainingFailed::NAME, TrainingCompleted::NAME]
+        &[
+            TrainingStarted::NAME,
+            TrainingFailed::NAME,
+            TrainingCompleted::NAME,
+            VideoCompleted::NAME,
+        ]
     }
 
     fn states(&self) -> &'static [&'static str] {
@@ -30,6 +35,7 @@ impl Handler for FollowTraining {
     }
 
     async fn handle(&self, tx: &mut Tx, delivery: &Delivery) -> Result<(), Failure> {
+        let mut completed_at = None;
         let (of, status) = match delivery.name.as_str() {
             TrainingStarted::NAME => {
                 let fact: TrainingStarted = delivery.decode()?;
@@ -45,12 +51,20 @@ impl Handler for FollowTraining {
             }
             TrainingCompleted::NAME => {
                 let fact: TrainingCompleted = delivery.decode()?;
+                completed_at = proto::instant(fact.completed_at.as_ref()).or(Some(delivery.at));
                 let of =
                     worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
                 (of, TrainingStatus::Completed)
             }
+            VideoCompleted::NAME => {
+                let fact: VideoCompleted = delivery.decode()?;
+                let of =
+                    worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
+                let video = delivery.parse("video_id", &fact.video_id)?;
+                return Ok(progress::keep_video(tx, of, video).await?);
+            }
             _ => return Err(delivery.unexpected()),
         };
-        Ok(progress::keep_training(tx, of, status, delivery.row_version()?).await?)
+        Ok(progress::keep_training(tx, of, status, completed_at, delivery.row_version()?).await?)
     }
 }

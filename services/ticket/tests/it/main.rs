@@ -4,6 +4,8 @@
 mod announce;
 mod cancel_ticket;
 mod create_ticket;
+mod daily_ticket;
+mod export_ticket;
 mod follow_access;
 mod follow_bindings;
 mod follow_notices;
@@ -13,6 +15,7 @@ mod lifecycle;
 mod list_tickets;
 mod list_worker_tasks;
 mod peers;
+mod plans;
 mod policy;
 mod publish_ticket;
 mod serve;
