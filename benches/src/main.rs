@@ -126,13 +126,7 @@ async fn run(cli: &Cli) -> Result<()> {
     let machine = machine::describe(&mut world, &peers).await?;
     say!("{}", machine.summary());
     let mut refused = Vec::new();
-    let all = [
-        Which::Relay,
-        Which::Latency,
-        Which::Consumer,
-        Which::Recovery,
-        Which::Tickets,
-    ];
+    let all = [Which::Relay, Which::Latency, Which::Consumer, Which::Recovery, Which::Tickets];
     for which in all {
         if !wanted(which) {
             continue;

@@ -55,20 +55,41 @@ pub(crate) async fn measure(world: &World, sizes: &Sizes) -> Result<Figures> {
             figures.time(middle, p95, sizes.calls, ask).await?;
         }
         let detail = || bench.detail(&large.ticket);
-        figures.time("detail, 500 workers: median", "detail, 500 workers: P95", sizes.calls, detail).await?;
+        figures
+            .time("detail, 500 workers: median", "detail, 500 workers: P95", sizes.calls, detail)
+            .await?;
         let day = || bench.day(&large.day);
-        figures.time("day, 50 of 500 workers: median", "day, 50 of 500 workers: P95", sizes.calls, day).await?;
+        figures
+            .time("day, 50 of 500 workers: median", "day, 50 of 500 workers: P95", sizes.calls, day)
+            .await?;
         let export = || bench.export(&large.ticket);
         let tickets = (sizes.calls / CALLS_A_TICKET).max(1);
-        figures.time("export, 200 of 500 workers: median", "export, 200 of 500 workers: P95", tickets, export).await?;
+        figures
+            .time(
+                "export, 200 of 500 workers: median",
+                "export, 200 of 500 workers: P95",
+                tickets,
+                export,
+            )
+            .await?;
         let create = || bench.create();
-        figures.time("create, 500 workers: median", "create, 500 workers: P95", tickets, create).await?;
+        figures
+            .time("create, 500 workers: median", "create, 500 workers: P95", tickets, create)
+            .await?;
     }
     for (_, p95, _) in &filters {
         figures.worst(&format!("{p95} ≤ 50 ms"), p95, LIST_GOAL);
     }
-    figures.worst("detail of 500 workers × 31 days, P95 ≤ 80 ms", "detail, 500 workers: P95", DETAIL_GOAL);
-    figures.worst("create with 500 workers × 31 days, P95 ≤ 400 ms", "create, 500 workers: P95", CREATE_GOAL);
+    figures.worst(
+        "detail of 500 workers × 31 days, P95 ≤ 80 ms",
+        "detail, 500 workers: P95",
+        DETAIL_GOAL,
+    );
+    figures.worst(
+        "create with 500 workers × 31 days, P95 ≤ 400 ms",
+        "create, 500 workers: P95",
+        CREATE_GOAL,
+    );
     bench.check(sizes, &mut figures).await?;
     figures.setting(
         "filled",
@@ -78,7 +99,10 @@ pub(crate) async fn measure(world: &World, sizes: &Sizes) -> Result<Figures> {
         "calls",
         format!("{} of each list, detail and day in a round, a tenth of the others; one after another over gRPC in the process, the scope of a system administrator of the one site", sizes.calls),
     );
-    figures.setting("peers of making a ticket", "directory and training are played and know everybody: what is timed is ticket's own part");
+    figures.setting(
+        "peers of making a ticket",
+        "directory and training are played and know everybody: what is timed is ticket's own part",
+    );
     figures.note("A goal is judged by the worst round's P95.");
     bench.stop(world).await?;
     Ok(figures)
@@ -262,7 +286,9 @@ impl Bench {
             start_date: "2026-03-02".to_owned(),
             end_date: "2026-04-01".to_owned(),
             area_ids: vec![id("area", 3).to_string()],
-            worker_ids: (0..LARGE).map(|number| id("worker", number * POOL / LARGE).to_string()).collect(),
+            worker_ids: (0..LARGE)
+                .map(|number| id("worker", number * POOL / LARGE).to_string())
+                .collect(),
             video_ids: vec![id("video", 0).to_string()],
             ..CreateTicketRequest::default()
         };

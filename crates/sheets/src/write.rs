@@ -64,8 +64,7 @@ impl Sheet {
     pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
         for (column, text) in (0..).zip(cells) {
             let text = text.as_ref();
-            let format =
-                if text.starts_with(LOOKS_COMPUTED) { &self.quoted } else { &self.text };
+            let format = if text.starts_with(LOOKS_COMPUTED) { &self.quoted } else { &self.text };
             let cut: String;
             let text = if text.chars().count() > MOST_CHARACTERS {
                 cut = text.chars().take(MOST_CHARACTERS).collect();

@@ -9,8 +9,8 @@ mod ticket;
 
 pub use daily_ticket::{DailyTicket, DayState, DayStatus};
 pub use progress::{
-    AccessCounts, Grant, GrantStatus, TrainingCounts, TrainingStatus, UnknownStatus,
-    WorkerProgress, Wanted, is_authorized,
+    AccessCounts, Grant, GrantStatus, TrainingCounts, TrainingStatus, UnknownStatus, Wanted,
+    WorkerProgress, is_authorized,
 };
 pub use request::{Listed, Unfit, check_dates, check_windows};
 pub use search::{Filter, Listing, Sort, UnknownSort};

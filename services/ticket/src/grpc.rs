@@ -5,9 +5,10 @@ mod read;
 use proto::ticket::v1::ticket_service_server::{TicketService, TicketServiceServer};
 use proto::ticket::v1::{
     CancelTicketRequest, CancelTicketResponse, CreateTicketRequest, CreateTicketResponse,
-    ExportTicketRequest, ExportTicketResponse, GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
-    ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse,
-    PublishTicketRequest, PublishTicketResponse, WorkerTask,
+    ExportTicketRequest, ExportTicketResponse, GetDailyTicketRequest, GetDailyTicketResponse,
+    GetTicketRequest, GetTicketResponse, ListTicketsRequest, ListTicketsResponse,
+    ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest, PublishTicketResponse,
+    WorkerTask,
 };
 use service::grpc::{Access, Policy, caller};
 use service::idempotency::Key;

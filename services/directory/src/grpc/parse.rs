@@ -319,7 +319,11 @@ pub(super) fn match_workers(message: pb::MatchWorkersRequest) -> Result<MatchWor
         let site = fields.parse("site_id", &site_id);
         let contractor = fields.parse_optional("contractor_id", &contractor_id);
         fields.check(!lines.is_empty(), "lines", "is required");
-        fields.check(lines.len() <= MAX_WORKERS, "lines", &format!("holds more than {MAX_WORKERS}"));
+        fields.check(
+            lines.len() <= MAX_WORKERS,
+            "lines",
+            &format!("holds more than {MAX_WORKERS}"),
+        );
         let lines = lines.iter().map(line).collect();
         Some(MatchWorkers { site: site?, contractor, lines })
     })

@@ -124,7 +124,10 @@ async fn a_list_leaves_one_record_of_counts_and_nothing_personal() {
     assert_eq!(records.len(), 1);
     let after: serde_json::Value = serde_json::from_str(&records[0].after).unwrap();
     assert_eq!(after, json!({"found": 1, "lines": 2}));
-    assert_eq!((&records[0].site_id, &records[0].target_id), (&site.to_string(), &site.to_string()));
+    assert_eq!(
+        (&records[0].site_id, &records[0].target_id),
+        (&site.to_string(), &site.to_string())
+    );
     let text = format!("{:?}", records[0]);
     for personal in [name(1), id_no(1), phone(1), name(9)] {
         assert!(!text.contains(&personal));

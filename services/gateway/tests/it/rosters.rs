@@ -51,8 +51,9 @@ fn refused(outcome: &str, field: &str) -> WorkerMatch {
 
 /// `directory` answers these, whatever it is asked.
 fn directory_matches(edge: &Edge, matches: Vec<WorkerMatch>) {
-    edge.fakes
-        .on(MATCH, move |_: MatchWorkersRequest| Ok(MatchWorkersResponse { matches: matches.clone() }));
+    edge.fakes.on(MATCH, move |_: MatchWorkersRequest| {
+        Ok(MatchWorkersResponse { matches: matches.clone() })
+    });
 }
 
 async fn upload(edge: &Edge, path: &str, file: Vec<u8>, texts: &[(&str, &str)]) -> Answered {
@@ -128,7 +129,10 @@ async fn each_row_of_a_workbook_is_answered_and_nobody_is_imported() {
 #[tokio::test]
 async fn a_cell_that_cannot_be_read_is_told_with_its_row_and_the_rest_goes_on() {
     let edge = edge().await;
-    directory_matches(&edge, vec![found(1), WorkerMatch { first_line: 0, ..refused("DUPLICATE", "") }]);
+    directory_matches(
+        &edge,
+        vec![found(1), WorkerMatch { first_line: 0, ..refused("DUPLICATE", "") }],
+    );
     let long = "字".repeat(201);
     let file = workbook(&[["测试工人01", "", ""], [&long, "", ""], ["测试工人01", "", ""]]);
     let answered = upload(&edge, IMPORT, file, &[("site_id", &id())]).await;
@@ -155,7 +159,8 @@ async fn what_is_no_workbook_is_refused_by_what_it_is() {
     (0..2_001).for_each(|number| rows.row([format!("测试{number}")]));
     let many = upload(&edge, IMPORT, rows.finish().unwrap(), &site).await;
     assert_eq!((many.code(), many.fields()), (40001, vec!["file".to_owned()]));
-    let nothing = upload(&edge, IMPORT, Vec::new(), &[("colour", "red"), ("contractor_id", "x")]).await;
+    let nothing =
+        upload(&edge, IMPORT, Vec::new(), &[("colour", "red"), ("contractor_id", "x")]).await;
     assert_eq!(nothing.fields(), ["colour", "contractor_id", "file", "site_id"]);
     assert!(edge.fakes.asked(MATCH).is_empty());
 }
@@ -192,7 +197,8 @@ async fn pasted_lines_are_matched_and_never_stand_in_an_address() {
     let edge = edge().await;
     directory_matches(&edge, vec![found(1), refused("BAD_ID_NO", "id_no")]);
     let path = "/api/admin/work-tickets/workers/match";
-    let body = json!({"site_id": id(), "lines": ["测试工人01, 19900000001", "", "65999919900101001"]});
+    let body =
+        json!({"site_id": id(), "lines": ["测试工人01, 19900000001", "", "65999919900101001"]});
     let answered = edge.post(&edge.sysadmin(), path, &body).await;
     let rows = &answered.data()["rows"];
     assert_eq!((&rows[1]["row"], &rows[1]["column"]), (&json!(3), &Value::Null));
@@ -208,7 +214,8 @@ async fn pasted_lines_are_matched_and_never_stand_in_an_address() {
 async fn tickets_are_searched_by_a_person_named_in_the_body() {
     let edge = edge().await;
     edge.fakes.on("DirectoryService/SearchWorkers", |asked: SearchWorkersRequest| {
-        let workers = if asked.keyword == "测试工人01" { vec![worker(1), worker(2)] } else { vec![] };
+        let workers =
+            if asked.keyword == "测试工人01" { vec![worker(1), worker(2)] } else { vec![] };
         let total = u32::try_from(workers.len()).unwrap();
         Ok(SearchWorkersResponse { workers, total, roster_synced_at: None })
     });
@@ -216,14 +223,16 @@ async fn tickets_are_searched_by_a_person_named_in_the_body() {
         Ok(ListTicketsResponse { tickets: Vec::new(), total: 7 })
     });
     let path = "/api/admin/work-tickets/search";
-    let body = json!({"site_id": id(), "worker": " 测试工人01 ", "status": "ACTIVE", "sort": "-title"});
+    let body =
+        json!({"site_id": id(), "worker": " 测试工人01 ", "status": "ACTIVE", "sort": "-title"});
     let found = edge.post(&edge.sysadmin(), path, &body).await;
     assert_eq!(found.data()["total"], 7);
     let asked: ListTicketsRequest = edge.fakes.only("TicketService/ListTickets").message();
     assert_eq!(asked.worker_ids, ["w1", "w2"]);
     assert_eq!((asked.status.as_str(), asked.sort.as_str()), ("ACTIVE", "-title"));
 
-    let nobody = edge.post(&edge.sysadmin(), path, &json!({"site_id": id(), "worker": "无此人"})).await;
+    let nobody =
+        edge.post(&edge.sysadmin(), path, &json!({"site_id": id(), "worker": "无此人"})).await;
     assert_eq!((&nobody.data()["total"], &nobody.data()["items"]), (&json!(0), &json!([])));
     assert_eq!(edge.fakes.asked("TicketService/ListTickets").len(), 1, "nobody is on no ticket");
     let homeless = edge.post(&edge.sysadmin(), path, &json!({"worker": "测试工人01"})).await;
@@ -243,11 +252,12 @@ fn ticket_of(edge: &Edge, count: usize) {
             authorized: status == "COMPLETED",
             grants: Some(AccessCounts { synced: 2, sync_failed: 1, ..AccessCounts::default() }),
         };
-        let workers = (first..count.min(first + page.page_size as usize)).map(|number| ExportedWorker {
-            worker_id: format!("w{number}"),
-            bound: number != 1,
-            days: vec![day("COMPLETED"), day("NOT_STARTED")],
-        });
+        let workers =
+            (first..count.min(first + page.page_size as usize)).map(|number| ExportedWorker {
+                worker_id: format!("w{number}"),
+                bound: number != 1,
+                days: vec![day("COMPLETED"), day("NOT_STARTED")],
+            });
         let daily = |date: &str| DailyTicket {
             date: date.to_owned(),
             status: "IN_PROGRESS".to_owned(),
@@ -295,8 +305,18 @@ async fn an_export_has_a_row_for_each_person_and_day_with_masked_numbers() {
         rows[row].cells.iter().map(text).collect()
     };
     let wanted = [
-        "2026-03-02", "IN_PROGRESS", "测试工人00", "659***********0013", "199****0001", "yes", "COMPLETED",
-        "2026-03-02 07:05:09", "yes", "2", "1", "0",
+        "2026-03-02",
+        "IN_PROGRESS",
+        "测试工人00",
+        "659***********0013",
+        "199****0001",
+        "yes",
+        "COMPLETED",
+        "2026-03-02 07:05:09",
+        "yes",
+        "2",
+        "1",
+        "0",
     ];
     assert_eq!(texts(1), wanted);
     assert_eq!((texts(2)[0], texts(2)[6], texts(2)[7]), ("2026-03-03", "NOT_STARTED", ""));

@@ -182,8 +182,11 @@ impl WorkerProgress {
             VideoRule::Any => asked.len().min(1),
         };
         let watched = asked.iter().filter(|id| self.completed_videos.contains(id)).count();
-        let watched =
-            if self.training == TrainingStatus::Completed { required } else { watched.min(required) };
+        let watched = if self.training == TrainingStatus::Completed {
+            required
+        } else {
+            watched.min(required)
+        };
         let count = |videos: usize| u32::try_from(videos).unwrap_or(u32::MAX);
         (count(watched), count(required))
     }
@@ -204,7 +207,8 @@ pub fn is_authorized(grants: &[Grant]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        Grant, GrantStatus, TrainingCounts, TrainingStatus, VideoRule, WorkerProgress, is_authorized,
+        Grant, GrantStatus, TrainingCounts, TrainingStatus, VideoRule, WorkerProgress,
+        is_authorized,
     };
     use chrono::{DateTime, Utc};
     use types::{AreaId, GrantId, VideoId, WorkerId};

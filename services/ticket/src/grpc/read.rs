@@ -82,9 +82,7 @@ pub(super) fn create_ticket(
     }
 }
 
-pub(super) fn list_tickets(
-    message: &ListTicketsRequest,
-) -> Result<(Filter, Sort, Page), Refusal> {
+pub(super) fn list_tickets(message: &ListTicketsRequest) -> Result<(Filter, Sort, Page), Refusal> {
     let mut fields = Fields::new();
     let site = fields.parse_optional("site_id", &message.site_id);
     let contractor = fields.parse_optional("contractor_id", &message.contractor_id);

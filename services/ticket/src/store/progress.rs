@@ -235,7 +235,8 @@ pub async fn of_ticket(
             completed_at: row.completed_at,
             grants: grants.remove(&(row.daily_ticket_id, row.worker_id)).unwrap_or_default(),
         };
-        match workers.last_mut().filter(|days| days.first().is_some_and(|day| day.worker == worker)) {
+        match workers.last_mut().filter(|days| days.first().is_some_and(|day| day.worker == worker))
+        {
             Some(days) => days.push(progress),
             None => workers.push(vec![progress]),
         }

@@ -132,7 +132,9 @@ async fn any_one_video_is_enough_where_the_rule_says_so() {
 #[tokio::test]
 async fn when_the_day_was_complete_is_kept_from_the_first_time_it_was_told() {
     let day = Day::new("ALL").await;
-    let at = |seconds| Some(proto::timestamp(day.world.harness.now() + chrono::TimeDelta::seconds(seconds)));
+    let at = |seconds| {
+        Some(proto::timestamp(day.world.harness.now() + chrono::TimeDelta::seconds(seconds)))
+    };
     for (version, seconds) in [(3, 60), (4, 90)] {
         day.take(TrainingCompleted {
             site_id: day.world.site.to_string(),

@@ -51,10 +51,8 @@ async fn an_export_of_many_pages_leaves_one_record() {
     let mut seen = Vec::new();
     for page in 1..=3 {
         let page = Some(PageRequest { page, page_size: 2 });
-        let part = world
-            .export(&world.admin, ExportTicketRequest { page, ..whole(&id) })
-            .await
-            .unwrap();
+        let part =
+            world.export(&world.admin, ExportTicketRequest { page, ..whole(&id) }).await.unwrap();
         assert_eq!(part.total, 5);
         seen.extend(part.workers.into_iter().map(|each| each.worker_id));
     }
@@ -82,6 +80,10 @@ async fn what_lies_outside_ones_reach_is_not_exported_and_leaves_no_record() {
     let worker = world.harness.worker(world.workers[0], world.site);
     assert_eq!(code(world.export(&worker, whole(&id)).await), ErrorCode::PermissionDenied);
     assert_eq!(world.facts().await.len(), before);
-    let bad = ExportTicketRequest { page: Some(PageRequest { page: 1, page_size: 201 }), ..whole("x") };
-    assert_eq!(names(&world.export(&world.admin, bad).await.unwrap_err()), ["ticket_id", "page_size"]);
+    let bad =
+        ExportTicketRequest { page: Some(PageRequest { page: 1, page_size: 201 }), ..whole("x") };
+    assert_eq!(
+        names(&world.export(&world.admin, bad).await.unwrap_err()),
+        ["ticket_id", "page_size"]
+    );
 }

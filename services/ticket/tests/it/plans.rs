@@ -50,7 +50,9 @@ impl Filled {
             caller: world.harness.verified(&world.harness.sysadmin(&[site])),
             ticket: TicketId::from_uuid(id("SELECT pg_temp.fill_id('ticket', 100)").await),
             site,
-            contractor: ContractorId::from_uuid(id("SELECT pg_temp.fill_id('contractor', 4)").await),
+            contractor: ContractorId::from_uuid(
+                id("SELECT pg_temp.fill_id('contractor', 4)").await,
+            ),
             area: AreaId::from_uuid(id("SELECT pg_temp.fill_id('area', 0)").await),
             worker: WorkerId::from_uuid(id("SELECT pg_temp.fill_id('worker', 701)").await),
             day: DailyTicketId::from_uuid(id("SELECT pg_temp.fill_id('day', 10003)").await),

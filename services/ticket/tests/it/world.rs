@@ -4,10 +4,9 @@ use auth::Caller;
 use proto::ticket::v1::ticket_service_client::TicketServiceClient;
 use proto::ticket::v1::{
     CancelTicketRequest, CreateTicketRequest, CreateTicketResponse, ExportTicketRequest,
-    ExportTicketResponse, GetDailyTicketRequest,
-    GetDailyTicketResponse, GetTicketRequest, GetTicketResponse, ListTicketsRequest,
-    ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest,
-    Ticket,
+    ExportTicketResponse, GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest,
+    GetTicketResponse, ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest,
+    ListWorkerTasksResponse, PublishTicketRequest, Ticket,
 };
 use service::grpc::Transport;
 use service::{Refusal, Store};

@@ -39,10 +39,8 @@ fn a_number_under_another_name_is_nobody_s() {
 
 #[test]
 fn name_and_phone_stand_in_only_where_the_roster_has_no_number() {
-    let people = [
-        person(1, None, Some(20), Place::Here),
-        person(2, Some(11), Some(21), Place::Here),
-    ];
+    let people =
+        [person(1, None, Some(20), Place::Here), person(2, Some(11), Some(21), Place::Here)];
     let stands_in = line(Some(1), Some(99), Some(20));
     assert_eq!(taken(&people, &stands_in), Matched::Found(people[0].worker));
     assert_eq!(taken(&people, &line(Some(1), Some(99), None)), Matched::NotFound(Part::IdNo));

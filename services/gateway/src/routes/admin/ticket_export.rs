@@ -3,9 +3,7 @@ use std::collections::HashMap;
 use axum::response::Response;
 use proto::common::v1::PageRequest;
 use proto::directory::v1::WorkerRow;
-use proto::ticket::v1::{
-    AccessCounts, ExportTicketRequest, ExportedDay, ExportedWorker, Ticket,
-};
+use proto::ticket::v1::{AccessCounts, ExportTicketRequest, ExportedDay, ExportedWorker, Ticket};
 use types::{ErrorCode, Language, Page, Permission, SiteZone};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -44,8 +42,7 @@ async fn export_work_ticket(call: Call, Id(ticket_id): Id) -> Result<Response, F
         // A list to keep is of no use without its people.
         if names.is_empty() && !workers.is_empty() {
             return Err(Failure(
-                service::Refusal::new(ErrorCode::UpstreamUnavailable)
-                    .data("upstream", "directory"),
+                service::Refusal::new(ErrorCode::UpstreamUnavailable).data("upstream", "directory"),
             ));
         }
         names
@@ -54,7 +51,10 @@ async fn export_work_ticket(call: Call, Id(ticket_id): Id) -> Result<Response, F
     };
     let language = call.language;
     let written = tokio::task::spawn_blocking(move || {
-        workbook::file(&format!("work-ticket-{ticket_id}"), sheet(&ticket, &workers, &names, language))
+        workbook::file(
+            &format!("work-ticket-{ticket_id}"),
+            sheet(&ticket, &workers, &names, language),
+        )
     });
     written.await.map_err(|err| {
         tracing::error!(error = %err, "writing a workbook panicked");
@@ -72,7 +72,8 @@ async fn whole(call: &Call, ticket_id: &str) -> Result<(Ticket, Vec<ExportedWork
         };
         let part = ask!(call.ticket.export_ticket(message)).await?;
         let last = part.workers.is_empty()
-            || workers.len() + part.workers.len() >= usize::try_from(part.total).unwrap_or_default();
+            || workers.len() + part.workers.len()
+                >= usize::try_from(part.total).unwrap_or_default();
         workers.extend(part.workers);
         if last {
             let ticket = part.ticket.ok_or_else(|| Failure::new(ErrorCode::Internal))?;
@@ -83,12 +84,32 @@ async fn whole(call: &Call, ticket_id: &str) -> Result<(Ticket, Vec<ExportedWork
 }
 
 const HEADINGS_ZH: [&str; 12] = [
-    "日期", "作业票状态", "姓名", "身份证号", "手机号", "绑定", "培训状态", "完成时间", "已授权", "门禁已同步",
-    "门禁未同步", "门禁已撤销",
+    "日期",
+    "作业票状态",
+    "姓名",
+    "身份证号",
+    "手机号",
+    "绑定",
+    "培训状态",
+    "完成时间",
+    "已授权",
+    "门禁已同步",
+    "门禁未同步",
+    "门禁已撤销",
 ];
 const HEADINGS_EN: [&str; 12] = [
-    "Date", "Day", "Name", "Identity number", "Phone", "Bound", "Training", "Completed at", "Authorized",
-    "Grants synced", "Grants not synced", "Grants revoked",
+    "Date",
+    "Day",
+    "Name",
+    "Identity number",
+    "Phone",
+    "Bound",
+    "Training",
+    "Completed at",
+    "Authorized",
+    "Grants synced",
+    "Grants not synced",
+    "Grants revoked",
 ];
 
 /// One row for each person and day, person by person.

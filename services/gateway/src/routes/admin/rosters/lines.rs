@@ -74,12 +74,12 @@ fn column(heading: &Row, words: &[&str]) -> Option<usize> {
 }
 
 fn line(row: &Row, columns: Columns) -> Result<WorkerLine, Unreadable> {
-    let text = |column: Option<usize>, field: &'static str| {
-        match column.and_then(|column| row.cells.get(column)) {
-            None | Some(Cell::Empty) => Ok(String::new()),
-            Some(Cell::Text(text)) => Ok(text.clone()),
-            Some(cell) => Err(Unreadable { field, cell: cell.clone() }),
-        }
+    let text = |column: Option<usize>, field: &'static str| match column
+        .and_then(|column| row.cells.get(column))
+    {
+        None | Some(Cell::Empty) => Ok(String::new()),
+        Some(Cell::Text(text)) => Ok(text.clone()),
+        Some(cell) => Err(Unreadable { field, cell: cell.clone() }),
     };
     Ok(WorkerLine {
         id_no: text(columns.id_no, "id_no")?,
@@ -102,7 +102,8 @@ pub(super) fn from_text(lines: &[String]) -> Vec<Given> {
 /// Of several words the one that looks like a number is one; the rest is the name.
 fn words(text: &str) -> WorkerLine {
     let mut line = WorkerLine::default();
-    let separators = |c: char| c.is_whitespace() || matches!(c, ',' | '，' | '、' | ';' | '；' | '|');
+    let separators =
+        |c: char| c.is_whitespace() || matches!(c, ',' | '，' | '、' | ';' | '；' | '|');
     for word in text.split(separators).filter(|word| !word.is_empty()) {
         let digits = word.chars().filter(char::is_ascii_digit).count();
         let length = word.chars().count();
@@ -182,7 +183,10 @@ mod tests {
             ("测试工人01", said("测试工人01", "", "")),
             ("659999199001010013", said("", "659999199001010013", "")),
             ("65999919900101001x", said("", "65999919900101001x", "")),
-            ("测试工人01\t65999919900101001X\t19900000001", said("测试工人01", "65999919900101001X", "19900000001")),
+            (
+                "测试工人01\t65999919900101001X\t19900000001",
+                said("测试工人01", "65999919900101001X", "19900000001"),
+            ),
             ("19900000001，测试工人01", said("测试工人01", "", "19900000001")),
             ("Test Worker, +8619900000001", said("Test Worker", "", "+8619900000001")),
             ("阿依·测试", said("阿依·测试", "", "")),

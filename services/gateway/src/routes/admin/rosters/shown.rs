@@ -206,8 +206,17 @@ mod tests {
     #[test]
     fn every_outcome_but_found_has_a_reason_in_each_language() {
         for outcome in [
-            ON_TICKET, "NOT_FOUND", "AMBIGUOUS", "DUPLICATE", "NOT_ON_SITE", "OTHER_CONTRACTOR",
-            "NAME_DIFFERS", "BAD_NAME", "BAD_ID_NO", "BAD_PHONE", "EMPTY",
+            ON_TICKET,
+            "NOT_FOUND",
+            "AMBIGUOUS",
+            "DUPLICATE",
+            "NOT_ON_SITE",
+            "OTHER_CONTRACTOR",
+            "NAME_DIFFERS",
+            "BAD_NAME",
+            "BAD_ID_NO",
+            "BAD_PHONE",
+            "EMPTY",
         ] {
             assert!(reason(outcome, Language::ZhCn).is_some(), "{outcome}");
             assert!(reason(outcome, Language::En).is_some(), "{outcome}");
