@@ -44,7 +44,7 @@ pub(crate) use create_account::CreateAccount;
 pub(crate) use create_area::CreateArea;
 pub(crate) use create_site::CreateSite;
 pub(crate) use error::Error;
-pub(crate) use match_workers::{Line, MatchWorkers};
+pub(crate) use match_workers::{BadName, Line, MatchWorkers};
 pub(crate) use passwords::Passwords;
 pub(crate) use resolve_workers::Purpose;
 pub(crate) use search_workers::SearchWorkers;

@@ -179,7 +179,8 @@ impl TicketService for Tickets {
         let caller = caller(&request)?;
         let (id, page) = read::export_ticket(request.get_ref())?;
         let export = self.app.export_ticket(&caller, id, page).await.map_err(status)?;
-        Ok(Response::new(wire::ticket_export(&export)))
+        let (ticket, version) = (&export.ticket.value, export.ticket.version);
+        Ok(Response::new(wire::ticket_export(ticket, version, &export.workers)))
     }
 }
 

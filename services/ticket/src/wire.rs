@@ -7,7 +7,6 @@ use proto::timestamp;
 use serde_json::{Value, json};
 use types::{AccountId, DailyTicketId, TicketId, WorkerId, format_time};
 
-use crate::app::TicketExport;
 use crate::domain::{
     AccessCounts, Cancellation, DailyTicket, Grant, Listing, Publication, Ticket, TrainingCounts,
     WorkerProgress,
@@ -157,8 +156,12 @@ fn access_counts(counts: AccessCounts) -> pb::AccessCounts {
     pb::AccessCounts { pending_sync, synced, sync_failed, revoked }
 }
 
-pub(crate) fn ticket_export(export: &TicketExport) -> pb::ExportTicketResponse {
-    let of = &export.ticket;
+/// `workers` each with all of their days.
+pub(crate) fn ticket_export(
+    of: &Ticket,
+    version: u64,
+    workers: &[Vec<WorkerProgress>],
+) -> pb::ExportTicketResponse {
     let day = |day: &WorkerProgress| {
         let mut grants = AccessCounts::default();
         day.grants.iter().for_each(|grant| grants.count(grant.status, 1));
@@ -169,7 +172,7 @@ pub(crate) fn ticket_export(export: &TicketExport) -> pb::ExportTicketResponse {
             grants: Some(access_counts(grants)),
         }
     };
-    let workers = export.workers.iter().filter_map(|days| {
+    let workers = workers.iter().filter_map(|days| {
         let first = days.first()?;
         Some(pb::ExportedWorker {
             worker_id: first.worker.to_string(),
@@ -178,9 +181,9 @@ pub(crate) fn ticket_export(export: &TicketExport) -> pb::ExportTicketResponse {
         })
     });
     pb::ExportTicketResponse {
-        ticket: Some(ticket(&of.value, of.version)),
+        ticket: Some(ticket(of, version)),
         workers: workers.collect(),
-        total: u32::try_from(of.value.workers.len()).unwrap_or(u32::MAX),
+        total: u32::try_from(of.workers.len()).unwrap_or(u32::MAX),
     }
 }
 

@@ -6,7 +6,7 @@ use proto::directory::v1::{MatchWorkersResponse, WorkerMatch, WorkerRow};
 use serde_json::json;
 use service::StoreError;
 use types::{ContractorId, SiteId, WorkerId};
-use vault::{IdNo, InvalidIdNo, Phone};
+use vault::{IdNo, InvalidIdNo, InvalidPhone, Phone};
 
 use super::{App, Error, confined, fact, personal, scope};
 use crate::domain::{Candidate, Index, Keys, Matched, Matcher, Part, Place, Sought};
@@ -16,11 +16,16 @@ use crate::store::matches::Row;
 /// Of an ambiguous line, as many as a person would look through.
 const MOST_SHOWN: usize = 10;
 
+/// No text that a roster has as a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too long, or with control characters")]
+pub(crate) struct BadName;
+
 /// What a line says of one person: absent, readable or not.
 pub(crate) struct Line {
-    pub name: Option<Option<String>>,
+    pub name: Option<Result<String, BadName>>,
     pub id_no: Option<Result<IdNo, InvalidIdNo>>,
-    pub phone: Option<Option<Phone>>,
+    pub phone: Option<Result<Phone, InvalidPhone>>,
 }
 
 pub(crate) struct MatchWorkers {
@@ -69,7 +74,7 @@ impl App {
         });
         let rows: HashMap<WorkerId, WorkerRow> = rows.collect::<Result<_, StoreError>>()?;
         let mut matcher = Matcher::new(&candidates);
-        let matches: Vec<WorkerMatch> = read
+        let answers: Vec<WorkerMatch> = read
             .into_iter()
             .enumerate()
             .map(|(place, sought)| match sought {
@@ -78,52 +83,54 @@ impl App {
             })
             .collect();
 
-        let found = matches.iter().filter(|each| each.outcome == "FOUND").count();
+        let found = answers.iter().filter(|each| each.outcome == "FOUND").count();
         let mut record =
             fact(caller, "worker.match", "worker_batch", site.to_string(), self.clock.now());
         record.site = Some(site);
-        record.after = Some(json!({ "lines": matches.len(), "found": found }));
+        record.after = Some(json!({ "lines": answers.len(), "found": found }));
         events::audit(&mut tx, record).await?;
         tx.commit().await?;
-        Ok(MatchWorkersResponse { matches })
+        Ok(MatchWorkersResponse { matches: answers })
     }
 
     /// What a line is looked up by, or what about it cannot be read.
     fn sought(&self, line: &Line) -> Result<Sought, WorkerMatch> {
-        let unreadable = |outcome: &str, part: Part, detail: &str| WorkerMatch {
-            outcome: outcome.to_owned(),
-            field: part.as_str().to_owned(),
-            detail: detail.to_owned(),
-            ..WorkerMatch::default()
-        };
-        if line.name.is_none() && line.id_no.is_none() && line.phone.is_none() {
+        let Line { name, id_no, phone } = line;
+        if name.is_none() && id_no.is_none() && phone.is_none() {
             return Err(unreadable("EMPTY", Part::Name, "says nothing of anybody"));
         }
-        let mut sought = Sought::default();
-        match &line.id_no {
-            None => {}
-            Some(Ok(id_no)) => sought.id_no = Some(personal::id_no_index(&self.vault, id_no)),
-            Some(Err(problem)) => {
-                return Err(unreadable("BAD_ID_NO", Part::IdNo, &problem.to_string()));
-            }
-        }
-        match &line.name {
-            None => {}
-            Some(Some(name)) => sought.name = Some(personal::name_index(&self.vault, name)),
-            Some(None) => {
-                let problem = "is too long or holds control characters";
-                return Err(unreadable("BAD_NAME", Part::Name, problem));
-            }
-        }
-        match &line.phone {
-            None => {}
-            Some(Some(phone)) => sought.phone = Some(personal::phone_index(&self.vault, phone)),
-            Some(None) => {
-                let problem = "not a mobile number of 11 digits";
-                return Err(unreadable("BAD_PHONE", Part::Phone, problem));
-            }
-        }
-        Ok(sought)
+        let vault = &self.vault;
+        Ok(Sought {
+            id_no: index(id_no.as_ref(), Part::IdNo, |id_no| personal::id_no_index(vault, id_no))?,
+            name: index(name.as_ref(), Part::Name, |name| personal::name_index(vault, name))?,
+            phone: index(phone.as_ref(), Part::Phone, |phone| personal::phone_index(vault, phone))?,
+        })
+    }
+}
+
+fn index<T, E: fmt::Display>(
+    read: Option<&Result<T, E>>,
+    part: Part,
+    index: impl FnOnce(&T) -> Index,
+) -> Result<Option<Index>, WorkerMatch> {
+    let outcome = match part {
+        Part::Name => "BAD_NAME",
+        Part::IdNo => "BAD_ID_NO",
+        Part::Phone => "BAD_PHONE",
+    };
+    match read {
+        None => Ok(None),
+        Some(Ok(value)) => Ok(Some(index(value))),
+        Some(Err(problem)) => Err(unreadable(outcome, part, &problem.to_string())),
+    }
+}
+
+fn unreadable(outcome: &str, part: Part, detail: &str) -> WorkerMatch {
+    WorkerMatch {
+        outcome: outcome.to_owned(),
+        field: part.as_str().to_owned(),
+        detail: detail.to_owned(),
+        ..WorkerMatch::default()
     }
 }
 

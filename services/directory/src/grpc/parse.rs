@@ -11,8 +11,8 @@ use uuid::Uuid;
 use vault::{IdNo, Phone};
 
 use crate::app::{
-    BindWorker, CheckReferences, CreateAccount, CreateArea, CreateSite, Line, MatchWorkers,
-    PhoneProof, Purpose, SearchWorkers,
+    BadName, BindWorker, CheckReferences, CreateAccount, CreateArea, CreateSite, Line,
+    MatchWorkers, PhoneProof, Purpose, SearchWorkers,
 };
 use crate::domain::{FamilyId, MIN_PASSWORD_CHARS, Settings, SmsCode, is_username};
 
@@ -334,11 +334,11 @@ fn line(line: &pb::WorkerLine) -> Line {
     let name = given(&line.name).then(|| {
         let name = line.name.trim();
         let fits = name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
-        fits.then(|| name.to_owned())
+        fits.then(|| name.to_owned()).ok_or(BadName)
     });
     Line {
         name,
         id_no: given(&line.id_no).then(|| IdNo::parse(&line.id_no)),
-        phone: given(&line.phone).then(|| Phone::parse(&line.phone).ok()),
+        phone: given(&line.phone).then(|| Phone::parse(&line.phone)),
     }
 }

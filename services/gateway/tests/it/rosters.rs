@@ -23,7 +23,9 @@ const IMPORT: &str = "/api/admin/work-tickets/workers/import";
 
 fn workbook(rows: &[[&str; 3]]) -> Vec<u8> {
     let mut sheet = Sheet::new("名单", &["姓名", "身份证号", "手机号"]);
-    rows.iter().for_each(|row| sheet.row(row));
+    for row in rows {
+        sheet.row(row);
+    }
     sheet.finish().unwrap()
 }
 
@@ -156,7 +158,9 @@ async fn what_is_no_workbook_is_refused_by_what_it_is() {
     let headless = upload(&edge, IMPORT, Sheet::new("s", &["工种"]).finish().unwrap(), &site).await;
     assert_eq!((headless.code(), headless.fields()), (40001, vec!["file".to_owned()]));
     let mut rows = Sheet::new("s", &["姓名"]);
-    (0..2_001).for_each(|number| rows.row([format!("测试{number}")]));
+    for number in 0..2_001 {
+        rows.row([format!("测试{number}")]);
+    }
     let many = upload(&edge, IMPORT, rows.finish().unwrap(), &site).await;
     assert_eq!((many.code(), many.fields()), (40001, vec!["file".to_owned()]));
     let nothing =
@@ -248,7 +252,7 @@ fn ticket_of(edge: &Edge, count: usize) {
             training_status: status.to_owned(),
             // 2 March 2026, 07:05:09 in Shanghai.
             completed_at: (status == "COMPLETED")
-                .then(|| prost_types::Timestamp { seconds: 1_772_406_309, nanos: 0 }),
+                .then_some(prost_types::Timestamp { seconds: 1_772_406_309, nanos: 0 }),
             authorized: status == "COMPLETED",
             grants: Some(AccessCounts { synced: 2, sync_failed: 1, ..AccessCounts::default() }),
         };

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use proto::directory::v1::MatchWorkersRequest;
 use proto::ticket::v1::GetTicketRequest;
 use serde::Deserialize;
+use tokio::sync::SemaphorePermit;
 use types::{ContractorId, ErrorCode, FieldProblem, SiteId};
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -118,6 +119,7 @@ async fn match_workers(call: Call, Command(pasted): Command<PastedWorkers>) -> A
     responses((status = 200, body = Enveloped<Roster>))
 )]
 async fn import_workers(call: Call, request: Request) -> Answer<Roster> {
+    let _room = room(&call)?;
     let mut uploaded = Uploaded::read(&call, request).await?;
     let site_id = uploaded.id::<SiteId>("site_id", true);
     let contractor_id = uploaded.id::<ContractorId>("contractor_id", false);
@@ -136,6 +138,7 @@ async fn import_workers(call: Call, request: Request) -> Answer<Roster> {
     responses((status = 200, body = Enveloped<Roster>))
 )]
 async fn import_ticket_workers(call: Call, Id(ticket_id): Id, request: Request) -> Answer<Roster> {
+    let _room = room(&call)?;
     let uploaded = Uploaded::read(&call, request).await?;
     let found = ask!(call.ticket.get_ticket(GetTicketRequest { ticket_id })).await?;
     let ticket = found.ticket.ok_or_else(|| Failure::new(ErrorCode::Internal))?;
@@ -146,6 +149,12 @@ async fn import_ticket_workers(call: Call, Id(ticket_id): Id, request: Request) 
         on_ticket: ticket.worker_ids.into_iter().collect(),
     };
     answer(list.matched(&call).await?)
+}
+
+/// A workbook is held in memory, unpacked.
+fn room(call: &Call) -> Result<SemaphorePermit<'_>, Failure> {
+    let room = call.gateway.upload_room.try_acquire();
+    room.map_err(|_| Failure::new(ErrorCode::TooManyRequests))
 }
 
 /// What is asked of `directory`.

@@ -89,9 +89,8 @@ async fn listings(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Listing>, StoreError>
                        WHEN t.published_at IS NOT NULL THEN 'ACTIVE'
                        ELSE 'DRAFT' END AS "status!",
                   (SELECT count(*) FROM ticket.ticket_workers w WHERE w.ticket_id = t.ticket_id) AS "workers!"
-           FROM UNNEST($1::uuid[]) WITH ORDINALITY AS shown (id, place)
-           JOIN ticket.work_tickets t ON t.ticket_id = shown.id
-           ORDER BY shown.place"#,
+           FROM ticket.work_tickets t WHERE t.ticket_id = ANY ($1)
+           ORDER BY array_position($1, t.ticket_id)"#,
         ids,
     )
     .fetch_all(&mut **tx)

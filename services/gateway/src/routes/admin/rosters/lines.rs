@@ -108,9 +108,9 @@ fn words(text: &str) -> WorkerLine {
         let digits = word.chars().filter(char::is_ascii_digit).count();
         let length = word.chars().count();
         if digits + 1 >= length && length >= ID_NO_LENGTH - 3 && line.id_no.is_empty() {
-            line.id_no = word.to_owned();
+            word.clone_into(&mut line.id_no);
         } else if digits >= PHONE_LENGTH - 1 && line.phone.is_empty() {
-            line.phone = word.to_owned();
+            word.clone_into(&mut line.phone);
         } else {
             if !line.name.is_empty() {
                 line.name.push(' ');

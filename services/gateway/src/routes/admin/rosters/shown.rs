@@ -85,14 +85,13 @@ impl Roster {
         let mut matches = matches.into_iter();
         let mut roster = Self { rows: Vec::new(), worker_ids: Vec::new(), found: 0, refused: 0 };
         for Given { row, columns, line } in given {
-            let matched = match line {
-                Err(unreadable) => RosterRow::unreadable(row, columns, &unreadable, language),
-                Ok(_) => {
-                    let matched = matches.next().unwrap_or_default();
-                    RosterRow::matched(row, columns, matched, &asked, on_ticket, language)
-                }
+            let shown = if let Err(unreadable) = line {
+                RosterRow::unreadable(row, columns, &unreadable, language)
+            } else {
+                let answer = matches.next().unwrap_or_default();
+                RosterRow::matched(row, columns, answer, &asked, on_ticket, language)
             };
-            match (matched.outcome.as_str(), matched.workers.first()) {
+            match (shown.outcome.as_str(), shown.workers.first()) {
                 (FOUND, Some(worker)) => {
                     roster.worker_ids.push(worker.worker_id.clone());
                     roster.found += 1;
@@ -100,7 +99,7 @@ impl Roster {
                 (ON_TICKET, _) => roster.found += 1,
                 _ => roster.refused += 1,
             }
-            roster.rows.push(matched);
+            roster.rows.push(shown);
         }
         roster
     }
