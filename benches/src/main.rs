@@ -23,6 +23,10 @@ mod report;
 mod resident;
 mod sitepass;
 mod sizes;
+#[path = "../../services/ticket/tests/it/peers.rs"]
+#[expect(clippy::unwrap_used, reason = "a lock is poisoned only by a panic, which ends the run")]
+mod ticket_peers;
+mod tickets;
 mod wait;
 mod world;
 
@@ -47,6 +51,8 @@ enum Which {
     Consumer,
     #[value(name = "P11", alias = "p11")]
     Recovery,
+    #[value(name = "TICKETS", alias = "tickets")]
+    Tickets,
 }
 
 #[derive(Debug, Parser)]
@@ -120,7 +126,8 @@ async fn run(cli: &Cli) -> Result<()> {
     let machine = machine::describe(&mut world, &peers).await?;
     say!("{}", machine.summary());
     let mut refused = Vec::new();
-    for which in [Which::Relay, Which::Latency, Which::Consumer, Which::Recovery] {
+    let all = [Which::Relay, Which::Latency, Which::Consumer, Which::Recovery, Which::Tickets];
+    for which in all {
         if !wanted(which) {
             continue;
         }
@@ -129,6 +136,7 @@ async fn run(cli: &Cli) -> Result<()> {
             Which::Latency => p4::measure(&mut world, &sizes, &peers, sitepass.as_deref()).await?,
             Which::Consumer => p5::measure(&mut world, &sizes, &peers).await?,
             Which::Recovery => p11::measure(&mut world, &sizes, sitepass.as_deref()).await?,
+            Which::Tickets => tickets::measure(&world, &sizes).await?,
         };
         say!("\n{}", report::markdown(&machine, &figures));
         refused.extend(keep(cli, &machine, &figures)?);

@@ -19,6 +19,10 @@ pub(crate) struct Sizes {
     pub(crate) restarts: usize,
     /// Events of a stream that is rebuilt.
     pub(crate) rebuilt: usize,
+    /// Tickets a list is taken from.
+    pub(crate) tickets: u32,
+    /// Of one kind, in a round.
+    pub(crate) calls: usize,
 }
 
 impl Sizes {
@@ -33,6 +37,8 @@ impl Sizes {
             idle: Duration::from_secs(10),
             restarts: 5,
             rebuilt: 1_000_000,
+            tickets: 2_000,
+            calls: 200,
         }
     }
 
@@ -47,6 +53,8 @@ impl Sizes {
             idle: Duration::from_secs(2),
             restarts: 1,
             rebuilt: 20_000,
+            tickets: 100,
+            calls: 10,
         }
     }
 }

@@ -48,9 +48,7 @@ pub enum Permission {
     ReportRead,
     AuditRead,
     AuditVerify,
-    AuditExport,
-    AccountRead,
-    TicketAmendScope,
+    AccountRead, AuditExport, TicketAmendScope, TicketExport,
 }
 
 impl Permission {
@@ -89,6 +87,7 @@ impl Permission {
         Self::AuditExport,
         Self::AccountRead,
         Self::TicketAmendScope,
+        Self::TicketExport,
     ];
 
     /// The stable name, such as `ticket.read`.
@@ -128,6 +127,7 @@ impl Permission {
             Self::AuditExport => "audit.export",
             Self::AccountRead => "account.read",
             Self::TicketAmendScope => "ticket.amend_scope",
+            Self::TicketExport => "ticket.export",
         }
     }
 
@@ -237,6 +237,7 @@ impl Role {
                 Permission::PassageRead,
                 Permission::ExplainRead,
                 Permission::ReportRead,
+                Permission::TicketExport,
             ],
             Self::Auditor => &AUDITOR,
         }
@@ -301,7 +302,8 @@ mod tests {
                 "ticket.publish",
                 "ticket.cancel",
                 "ticket.amend",
-                "notification.retry"
+                "notification.retry",
+                "ticket.export"
             ]
         );
         let reads = Role::ContractorAdmin.permissions();

@@ -51,6 +51,7 @@ pub const POLICY: Policy = policy! {
     "ResetPassword": Access::Permission(Permission::AccountManage),
     "ChangePassword": Access::Account,
     "CheckSignIn": Access::Service,
+    "MatchWorkers": Access::Permission(Permission::WorkerRead),
 };
 
 /// The calls of the contract on this app.
@@ -318,6 +319,15 @@ impl DirectoryService for Grpc {
     ) -> Answer<pb::CheckSignInResponse> {
         let family = parse::family(&request.get_ref().family_id)?;
         answer(self.app.check_sign_in(family).await)
+    }
+
+    async fn match_workers(
+        &self,
+        request: Request<pb::MatchWorkersRequest>,
+    ) -> Answer<pb::MatchWorkersResponse> {
+        let caller = caller(&request)?;
+        let query = parse::match_workers(request.into_inner())?;
+        answer(self.app.match_workers(&caller, query).await)
     }
 }
 

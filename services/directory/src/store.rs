@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod areas;
 pub(crate) mod bindings;
 pub(crate) mod contractors;
+pub(crate) mod matches;
 pub(crate) mod people;
 pub(crate) mod refresh;
 pub(crate) mod rosters;

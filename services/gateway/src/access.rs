@@ -128,6 +128,13 @@ pub const TABLE: &[Route] = &[
     ("GET", "/docs/", Public),
     ("GET", "/docs/{*rest}", Public),
     ("GET", "/", Public),
+    // A question whose words are personal, as the search for workers is.
+    ("POST", "/api/admin/work-tickets/search", may(Permission::TicketRead)),
+    ("GET", "/api/admin/work-tickets/import-template", may(Permission::TicketRead)),
+    ("POST", "/api/admin/work-tickets/workers/import", may(Permission::TicketCreate)),
+    ("POST", "/api/admin/work-tickets/workers/match", may(Permission::TicketCreate)),
+    ("POST", "/api/admin/work-tickets/{ticket_id}/workers/import", may(Permission::TicketCreate)),
+    ("GET", "/api/admin/work-tickets/{ticket_id}/export", may(Permission::TicketExport)),
 ];
 
 /// Lets a request through to its handler with its caller, or says why not.

@@ -8,12 +8,14 @@ mod config;
 mod crossing;
 mod edge;
 mod failure;
+mod form;
 mod openapi;
 mod problems;
 mod request;
 mod routes;
 mod sign_ins;
 mod wiring;
+mod workbook;
 
 pub use config::Config;
 pub use wiring::{StartError, router, serve};

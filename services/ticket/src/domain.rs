@@ -20,11 +20,11 @@ pub use effects::{
     AccessChange, AccessEffect, DayEffect, Effects, MOST_LISTED, Retraining, Standing, Standings,
 };
 pub use progress::{
-    AccessCounts, Grant, GrantStatus, TrainingCounts, TrainingStatus, UnknownStatus,
+    AccessCounts, Grant, GrantStatus, TrainingCounts, TrainingStatus, UnknownStatus, Wanted,
     WorkerProgress, is_authorized,
 };
 pub use request::{Listed, Unfit, check_dates, check_windows};
-pub use search::{Filter, Listing};
+pub use search::{Filter, Listing, Sort, UnknownSort};
 pub use terms::{Deadline, Terms, UnknownVideoRule, VideoRule};
 pub use ticket::{
     Cancellation, Cancelled, Expired, NewTicket, NotAllowed, Publication, Published, Started,

@@ -5,13 +5,7 @@ mod read;
 
 use proto::ticket::v1::ticket_service_server::{TicketService, TicketServiceServer};
 use proto::ticket::v1::{
-    AddWorkersRequest, AddWorkersResponse, AmendTicketRequest, AmendTicketResponse,
-    CancelDailyTicketRequest, CancelDailyTicketResponse, CancelTicketRequest, CancelTicketResponse,
-    CopyTicketRequest, CopyTicketResponse, CreateTicketRequest, CreateTicketResponse, Effects,
-    GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
-    ListTicketHistoryRequest, ListTicketHistoryResponse, ListTicketsRequest, ListTicketsResponse,
-    ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest, PublishTicketResponse,
-    RemoveWorkerRequest, RemoveWorkerResponse, WorkerTask,
+    AddWorkersRequest, AddWorkersResponse, AmendTicketRequest, AmendTicketResponse, CancelDailyTicketRequest, CancelDailyTicketResponse, CancelTicketRequest, CancelTicketResponse, CopyTicketRequest, CopyTicketResponse, CreateTicketRequest, CreateTicketResponse, Effects, ExportTicketRequest, ExportTicketResponse, GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse, ListTicketHistoryRequest, ListTicketHistoryResponse, ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest, PublishTicketResponse, RemoveWorkerRequest, RemoveWorkerResponse, WorkerTask,
 };
 use service::grpc::{Access, Policy, caller};
 use service::idempotency::Key;
@@ -62,6 +56,9 @@ pub const POLICY: Policy = &[
     (
         "/sitepass.ticket.v1.TicketService/ListTicketHistory",
         Access::Permission(Permission::TicketRead),
+    (
+        "/sitepass.ticket.v1.TicketService/ExportTicket",
+        Access::Permission(Permission::TicketExport),
     ),
 ];
 
@@ -127,9 +124,9 @@ impl TicketService for Tickets {
         request: Request<ListTicketsRequest>,
     ) -> Result<Response<ListTicketsResponse>, Status> {
         let caller = caller(&request)?;
-        let (filter, page) = read::list_tickets(request.get_ref())?;
+        let (filter, sort, page) = read::list_tickets(request.get_ref())?;
         let (listings, total) =
-            self.app.list_tickets(&caller, filter, page).await.map_err(status)?;
+            self.app.list_tickets(&caller, filter, sort, page).await.map_err(status)?;
         let tickets = listings.into_iter().map(wire::listing).collect();
         Ok(Response::new(ListTicketsResponse { tickets, total }))
     }
@@ -157,12 +154,14 @@ impl TicketService for Tickets {
         request: Request<GetDailyTicketRequest>,
     ) -> Result<Response<GetDailyTicketResponse>, Status> {
         let caller = caller(&request)?;
-        let id = read::id("daily_ticket_id", &request.get_ref().daily_ticket_id)?;
-        let view = self.app.get_daily_ticket(&caller, id).await.map_err(status)?;
+        let (id, wanted) = read::get_daily_ticket(request.get_ref())?;
+        let view = self.app.get_daily_ticket(&caller, id, wanted).await.map_err(status)?;
+        let of = &view.ticket.value;
         Ok(Response::new(GetDailyTicketResponse {
             ticket: Some(wire::ticket(&view.ticket.value, view.ticket.version)),
             daily_ticket: Some(wire::daily_ticket(&view.day)),
-            workers: view.workers.iter().map(wire::worker_progress).collect(),
+            workers: view.workers.iter().map(|each| wire::worker_progress(of, each)).collect(),
+            total: view.total,
         }))
     }
 
@@ -179,7 +178,7 @@ impl TicketService for Tickets {
         let task = |task: &Task| WorkerTask {
             ticket: Some(wire::ticket(&task.ticket.value, task.ticket.version)),
             daily_ticket: Some(wire::daily_ticket(&task.day)),
-            progress: Some(wire::worker_progress(&task.progress)),
+            progress: Some(wire::worker_progress(&task.ticket.value, &task.progress)),
         };
         Ok(Response::new(ListWorkerTasksResponse {
             date: tasks.date.to_string(),
@@ -283,6 +282,16 @@ impl TicketService for Tickets {
 
 fn effects(outcome: &Outcome) -> Effects {
     wire::effects(&outcome.effects, &outcome.warnings, &outcome.changes)
+    async fn export_ticket(
+        &self,
+        request: Request<ExportTicketRequest>,
+    ) -> Result<Response<ExportTicketResponse>, Status> {
+        let caller = caller(&request)?;
+        let (id, page) = read::export_ticket(request.get_ref())?;
+        let export = self.app.export_ticket(&caller, id, page).await.map_err(status)?;
+        let (ticket, version) = (&export.ticket.value, export.ticket.version);
+        Ok(Response::new(wire::ticket_export(ticket, version, &export.workers)))
+    }
 }
 
 /// The one table from errors to statuses. Only what someone should act on is logged as an error.

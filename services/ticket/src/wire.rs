@@ -174,6 +174,7 @@ pub(crate) fn listing(row: Listing) -> pb::TicketRow {
         end_date: row.last_date.to_string(),
         status: row.status.to_string(),
         worker_count: row.workers,
+        created_at: Some(timestamp(row.created_at)),
     }
 }
 
@@ -184,16 +185,52 @@ pub(crate) fn day_counts(
 ) -> pb::DayCounts {
     let TrainingCounts { required, completed, in_progress, failed, not_started } = training;
     let training = pb::TrainingCounts { required, completed, in_progress, failed, not_started };
-    let AccessCounts { pending_sync, synced, sync_failed, revoked } = access;
-    let access = pb::AccessCounts { pending_sync, synced, sync_failed, revoked };
     pb::DayCounts {
         daily_ticket_id: day.to_string(),
         training: Some(training),
-        access: Some(access),
+        access: Some(access_counts(access)),
     }
 }
 
-pub(crate) fn worker_progress(progress: &WorkerProgress) -> pb::WorkerProgress {
+fn access_counts(counts: AccessCounts) -> pb::AccessCounts {
+    let AccessCounts { pending_sync, synced, sync_failed, revoked } = counts;
+    pb::AccessCounts { pending_sync, synced, sync_failed, revoked }
+}
+
+/// `workers` each with all of their days.
+pub(crate) fn ticket_export(
+    of: &Ticket,
+    version: u64,
+    workers: &[Vec<WorkerProgress>],
+) -> pb::ExportTicketResponse {
+    let day = |day: &WorkerProgress| {
+        let mut grants = AccessCounts::default();
+        day.grants.iter().for_each(|grant| grants.count(grant.status, 1));
+        pb::ExportedDay {
+            training_status: day.training.to_string(),
+            completed_at: day.completed_at.map(timestamp),
+            authorized: day.is_authorized(),
+            grants: Some(access_counts(grants)),
+        }
+    };
+    let workers = workers.iter().filter_map(|days| {
+        let first = days.first()?;
+        Some(pb::ExportedWorker {
+            worker_id: first.worker.to_string(),
+            bound: first.bound,
+            days: days.iter().map(day).collect(),
+        })
+    });
+    pb::ExportTicketResponse {
+        ticket: Some(ticket(of, version)),
+        workers: workers.collect(),
+        total: u32::try_from(of.workers.len()).unwrap_or(u32::MAX),
+    }
+}
+
+/// `of` is the ticket the day belongs to.
+pub(crate) fn worker_progress(of: &Ticket, progress: &WorkerProgress) -> pb::WorkerProgress {
+    let (completed_videos, required_videos) = progress.videos(&of.videos, of.terms.video_rule);
     let grant = |grant: &Grant| pb::GrantProgress {
         grant_id: grant.id.to_string(),
         area_id: grant.area.to_string(),
@@ -207,6 +244,9 @@ pub(crate) fn worker_progress(progress: &WorkerProgress) -> pb::WorkerProgress {
         read: progress.read,
         authorized: progress.is_authorized(),
         grants: progress.grants.iter().map(grant).collect(),
+        completed_videos,
+        required_videos,
+        completed_at: progress.completed_at.map(timestamp),
     }
 }
 

@@ -14,7 +14,9 @@ use types::{Page, WorkerId};
 use uuid::Uuid;
 use vault::{IdNo, Phone};
 
-use crate::app::{BindWorker, CheckReferences, PhoneProof, Purpose, SearchWorkers};
+use crate::app::{
+    BadName, BindWorker, CheckReferences, Line, MatchWorkers, PhoneProof, Purpose, SearchWorkers,
+};
 use crate::domain::{FamilyId, SmsCode};
 
 pub(super) use accounts::{change_account, change_password, create_account, list_accounts, reset_password};
@@ -198,4 +200,35 @@ pub(super) fn unbind_worker(
         let reason = fields.text("reason", &message.reason, MAX_REASON);
         Some((worker?, reason?))
     })
+}
+
+/// What is wrong with one line is its outcome, not the request's fault.
+pub(super) fn match_workers(message: pb::MatchWorkersRequest) -> Result<MatchWorkers, Refusal> {
+    let pb::MatchWorkersRequest { site_id, contractor_id, lines } = message;
+    read(|fields| {
+        let site = fields.parse("site_id", &site_id);
+        let contractor = fields.parse_optional("contractor_id", &contractor_id);
+        fields.check(!lines.is_empty(), "lines", "is required");
+        fields.check(
+            lines.len() <= MAX_WORKERS,
+            "lines",
+            &format!("holds more than {MAX_WORKERS}"),
+        );
+        let lines = lines.iter().map(line).collect();
+        Some(MatchWorkers { site: site?, contractor, lines })
+    })
+}
+
+fn line(line: &pb::WorkerLine) -> Line {
+    let given = |text: &str| !text.trim().is_empty();
+    let name = given(&line.name).then(|| {
+        let name = line.name.trim();
+        let fits = name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
+        fits.then(|| name.to_owned()).ok_or(BadName)
+    });
+    Line {
+        name,
+        id_no: given(&line.id_no).then(|| IdNo::parse(&line.id_no)),
+        phone: given(&line.phone).then(|| Phone::parse(&line.phone)),
+    }
 }

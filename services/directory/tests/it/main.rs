@@ -9,6 +9,7 @@ mod create_account;
 mod create_site;
 mod enter_mini_program;
 mod list_accounts;
+mod match_workers;
 mod outside;
 mod passwords;
 mod policy;

@@ -89,6 +89,13 @@ async fn nothing_personal_stands_in_clear_in_any_table_event_or_log_line() {
         pb::ResolveWorkersRequest { worker_ids: workers.clone(), purpose: "DOOR_SYNC".to_owned() };
     let request = world.harness.shell.as_service("access-grant", message);
     told(world.client.clone().resolve_workers(request).await).unwrap();
+    let line = pb::WorkerLine { name: name(1), id_no: id_no(1), phone: phone(1) };
+    let message = pb::MatchWorkersRequest {
+        site_id: site.to_string(),
+        lines: vec![line.clone(), line],
+        ..Default::default()
+    };
+    told(world.client.clone().match_workers(world.by(&world.sysadmin, message)).await).unwrap();
     let message = pb::CreateAccountRequest {
         username: "foreman".to_owned(),
         password: PASSWORD.to_owned(),

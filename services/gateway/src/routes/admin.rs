@@ -12,7 +12,10 @@ mod explain;
 mod notifications;
 mod passages;
 mod reports;
+mod rosters;
 mod sites;
+mod ticket_export;
+mod ticket_search;
 mod videos;
 mod work_tickets;
 mod workers;
@@ -39,4 +42,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .merge(explain::router())
         .merge(reports::router())
         .merge(audit_logs::router())
+        .merge(ticket_search::router())
+        .merge(rosters::router())
+        .merge(ticket_export::router())
 }

@@ -14,5 +14,6 @@ mod mini_program;
 mod peers;
 mod places;
 mod sign_ins;
+mod rosters;
 mod webhook;
 mod work_tickets;

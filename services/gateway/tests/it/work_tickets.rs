@@ -137,6 +137,7 @@ async fn tickets_are_listed_as_the_requirements_say() {
         keys(&listed.data()["items"][0]),
         [
             "contractor_id",
+            "created_at",
             "end_date",
             "site_id",
             "start_date",
@@ -205,6 +206,7 @@ async fn a_day_s_page_joins_names_and_lives_without_them() {
             ticket: Some(Ticket { area_ids: vec![id()], ..Ticket::default() }),
             daily_ticket: Some(day()),
             workers: workers.collect(),
+            total: 2,
         })
     });
     let path = format!("/api/admin/daily-tickets/{}", id());
@@ -227,11 +229,13 @@ async fn a_day_s_page_joins_names_and_lives_without_them() {
         [
             "authorized",
             "bound",
+            "completed_at",
             "grants",
             "id_no",
             "name",
             "notified",
             "phone",
+            "progress",
             "read",
             "training_status",
             "why_not",

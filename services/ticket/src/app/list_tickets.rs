@@ -2,7 +2,7 @@ use auth::Caller;
 use types::{Page, Role};
 
 use super::{App, Error, scope};
-use crate::domain::{Filter, Listing};
+use crate::domain::{Filter, Listing, Sort};
 use crate::store::tickets;
 
 impl App {
@@ -13,6 +13,7 @@ impl App {
         &self,
         caller: &Caller,
         mut filter: Filter,
+        sort: Sort,
         page: Page,
     ) -> Result<(Vec<Listing>, u32), Error> {
         if filter.site.is_some_and(|site| !caller.may_touch(site)) {
@@ -26,6 +27,6 @@ impl App {
             filter.contractor = Some(own);
         }
         let mut tx = self.store.begin(scope(caller)).await?;
-        Ok(tickets::list(&mut tx, &filter, page).await?)
+        Ok(tickets::list(&mut tx, &filter, sort, page).await?)
     }
 }

@@ -3,7 +3,7 @@ use chrono::NaiveDate;
 use types::WorkerId;
 
 use super::{App, Error, scope};
-use crate::domain::{DailyTicket, Ticket, WorkerProgress};
+use crate::domain::{DailyTicket, Ticket, Wanted, WorkerProgress};
 use crate::store::{self, Versioned};
 
 /// What a worker has to do now.
@@ -42,8 +42,9 @@ impl App {
         for ticket in store::tickets::get_many(&mut tx, &ids).await? {
             let zone = ticket.value.terms.zone;
             for day in ticket.value.days.iter().filter(|day| day.is_task_at(now, zone)) {
-                let progress =
-                    store::progress::of_day(&mut tx, ticket.value.id, day.id, Some(worker)).await?;
+                let own = Wanted { worker: Some(worker), ..Wanted::default() };
+                let (progress, _) =
+                    store::progress::of_day(&mut tx, ticket.value.id, day.id, own).await?;
                 let task = |progress| Task { ticket: ticket.clone(), day: day.clone(), progress };
                 tasks.extend(progress.into_iter().map(task));
             }

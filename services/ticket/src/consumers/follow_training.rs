@@ -1,13 +1,13 @@
 use events::{Delivery, Failure, Handler};
 use proto::Event;
-use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted};
+use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted, VideoCompleted};
 use service::Tx;
 
 use super::worker_day;
 use crate::domain::TrainingStatus;
 use crate::store::{known, progress};
 
-/// Keeps how far each worker's training of a day is.
+/// Keeps how far each worker's training of a day is, and which videos are watched.
 #[derive(Debug, Clone, Copy)]
 pub struct FollowTraining;
 
@@ -27,6 +27,7 @@ impl Handler for FollowTraining {
             TrainingFailed::NAME,
             TrainingCompleted::NAME,
             TrainingReopened::NAME,
+            VideoCompleted::NAME,
         ]
     }
 
@@ -63,6 +64,13 @@ impl Handler for FollowTraining {
                 let of =
                     worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
                 return Ok(known::reopen(tx, of, delivery.row_version()?).await?);
+            }
+            VideoCompleted::NAME => {
+                let fact: VideoCompleted = delivery.decode()?;
+                let of =
+                    worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
+                let video = delivery.parse("video_id", &fact.video_id)?;
+                return Ok(progress::keep_video(tx, of, video).await?);
             }
             _ => return Err(delivery.unexpected()),
         };

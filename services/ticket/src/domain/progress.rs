@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use types::{AreaId, GrantId, WorkerId};
+use types::{AreaId, GrantId, Page, VideoId, WorkerId};
+
+use super::terms::VideoRule;
 
 /// Text that is no status of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +107,20 @@ pub struct WorkerProgress {
     pub training: TrainingStatus,
     pub notified: bool,
     pub read: bool,
+    /// Videos watched to their end that day, whether the ticket still asks for them or not.
+    pub completed_videos: Vec<VideoId>,
+    /// When the day's training was complete.
+    pub completed_at: Option<DateTime<Utc>>,
     pub grants: Vec<Grant>,
+}
+
+/// Which workers of a day are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    pub worker: Option<WorkerId>,
+    pub training: Option<TrainingStatus>,
+    /// All of them when absent.
+    pub page: Option<Page>,
 }
 
 /// Workers of a day, by how far their training is.
@@ -158,6 +173,23 @@ impl WorkerProgress {
     pub fn is_authorized(&self) -> bool {
         is_authorized(&self.grants)
     }
+
+    /// How many of the videos a day asks for are watched, and how many it asks for. Who is complete has watched
+    /// them all, whatever was told of single ones.
+    pub fn videos(&self, asked: &[VideoId], rule: VideoRule) -> (u32, u32) {
+        let required = match rule {
+            VideoRule::All => asked.len(),
+            VideoRule::Any => asked.len().min(1),
+        };
+        let watched = asked.iter().filter(|id| self.completed_videos.contains(id)).count();
+        let watched = if self.training == TrainingStatus::Completed {
+            required
+        } else {
+            watched.min(required)
+        };
+        let count = |videos: usize| u32::try_from(videos).unwrap_or(u32::MAX);
+        (count(watched), count(required))
+    }
 }
 
 /// Only access-grant says who is authorized: this is what its latest proof said, unless a grant was revoked since or
@@ -174,9 +206,12 @@ pub fn is_authorized(grants: &[Grant]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Grant, GrantStatus, TrainingCounts, TrainingStatus, is_authorized};
+    use super::{
+        Grant, GrantStatus, TrainingCounts, TrainingStatus, VideoRule, WorkerProgress,
+        is_authorized,
+    };
     use chrono::{DateTime, Utc};
-    use types::{AreaId, GrantId};
+    use types::{AreaId, GrantId, VideoId, WorkerId};
 
     fn at(minute: u32) -> DateTime<Utc> {
         format!("2026-03-02T00:{minute:02}:00Z").parse().unwrap()
@@ -241,5 +276,27 @@ mod tests {
         let wanted =
             TrainingCounts { required: 5, completed: 1, in_progress: 2, failed: 1, not_started: 1 };
         assert_eq!(counts, wanted);
+    }
+
+    #[test]
+    fn only_videos_the_ticket_asks_for_count_and_no_more_than_it_asks() {
+        let asked = [VideoId::new(), VideoId::new()];
+        let mut progress = WorkerProgress {
+            worker: WorkerId::new(),
+            bound: true,
+            training: TrainingStatus::InLearning,
+            notified: true,
+            read: true,
+            completed_videos: vec![VideoId::new(), asked[1]],
+            completed_at: None,
+            grants: Vec::new(),
+        };
+        assert_eq!(progress.videos(&asked, VideoRule::All), (1, 2));
+        assert_eq!(progress.videos(&asked, VideoRule::Any), (1, 1));
+        assert_eq!(progress.videos(&[], VideoRule::Any), (0, 0));
+        progress.completed_videos.clear();
+        assert_eq!(progress.videos(&asked, VideoRule::All), (0, 2));
+        progress.training = TrainingStatus::Completed;
+        assert_eq!(progress.videos(&asked, VideoRule::All), (2, 2));
     }
 }

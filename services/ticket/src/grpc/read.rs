@@ -5,24 +5,29 @@ use std::str::FromStr;
 
 use auth::Caller;
 use chrono::{NaiveDate, NaiveTime};
-use proto::ticket::v1::{CreateTicketRequest, ListTicketsRequest};
+use proto::common::v1::PageRequest;
+use proto::ticket::v1::{
+    CreateTicketRequest, ExportTicketRequest, GetDailyTicketRequest, ListTicketsRequest,
+};
 use service::idempotency::Key;
 use service::{Fields, Refusal};
-use types::{InvalidTime, Page, parse_time};
+use types::{DailyTicketId, InvalidTime, Page, TicketId, parse_time};
 
 use crate::app::CreateTicket;
-use crate::domain::{Filter, Listed};
+use crate::domain::{Filter, Listed, Sort, Wanted};
 
 pub(super) const LONGEST_TITLE: usize = 100;
 const LONGEST_REMARK: usize = 500;
 const LONGEST_KEYWORD: usize = 100;
+/// Workers a list is searched by.
+const MOST_SEARCHED: usize = 200;
 
 /// One identifier that has to be there.
 pub(super) fn id<T: FromStr<Err: fmt::Display>>(field: &str, text: &str) -> Result<T, Refusal> {
     let mut fields = Fields::new();
     let id = fields.parse(field, text);
     fields.finish()?;
-    id.ok_or_else(|| Refusal::new(types::ErrorCode::ValidationFailed))
+    id.ok_or_else(unread)
 }
 
 /// What could be read of a request for a ticket; its `fields` hold what could not.
@@ -71,13 +76,28 @@ pub(super) fn create_ticket(
     }
 }
 
-pub(super) fn list_tickets(message: &ListTicketsRequest) -> Result<(Filter, Page), Refusal> {
+pub(super) fn list_tickets(message: &ListTicketsRequest) -> Result<(Filter, Sort, Page), Refusal> {
     let mut fields = Fields::new();
+    let site = fields.parse_optional("site_id", &message.site_id);
+    let contractor = fields.parse_optional("contractor_id", &message.contractor_id);
+    let area = fields.parse_optional("area_id", &message.area_id);
+    let one = fields.parse_optional("worker_id", &message.worker_id);
+    let many = fields.parse_list("worker_ids", &message.worker_ids);
+    fields.check(
+        message.worker_ids.is_empty() || message.worker_id.is_empty(),
+        "worker_ids",
+        "is not for a list that is searched by worker_id",
+    );
+    fields.check(
+        message.worker_ids.len() <= MOST_SEARCHED,
+        "worker_ids",
+        &format!("holds more than {MOST_SEARCHED}"),
+    );
     let filter = Filter {
-        site: fields.parse_optional("site_id", &message.site_id),
-        contractor: fields.parse_optional("contractor_id", &message.contractor_id),
-        area: fields.parse_optional("area_id", &message.area_id),
-        worker: fields.parse_optional("worker_id", &message.worker_id),
+        site,
+        contractor,
+        area,
+        workers: if many.is_empty() { one.map(|worker| vec![worker]) } else { Some(many) },
         date_from: date(&mut fields, "date_from", &message.date_from),
         date_to: date(&mut fields, "date_to", &message.date_to),
         status: fields.parse_optional("status", &message.status),
@@ -89,13 +109,42 @@ pub(super) fn list_tickets(message: &ListTicketsRequest) -> Result<(Filter, Page
     if let (Some(from), Some(to)) = (filter.date_from, filter.date_to) {
         fields.check(from <= to, "date_to", "before date_from");
     }
-    let page = message.page.unwrap_or_default();
-    let page = Page::from_wire(page.page, page.page_size).unwrap_or_else(|problem| {
+    let sort = fields.parse_optional("sort", &message.sort).unwrap_or_default();
+    let page = page(&mut fields, message.page.unwrap_or_default());
+    fields.finish()?;
+    Ok((filter, sort, page))
+}
+
+pub(super) fn get_daily_ticket(
+    message: &GetDailyTicketRequest,
+) -> Result<(DailyTicketId, Wanted), Refusal> {
+    let mut fields = Fields::new();
+    let day = fields.parse("daily_ticket_id", &message.daily_ticket_id);
+    let training = fields.parse_optional("training_status", &message.training_status);
+    let page = message.page.map(|asked| page(&mut fields, asked));
+    fields.finish()?;
+    let day = day.ok_or_else(unread)?;
+    Ok((day, Wanted { worker: None, training, page }))
+}
+
+pub(super) fn export_ticket(message: &ExportTicketRequest) -> Result<(TicketId, Page), Refusal> {
+    let mut fields = Fields::new();
+    let ticket = fields.parse("ticket_id", &message.ticket_id);
+    let page = page(&mut fields, message.page.unwrap_or_default());
+    fields.finish()?;
+    Ok((ticket.ok_or_else(unread)?, page))
+}
+
+fn page(fields: &mut Fields, asked: PageRequest) -> Page {
+    Page::from_wire(asked.page, asked.page_size).unwrap_or_else(|problem| {
         fields.problem(&problem.field, problem.problem);
         Page::default()
-    });
-    fields.finish()?;
-    Ok((filter, page))
+    })
+}
+
+/// Never reached: what could not be read was recorded, and the finish before this refused it.
+fn unread() -> Refusal {
+    Refusal::new(types::ErrorCode::ValidationFailed)
 }
 
 /// May be empty and may have lines.

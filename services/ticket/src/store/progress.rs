@@ -1,14 +1,15 @@
 //! Read copies of what others told about a worker's day. Each upsert may come before the day, twice or late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
-use types::{AreaId, DailyTicketId, GrantId, SiteId, TicketId, WorkerId};
+use types::{AreaId, DailyTicketId, GrantId, Page, SiteId, TicketId, VideoId, WorkerId};
 use uuid::Uuid;
 
 use crate::domain::{
-    AccessCounts, Grant, GrantStatus, TrainingCounts, TrainingStatus, WorkerProgress,
+    AccessCounts, Grant, GrantStatus, Ticket, TrainingCounts, TrainingStatus, Wanted,
+    WorkerProgress,
 };
 
 /// Whose day a fact is about.
@@ -28,7 +29,8 @@ pub async fn keep_training(
     version: i64,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO ticket.worker_days AS d (daily_ticket_id, worker_id, site_id, training_status, training_version)
+        "INSERT INTO ticket.worker_days AS d
+             (daily_ticket_id, worker_id, site_id, training_status, training_version)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (daily_ticket_id, worker_id) DO UPDATE
          SET training_status = EXCLUDED.training_status,
@@ -40,6 +42,24 @@ pub async fn keep_training(
         of.site.as_uuid(),
         status.as_str(),
         version,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Keeps that a video of the day was watched to its end; told again it changes nothing.
+pub async fn keep_video(tx: &mut Tx, of: WorkerDay, video: VideoId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO ticket.worker_days AS d (daily_ticket_id, worker_id, site_id, completed_videos)
+         VALUES ($1, $2, $3, ARRAY[$4::uuid])
+         ON CONFLICT (daily_ticket_id, worker_id) DO UPDATE
+         SET completed_videos = d.completed_videos || EXCLUDED.completed_videos
+         WHERE NOT d.completed_videos @> EXCLUDED.completed_videos",
+        of.day.as_uuid(),
+        of.worker.as_uuid(),
+        of.site.as_uuid(),
+        video.as_uuid(),
     )
     .execute(&mut **tx)
     .await?;
@@ -118,61 +138,130 @@ pub async fn keep_grant(
     Ok(())
 }
 
-/// Each worker of a ticket on one of its days, in the ticket's order; `only` one of them if given.
+/// The workers of a ticket on one of its days, in the ticket's order, and how many there are on all pages.
 pub async fn of_day(
     tx: &mut Tx,
     ticket: TicketId,
     day: DailyTicketId,
-    only: Option<WorkerId>,
-) -> Result<Vec<WorkerProgress>, StoreError> {
+    wanted: Wanted,
+) -> Result<(Vec<WorkerProgress>, u32), StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT w.worker_id, coalesce(b.bound, false) AS "bound!",
-                  coalesce(d.training_status, 'NOT_STARTED') AS "training!",
-                  d.notified_at IS NOT NULL AS "notified!", d.read_at IS NOT NULL AS "read!"
-           FROM ticket.ticket_workers w
-           LEFT JOIN ticket.worker_days d ON d.daily_ticket_id = $2 AND d.worker_id = w.worker_id
-           LEFT JOIN ticket.worker_bindings b ON b.worker_id = w.worker_id
-           WHERE w.ticket_id = $1 AND ($3::uuid IS NULL OR w.worker_id = $3)
-           ORDER BY w.position"#,
+        r#"WITH found AS (
+               SELECT w.worker_id, w.position, coalesce(d.training_status, 'NOT_STARTED') AS training,
+                      d.notified_at IS NOT NULL AS notified, d.read_at IS NOT NULL AS read,
+                      coalesce(d.completed_videos, '{}') AS completed_videos, c.completed_at
+               FROM ticket.ticket_workers w
+               LEFT JOIN ticket.worker_days d ON d.daily_ticket_id = $2 AND d.worker_id = w.worker_id
+               LEFT JOIN ticket.completions c ON c.daily_ticket_id = $2 AND c.worker_id = w.worker_id
+               WHERE w.ticket_id = $1 AND ($3::uuid IS NULL OR w.worker_id = $3)
+                 AND ($4::text IS NULL OR coalesce(d.training_status, 'NOT_STARTED') = $4))
+           SELECT shown.worker_id AS "worker_id?", coalesce(b.bound, false) AS "bound!", shown.training AS "training?",
+                  shown.notified AS "notified?", shown.read AS "read?", shown.completed_videos AS "completed_videos?",
+                  shown.completed_at AS "completed_at?", counted.total AS "total!"
+           FROM (SELECT count(*) AS total FROM found) AS counted
+           LEFT JOIN (SELECT * FROM found ORDER BY position LIMIT $5 OFFSET $6) AS shown ON true
+           LEFT JOIN ticket.worker_bindings b ON b.worker_id = shown.worker_id
+           ORDER BY shown.position"#,
         ticket.as_uuid(),
         day.as_uuid(),
-        only.map(WorkerId::as_uuid),
+        wanted.worker.map(WorkerId::as_uuid),
+        wanted.training.map(TrainingStatus::as_str),
+        wanted.page.map(Page::limit),
+        wanted.page.map_or(0, Page::offset),
     )
     .fetch_all(&mut **tx)
     .await?;
-    let mut grants = grants_of(tx, day, only).await?;
-    rows.into_iter()
-        .map(|row| {
-            let corrupt = |_| StoreError::corrupt("worker_days", row.worker_id);
-            Ok(WorkerProgress {
-                worker: WorkerId::from_uuid(row.worker_id),
-                bound: row.bound,
-                training: row.training.parse().map_err(corrupt)?,
-                notified: row.notified,
-                read: row.read,
-                grants: grants.remove(&row.worker_id).unwrap_or_default(),
-            })
-        })
-        .collect()
+    let total = rows.first().map_or(0, |row| u32::try_from(row.total).unwrap_or(u32::MAX));
+    let shown: Vec<Uuid> = rows.iter().filter_map(|row| row.worker_id).collect();
+    let mut grants = grants_of(tx, &[day.as_uuid()], &shown).await?;
+    let mut workers = Vec::with_capacity(shown.len());
+    for row in rows {
+        // A page beyond the last holds nobody.
+        let Some(worker) = row.worker_id else { continue };
+        workers.push(WorkerProgress {
+            worker: WorkerId::from_uuid(worker),
+            bound: row.bound,
+            training: training_status(worker, row.training.as_deref())?,
+            notified: row.notified.unwrap_or_default(),
+            read: row.read.unwrap_or_default(),
+            completed_videos: videos(row.completed_videos),
+            completed_at: row.completed_at,
+            grants: grants.remove(&(day.as_uuid(), worker)).unwrap_or_default(),
+        });
+    }
+    Ok((workers, total))
+}
+
+/// One page of a ticket's workers in its order, each with all of its days in theirs.
+pub async fn of_ticket(
+    tx: &mut Tx,
+    ticket: TicketId,
+    page: Page,
+) -> Result<Vec<Vec<WorkerProgress>>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT w.worker_id AS "worker_id!", t.daily_ticket_id AS "daily_ticket_id!", coalesce(b.bound, false) AS "bound!",
+                  d.training_status AS "training?",
+                  d.notified_at IS NOT NULL AS "notified!", d.read_at IS NOT NULL AS "read!", c.completed_at AS "completed_at?"
+           FROM (SELECT worker_id, position FROM ticket.ticket_workers
+                 WHERE ticket_id = $1 ORDER BY position LIMIT $2 OFFSET $3) AS w
+           JOIN ticket.daily_tickets t ON t.ticket_id = $1
+           LEFT JOIN ticket.worker_days d
+               ON d.daily_ticket_id = t.daily_ticket_id AND d.worker_id = w.worker_id
+           LEFT JOIN ticket.completions c
+               ON c.daily_ticket_id = t.daily_ticket_id AND c.worker_id = w.worker_id
+           LEFT JOIN ticket.worker_bindings b ON b.worker_id = w.worker_id
+           ORDER BY w.position, t.date"#,
+        ticket.as_uuid(),
+        page.limit(),
+        page.offset(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let days: BTreeSet<Uuid> = rows.iter().map(|row| row.daily_ticket_id).collect();
+    let shown: BTreeSet<Uuid> = rows.iter().map(|row| row.worker_id).collect();
+    let days: Vec<Uuid> = days.into_iter().collect();
+    let shown: Vec<Uuid> = shown.into_iter().collect();
+    let mut grants = grants_of(tx, &days, &shown).await?;
+    let mut workers: Vec<Vec<WorkerProgress>> = Vec::new();
+    for row in rows {
+        let worker = WorkerId::from_uuid(row.worker_id);
+        let progress = WorkerProgress {
+            worker,
+            bound: row.bound,
+            training: training_status(row.worker_id, row.training.as_deref())?,
+            notified: row.notified,
+            read: row.read,
+            completed_videos: Vec::new(),
+            completed_at: row.completed_at,
+            grants: grants.remove(&(row.daily_ticket_id, row.worker_id)).unwrap_or_default(),
+        };
+        match workers.last_mut().filter(|days| days.first().is_some_and(|day| day.worker == worker))
+        {
+            Some(days) => days.push(progress),
+            None => workers.push(vec![progress]),
+        }
+    }
+    Ok(workers)
 }
 
 async fn grants_of(
     tx: &mut Tx,
-    day: DailyTicketId,
-    only: Option<WorkerId>,
-) -> Result<BTreeMap<Uuid, Vec<Grant>>, StoreError> {
+    days: &[Uuid],
+    workers: &[Uuid],
+) -> Result<BTreeMap<(Uuid, Uuid), Vec<Grant>>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT grant_id, worker_id, area_id, status, authorized, authorized_at, revoked_at FROM ticket.grants
-         WHERE daily_ticket_id = $1 AND ($2::uuid IS NULL OR worker_id = $2)
-         ORDER BY worker_id, grant_id",
-        day.as_uuid(),
-        only.map(WorkerId::as_uuid),
+        "SELECT grant_id, daily_ticket_id, worker_id, area_id, status, authorized, authorized_at, revoked_at
+         FROM ticket.grants
+         WHERE daily_ticket_id = ANY ($1) AND worker_id = ANY ($2)
+         ORDER BY daily_ticket_id, worker_id, grant_id",
+        days,
+        workers,
     )
     .fetch_all(&mut **tx)
     .await?;
-    let mut grants: BTreeMap<Uuid, Vec<Grant>> = BTreeMap::new();
+    let mut grants: BTreeMap<(Uuid, Uuid), Vec<Grant>> = BTreeMap::new();
     for row in rows {
-        grants.entry(row.worker_id).or_default().push(Grant {
+        grants.entry((row.daily_ticket_id, row.worker_id)).or_default().push(Grant {
             id: GrantId::from_uuid(row.grant_id),
             area: AreaId::from_uuid(row.area_id),
             status: grant_status(row.grant_id, &row.status)?,
@@ -183,34 +272,42 @@ async fn grants_of(
     Ok(grants)
 }
 
-/// The counts of each day of a ticket. Every worker of the ticket counts on every day.
+/// The counts of each day of a ticket. Every worker of the ticket counts on every day: of whom nothing was told has not
+/// started.
 pub async fn counts(
     tx: &mut Tx,
-    ticket: TicketId,
+    ticket: &Ticket,
 ) -> Result<BTreeMap<DailyTicketId, (TrainingCounts, AccessCounts)>, StoreError> {
-    let mut counts: BTreeMap<DailyTicketId, (TrainingCounts, AccessCounts)> = BTreeMap::new();
+    let days = ticket.days.iter().map(|day| (day.id, Default::default()));
+    let mut counts: BTreeMap<DailyTicketId, (TrainingCounts, AccessCounts)> = days.collect();
+    // By day and then by worker: one look for each worker's day takes five times as long.
     let trainings = sqlx::query!(
-        r#"SELECT t.daily_ticket_id, coalesce(d.training_status, 'NOT_STARTED') AS "status!",
-                  count(*) AS "workers!"
-           FROM ticket.daily_tickets t
-           JOIN ticket.ticket_workers w ON w.ticket_id = t.ticket_id
-           LEFT JOIN ticket.worker_days d ON d.daily_ticket_id = t.daily_ticket_id AND d.worker_id = w.worker_id
-           WHERE t.ticket_id = $1 GROUP BY 1, 2"#,
-        ticket.as_uuid(),
+        r#"SELECT d.daily_ticket_id, d.training_status, count(*) AS "workers!"
+           FROM ticket.worker_days d
+           WHERE d.daily_ticket_id = ANY (ARRAY(
+                     SELECT t.daily_ticket_id FROM ticket.daily_tickets t WHERE t.ticket_id = $1))
+             AND d.worker_id IN (SELECT w.worker_id FROM ticket.ticket_workers w WHERE w.ticket_id = $1)
+           GROUP BY 1, 2"#,
+        ticket.id.as_uuid(),
     )
     .fetch_all(&mut **tx)
     .await?;
     for row in trainings {
-        let corrupt = |_| StoreError::corrupt("worker_days", row.daily_ticket_id);
-        let status = row.status.parse().map_err(corrupt)?;
+        let status = training_status(row.daily_ticket_id, Some(&row.training_status))?;
         let (training, _) = counts.entry(row.daily_ticket_id.into()).or_default();
         training.count(status, u32::try_from(row.workers).unwrap_or(u32::MAX));
     }
+    let workers = u32::try_from(ticket.workers.len()).unwrap_or(u32::MAX);
+    for (training, _) in counts.values_mut() {
+        training.count(TrainingStatus::NotStarted, workers.saturating_sub(training.required));
+    }
     let grants = sqlx::query!(
         r#"SELECT g.daily_ticket_id, g.status, count(*) AS "grants!"
-           FROM ticket.daily_tickets t JOIN ticket.grants g ON g.daily_ticket_id = t.daily_ticket_id
-           WHERE t.ticket_id = $1 GROUP BY 1, 2"#,
-        ticket.as_uuid(),
+           FROM ticket.grants g
+           WHERE g.daily_ticket_id = ANY (ARRAY(
+               SELECT t.daily_ticket_id FROM ticket.daily_tickets t WHERE t.ticket_id = $1))
+           GROUP BY 1, 2"#,
+        ticket.id.as_uuid(),
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -220,6 +317,16 @@ pub async fn counts(
         access.count(status, u32::try_from(row.grants).unwrap_or(u32::MAX));
     }
     Ok(counts)
+}
+
+/// `of` is whose row it is.
+fn training_status(of: Uuid, text: Option<&str>) -> Result<TrainingStatus, StoreError> {
+    let Some(text) = text else { return Ok(TrainingStatus::NotStarted) };
+    text.parse().map_err(|_| StoreError::corrupt("worker_days", of))
+}
+
+fn videos(ids: Option<Vec<Uuid>>) -> Vec<VideoId> {
+    ids.unwrap_or_default().into_iter().map(VideoId::from_uuid).collect()
 }
 
 fn grant_status(id: Uuid, text: &str) -> Result<GrantStatus, StoreError> {

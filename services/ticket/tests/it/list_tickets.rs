@@ -47,6 +47,18 @@ async fn each_filter_leaves_what_it_names() {
         (ListTicketsRequest { area_id: area.to_string(), ..all() }, vec![&later]),
         (ListTicketsRequest { worker_id: worker.to_string(), ..all() }, vec![&later]),
         (ListTicketsRequest { worker_id: world.workers[1].to_string(), ..all() }, vec![&early]),
+        (
+            ListTicketsRequest {
+                worker_ids: vec![worker.to_string(), world.workers[1].to_string()],
+                ..all()
+            },
+            vec![&later, &early],
+        ),
+        (ListTicketsRequest { worker_ids: vec![WorkerId::new().to_string()], ..all() }, vec![]),
+        (
+            ListTicketsRequest { area_id: area.to_string(), status: "ACTIVE".to_owned(), ..all() },
+            vec![],
+        ),
         (ListTicketsRequest { keyword: "钢筋".to_owned(), ..all() }, vec![&early]),
         (ListTicketsRequest { keyword: " SCAFFOLD ".to_owned(), ..all() }, vec![&later]),
         (ListTicketsRequest { keyword: "%_b".to_owned(), ..all() }, vec![&later]),
@@ -110,4 +122,48 @@ async fn bad_filters_are_named_at_once() {
         ListTicketsRequest { status: "OPEN".to_owned(), date_to: "today".to_owned(), ..all() };
     let refusal = world.list(&world.admin, filter).await.unwrap_err();
     assert_eq!(names(&refusal), ["date_to", "status"]);
+    let filter = ListTicketsRequest {
+        worker_id: WorkerId::new().to_string(),
+        worker_ids: vec![WorkerId::new().to_string(); 201],
+        sort: "worker_count".to_owned(),
+        ..all()
+    };
+    let refusal = world.list(&world.admin, filter).await.unwrap_err();
+    assert_eq!(names(&refusal), ["worker_ids", "worker_ids", "sort"]);
+}
+
+#[tokio::test]
+async fn each_sort_has_its_order_and_equals_stand_with_the_newest_first() {
+    let world = World::new().await;
+    let mut made = Vec::new();
+    for (title, start, end) in [
+        ("b", "2026-03-03", "2026-03-09"),
+        ("a", "2026-03-05", "2026-03-06"),
+        ("b", "2026-03-03", "2026-03-07"),
+    ] {
+        let message = CreateTicketRequest {
+            title: title.to_owned(),
+            start_date: start.to_owned(),
+            end_date: end.to_owned(),
+            ..world.three_days()
+        };
+        made.push(world.created(message).await);
+        world.harness.shell.clock.advance(chrono::TimeDelta::minutes(1));
+    }
+    let orders = [
+        ("", [1, 2, 0]),
+        ("-start_date", [1, 2, 0]),
+        ("start_date", [2, 0, 1]),
+        ("end_date", [1, 2, 0]),
+        ("-end_date", [0, 2, 1]),
+        ("created_at", [0, 1, 2]),
+        ("-created_at", [2, 1, 0]),
+        ("title", [1, 2, 0]),
+        ("-title", [2, 0, 1]),
+    ];
+    for (sort, order) in orders {
+        let filter = ListTicketsRequest { sort: sort.to_owned(), ..all() };
+        let list = world.list(&world.admin, filter).await.unwrap();
+        assert_eq!(ids(&list), order.map(|place: usize| made[place].clone()), "{sort}");
+    }
 }

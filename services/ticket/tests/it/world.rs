@@ -3,12 +3,7 @@
 use auth::Caller;
 use proto::ticket::v1::ticket_service_client::TicketServiceClient;
 use proto::ticket::v1::{
-    AddWorkersRequest, AmendTicketRequest, AmendTicketResponse, CancelDailyTicketRequest,
-    CancelTicketRequest, CopyTicketRequest, CopyTicketResponse, CreateTicketRequest,
-    CreateTicketResponse, Effects, GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest,
-    GetTicketResponse, ListTicketHistoryRequest, ListTicketsRequest, ListTicketsResponse,
-    ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest, RemoveWorkerRequest,
-    Ticket, TicketEdit,
+    AddWorkersRequest, AmendTicketRequest, AmendTicketResponse, CancelDailyTicketRequest, CancelTicketRequest, CopyTicketRequest, CopyTicketResponse, CreateTicketRequest, CreateTicketResponse, Effects, ExportTicketRequest, ExportTicketResponse, GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse, ListTicketHistoryRequest, ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest, RemoveWorkerRequest, Ticket, TicketEdit,
 };
 use service::grpc::Transport;
 use service::{Refusal, Store};
@@ -269,7 +264,18 @@ impl World {
         caller: &Caller,
         daily_ticket_id: &str,
     ) -> Result<GetDailyTicketResponse, Refusal> {
-        let message = GetDailyTicketRequest { daily_ticket_id: daily_ticket_id.to_owned() };
+        let message = GetDailyTicketRequest {
+            daily_ticket_id: daily_ticket_id.to_owned(),
+            ..GetDailyTicketRequest::default()
+        };
+        self.daily_page(caller, message).await
+    }
+
+    pub(crate) async fn daily_page(
+        &self,
+        caller: &Caller,
+        message: GetDailyTicketRequest,
+    ) -> Result<GetDailyTicketResponse, Refusal> {
         let answer = self.client().get_daily_ticket(self.harness.request(caller, message)).await;
         answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
     }
@@ -280,6 +286,15 @@ impl World {
         message: ListTicketsRequest,
     ) -> Result<ListTicketsResponse, Refusal> {
         let answer = self.client().list_tickets(self.harness.request(caller, message)).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
+    }
+
+    pub(crate) async fn export(
+        &self,
+        caller: &Caller,
+        message: ExportTicketRequest,
+    ) -> Result<ExportTicketResponse, Refusal> {
+        let answer = self.client().export_ticket(self.harness.request(caller, message)).await;
         answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
     }
 

@@ -1,20 +1,21 @@
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use proto::access_grant::v1::{ExplainRequest, ReleaseLateGrantRequest};
 use proto::directory::v1::WorkerRow;
 use proto::ticket::v1::{GetDailyTicketRequest, WorkerProgress};
 use serde::{Deserialize, Serialize};
 use types::ErrorCode;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::work_tickets::shown::{DailyTicket, Ticket};
-use crate::answer::{Answer, Enveloped, answer};
+use crate::answer::{Answer, Enveloped, answer, instant};
 use crate::call::{Call, Shared, ask};
 use crate::failure::Failure;
-use crate::request::{Command, Id, Ids};
+use crate::request::{self, Command, Id, Ids, Query};
 use crate::routes::shown::{Explanation, Grant};
 
 /// Above this many the page would wait for the explanations; ask for each at `/explain` then.
@@ -31,6 +32,29 @@ struct DailyTicketDetail {
     day: DailyTicket,
     ticket: Ticket,
     workers: Vec<WorkerOfDay>,
+    /// Of all pages.
+    total: u32,
+    page: Option<u32>,
+    page_size: Option<u32>,
+}
+
+#[derive(Deserialize, IntoParams)]
+struct Shown {
+    /// Only workers whose training is so far: `NOT_STARTED`, `IN_LEARNING`, `WAITING_VERIFY`, COMPLETED or FAILED.
+    training_status: Option<String>,
+    /// From 1; every worker of the day when neither this nor a size is given.
+    #[param(minimum = 1)]
+    page: Option<u32>,
+    /// At most 200.
+    #[param(minimum = 1, maximum = 200)]
+    page_size: Option<u32>,
+}
+
+/// Videos of the day watched to their end, of those it asks for.
+#[derive(Serialize, ToSchema)]
+struct Progress {
+    completed: u32,
+    required: u32,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -48,10 +72,13 @@ struct WorkerOfDay {
     read: bool,
     /// `NOT_STARTED`, `IN_LEARNING`, `WAITING_VERIFY`, COMPLETED or FAILED.
     training_status: String,
+    progress: Progress,
+    /// When the day's training was complete.
+    completed_at: Option<DateTime<Utc>>,
     /// Every area's grant is proved.
     authorized: bool,
     grants: Vec<GrantOfDay>,
-    /// Why the first area's door would refuse now; only while the day runs, and for up to 50 workers.
+    /// Why the first area's door would refuse now; only while the day runs, and for up to 50 workers a page.
     why_not: Option<Explanation>,
 }
 
@@ -87,6 +114,11 @@ impl WorkerOfDay {
             notified: progress.notified,
             read: progress.read,
             training_status: progress.training_status,
+            progress: Progress {
+                completed: progress.completed_videos,
+                required: progress.required_videos,
+            },
+            completed_at: instant(progress.completed_at),
             authorized: progress.authorized,
             grants: grants.collect(),
             why_not,
@@ -106,17 +138,29 @@ struct Released {
     grants: Vec<Grant>,
 }
 
-/// One day of a ticket: every worker on it, and how far each is.
+/// One day of a ticket: the workers on it, and how far each is.
 #[utoipa::path(
     get,
     path = "/api/admin/daily-tickets/{daily_ticket_id}",
     tag = "work tickets",
-    params(("daily_ticket_id" = Uuid, Path)),
+    params(("daily_ticket_id" = Uuid, Path), Shown),
     responses((status = 200, body = Enveloped<DailyTicketDetail>))
 )]
-async fn get_daily_ticket(call: Call, Id(daily_ticket_id): Id) -> Answer<DailyTicketDetail> {
-    let found =
-        ask!(call.ticket.get_daily_ticket(GetDailyTicketRequest { daily_ticket_id })).await?;
+async fn get_daily_ticket(
+    call: Call,
+    Id(daily_ticket_id): Id,
+    Query(shown): Query<Shown>,
+) -> Answer<DailyTicketDetail> {
+    let page = match (shown.page, shown.page_size) {
+        (None, None) => None,
+        (page, size) => Some(request::page(page, size)?),
+    };
+    let message = GetDailyTicketRequest {
+        daily_ticket_id,
+        page: page.map(request::wire),
+        training_status: shown.training_status.unwrap_or_default(),
+    };
+    let found = ask!(call.ticket.get_daily_ticket(message)).await?;
     let internal = || Failure::new(ErrorCode::Internal);
     let ticket = found.ticket.ok_or_else(internal)?;
     call.looks_at(&ticket.site_id).await?;
@@ -131,7 +175,14 @@ async fn get_daily_ticket(call: Call, Id(daily_ticket_id): Id) -> Answer<DailyTi
         WorkerOfDay::new(worker, &mut names, why_not)
     });
     let workers = workers.collect();
-    answer(DailyTicketDetail { day: day.into(), ticket: ticket.into(), workers })
+    answer(DailyTicketDetail {
+        day: day.into(),
+        ticket: ticket.into(),
+        workers,
+        total: found.total,
+        page: page.map(|page| page.page),
+        page_size: page.map(|page| page.page_size),
+    })
 }
 
 /// What keeps each worker who is not authorized out. Missing for whom it cannot be told now.

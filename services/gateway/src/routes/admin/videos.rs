@@ -1,7 +1,6 @@
-use axum::extract::multipart::{Multipart, MultipartError, MultipartRejection};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::extract::multipart::Multipart;
+use axum::extract::{DefaultBodyLimit, Request};
 use chrono::{DateTime, Utc};
-use http::StatusCode;
 use proto::training::v1::{
     self as training, AddVideoRequest, GetPlayUrlRequest, ListVideosRequest,
 };
@@ -16,6 +15,7 @@ use uuid::Uuid;
 use crate::answer::{Answer, Enveloped, Items, answer, instant};
 use crate::call::{Call, Shared, ask};
 use crate::failure::Failure;
+use crate::form;
 use crate::request::{Id, Listed, Query, id};
 use crate::routes::mp::public_url;
 
@@ -97,11 +97,7 @@ async fn add_video(call: Call, request: Request) -> Answer<Video> {
     let Ok(_room) = call.gateway.upload_room.try_acquire() else {
         return Err(Failure::new(ErrorCode::TooManyRequests));
     };
-    let form = Multipart::from_request(request, &call.gateway).await;
-    let form = form.map_err(|rejection| match rejection {
-        MultipartRejection::InvalidBoundary(_) => Failure::new(ErrorCode::UnsupportedMedia),
-        _ => Failure::new(ErrorCode::Internal),
-    })?;
+    let form = form::open(&call, request).await?;
     let mut request = call.command(read(form).await?);
     request.set_timeout(UPLOAD_PATIENCE);
     let added = call.training().add_video(request).await;
@@ -110,15 +106,15 @@ async fn add_video(call: Call, request: Request) -> Answer<Video> {
     answer(added.video.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into())
 }
 
-async fn read(mut form: Multipart) -> Result<AddVideoRequest, Failure> {
+async fn read(mut parts: Multipart) -> Result<AddVideoRequest, Failure> {
     let (mut title, mut site_id, mut content) = (None, None, None);
     let mut problems = Vec::new();
-    while let Some(part) = form.next_field().await.map_err(|err| broken(&err))? {
+    while let Some(part) = parts.next_field().await.map_err(form::broken)? {
         let name = part.name().unwrap_or_default().to_owned();
         match name.as_str() {
-            "title" => title = Some(part.text().await.map_err(|err| broken(&err))?),
-            "site_id" => site_id = Some(part.text().await.map_err(|err| broken(&err))?),
-            "file" => content = Some(part.bytes().await.map_err(|err| broken(&err))?),
+            "title" => title = Some(part.text().await.map_err(form::broken)?),
+            "site_id" => site_id = Some(part.text().await.map_err(form::broken)?),
+            "file" => content = Some(part.bytes().await.map_err(form::broken)?),
             _ => problems.push(FieldProblem::new(name, "is unknown")),
         }
     }
@@ -142,14 +138,6 @@ async fn read(mut form: Multipart) -> Result<AddVideoRequest, Failure> {
             Ok(AddVideoRequest { site_id, title, content: content.into() })
         }
         _ => Err(Failure::fields(problems)),
-    }
-}
-
-fn broken(err: &MultipartError) -> Failure {
-    if err.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Failure::new(ErrorCode::TooLarge)
-    } else {
-        Failure::field("body", "is no well-formed multipart/form-data")
     }
 }
 

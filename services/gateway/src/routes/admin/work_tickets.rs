@@ -167,10 +167,13 @@ struct Filter {
     status: Option<String>,
     /// A part of the title.
     keyword: Option<String>,
+    /// `start_date`, `end_date`, `created_at` or title, with - before it for the greatest first; -`start_date` when
+    /// absent.
+    sort: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
-struct TicketRow {
+pub(super) struct TicketRow {
     ticket_id: String,
     site_id: String,
     contractor_id: String,
@@ -179,6 +182,7 @@ struct TicketRow {
     end_date: String,
     status: String,
     worker_count: u32,
+    created_at: Option<DateTime<Utc>>,
 }
 
 impl From<ticket::TicketRow> for TicketRow {
@@ -192,6 +196,7 @@ impl From<ticket::TicketRow> for TicketRow {
             end_date: row.end_date,
             status: row.status,
             worker_count: row.worker_count,
+            created_at: instant(row.created_at),
         }
     }
 }
@@ -218,7 +223,9 @@ async fn list_work_tickets(
         status: filter.status.unwrap_or_default(),
         keyword: filter.keyword.unwrap_or_default(),
         worker_id: id(filter.worker_id),
+        sort: filter.sort.unwrap_or_default(),
         page: Some(wire(page)),
+        ..ListTicketsRequest::default()
     };
     let found = ask!(call.ticket.list_tickets(message)).await?;
     answer(Items::new(found.tickets, found.total, page))

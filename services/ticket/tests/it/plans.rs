@@ -1,0 +1,173 @@
+//! What a list and a page read of the large tables, told by the database's own counters: the statements themselves
+//! run, with the rows of months of use under them.
+
+use auth::Caller;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use test_support::eventually;
+use ticket::app::App;
+use ticket::domain::{Filter, Sort, Status, Wanted};
+use types::{AreaId, ContractorId, DailyTicketId, Page, SiteId, TicketId, WorkerId};
+use uuid::Uuid;
+
+use crate::world::World;
+
+const FILL: &str = include_str!("../fill.sql");
+/// Tables that grow with every ticket, its workers or its days, of all sites.
+const LARGE: [&str; 5] =
+    ["work_tickets", "ticket_workers", "daily_tickets", "worker_days", "grants"];
+
+struct Filled {
+    world: World,
+    /// One session, so that what it counted is told before it goes on.
+    admin: PgPool,
+    caller: Caller,
+    ticket: TicketId,
+    site: SiteId,
+    contractor: ContractorId,
+    area: AreaId,
+    worker: WorkerId,
+    day: DailyTicketId,
+}
+
+impl Filled {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let options = world.harness.database.options();
+        let admin = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        let settings = "SET fill.sites = 10; SET fill.tickets = 2000; SET fill.workers = 10; SET fill.days = 5;";
+        sqlx::raw_sql(settings).execute(&admin).await.unwrap();
+        sqlx::raw_sql(FILL).execute(&admin).await.unwrap();
+        let id = async |query: &'static str| -> Uuid {
+            sqlx::query_scalar(query).fetch_one(&admin).await.unwrap()
+        };
+        // What the filling read is forgotten.
+        sqlx::raw_sql("SELECT pg_stat_force_next_flush(); SELECT pg_stat_reset()")
+            .execute(&admin)
+            .await
+            .unwrap();
+        let site = SiteId::from_uuid(id("SELECT pg_temp.fill_id('site', 0)").await);
+        Self {
+            caller: world.harness.verified(&world.harness.sysadmin(&[site])),
+            ticket: TicketId::from_uuid(id("SELECT pg_temp.fill_id('ticket', 100)").await),
+            site,
+            contractor: ContractorId::from_uuid(
+                id("SELECT pg_temp.fill_id('contractor', 4)").await,
+            ),
+            area: AreaId::from_uuid(id("SELECT pg_temp.fill_id('area', 0)").await),
+            worker: WorkerId::from_uuid(id("SELECT pg_temp.fill_id('worker', 701)").await),
+            day: DailyTicketId::from_uuid(id("SELECT pg_temp.fill_id('day', 10003)").await),
+            world,
+            admin,
+        }
+    }
+
+    fn list(&self) -> Filter {
+        Filter { site: Some(self.site), ..Filter::default() }
+    }
+
+    /// What a list read whole, asked for as often as a statement needs to get one plan for all its values, if it may.
+    async fn listed(&self, filter: &Filter) -> Vec<String> {
+        self.read_whole(async |app| {
+            for _ in 0..7 {
+                let asked = filter.clone();
+                let (found, total) = app
+                    .list_tickets(&self.caller, asked, Sort::Title, Page::default())
+                    .await
+                    .unwrap();
+                assert!(total > 0 && !found.is_empty(), "{filter:?}");
+            }
+        })
+        .await
+    }
+
+    /// The large tables that `ask` read from their first row to their last.
+    async fn read_whole(&self, ask: impl AsyncFnOnce(&App)) -> Vec<String> {
+        let store = self.world.harness.store("ticket").await;
+        ask(&App::new(self.world.harness.shell.clone(), store.clone())).await;
+        store.close().await;
+        // A session tells what it counted when it ends.
+        eventually("the service's sessions to end", || async {
+            let sessions: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND usename = 'sitepass_ticket_app'",
+            )
+            .fetch_one(&self.admin)
+            .await
+            .unwrap();
+            (sessions == 0).then_some(())
+        })
+        .await;
+        let by_index: i64 = sqlx::query_scalar(
+            "SELECT sum(idx_scan)::bigint FROM pg_stat_user_tables WHERE schemaname = 'ticket'",
+        )
+        .fetch_one(&self.admin)
+        .await
+        .unwrap();
+        assert!(by_index > 0, "something was read");
+        let whole = sqlx::query_scalar(
+            "SELECT relname::text FROM pg_stat_user_tables
+             WHERE schemaname = 'ticket' AND relname = ANY ($1) AND seq_scan > 0 ORDER BY relname",
+        )
+        .bind(LARGE.map(str::to_owned).to_vec())
+        .fetch_all(&self.admin)
+        .await
+        .unwrap();
+        sqlx::raw_sql("SELECT pg_stat_reset()").execute(&self.admin).await.unwrap();
+        whole
+    }
+}
+
+#[tokio::test]
+async fn no_list_reads_a_large_table_whole() {
+    let filled = Filled::new().await;
+    let filters = [
+        filled.list(),
+        Filter { contractor: Some(filled.contractor), ..Filter::default() },
+        Filter { area: Some(filled.area), ..filled.list() },
+        Filter { workers: Some(vec![filled.worker]), ..filled.list() },
+        Filter { workers: Some(vec![filled.worker, WorkerId::new()]), ..Filter::default() },
+        Filter { date_from: Some("2026-03-02".parse().unwrap()), ..filled.list() },
+        Filter { date_to: Some("2026-03-02".parse().unwrap()), ..filled.list() },
+        Filter { status: Some(Status::Cancelled), ..filled.list() },
+        Filter { keyword: Some("钢筋".to_owned()), ..filled.list() },
+    ];
+    for filter in filters {
+        let whole = filled.listed(&filter).await;
+        assert!(whole.is_empty(), "{filter:?}: {whole:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_page_of_a_ticket_reads_a_large_table_whole() {
+    let filled = Filled::new().await;
+    let page = Page { page: 1, page_size: 8 };
+    let of_ticket = filled
+        .read_whole(async |app| {
+            for _ in 0..7 {
+                let view = app.get_ticket(&filled.caller, filled.ticket).await.unwrap();
+                assert_eq!(view.counts.len(), 5);
+            }
+        })
+        .await;
+    assert!(of_ticket.is_empty(), "the ticket: {of_ticket:?}");
+    let of_day = filled
+        .read_whole(async |app| {
+            for _ in 0..7 {
+                let wanted = Wanted { page: Some(page), ..Wanted::default() };
+                let view = app.get_daily_ticket(&filled.caller, filled.day, wanted).await.unwrap();
+                assert_eq!((view.workers.len(), view.total), (8, 10));
+            }
+        })
+        .await;
+    assert!(of_day.is_empty(), "the day: {of_day:?}");
+    let of_export = filled
+        .read_whole(async |app| {
+            for _ in 0..7 {
+                let export = app.export_ticket(&filled.caller, filled.ticket, page).await.unwrap();
+                assert_eq!((export.workers.len(), export.workers[0].len()), (8, 5));
+            }
+        })
+        .await;
+    assert!(of_export.is_empty(), "the export: {of_export:?}");
+}
