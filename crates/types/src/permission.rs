@@ -48,7 +48,10 @@ pub enum Permission {
     ReportRead,
     AuditRead,
     AuditVerify,
-    AccountRead, AuditExport, TicketAmendScope, TicketExport,
+    AccountRead,
+    AuditExport,
+    TicketAmendScope,
+    TicketExport,
 }
 
 impl Permission {
@@ -134,7 +137,10 @@ impl Permission {
     /// Whether it lets nothing be changed: every `.read`, and all that is about the audit log.
     const fn only_reads(self) -> bool {
         let name = self.as_str().as_bytes();
-        matches!(name, [.., b'.', b'r', b'e', b'a', b'd'] | [b'a', b'u', b'd', b'i', b't', b'.', ..])
+        matches!(
+            name,
+            [.., b'.', b'r', b'e', b'a', b'd'] | [b'a', b'u', b'd', b'i', b't', b'.', ..]
+        )
     }
 }
 

@@ -53,12 +53,16 @@ INSERT INTO ticket.worker_bindings (worker_id, bound, version)
 SELECT pg_temp.fill_id('worker', number), number % 10 > 0, 1 FROM generate_series(0, 2999) AS number;
 
 INSERT INTO ticket.worker_days
-    (daily_ticket_id, worker_id, site_id, training_status, training_version, notified_at, completed_videos, completed_at)
+    (daily_ticket_id, worker_id, site_id, training_status, training_version, notified_at, completed_videos)
 SELECT d.daily_ticket_id, w.worker_id, d.site_id,
        CASE WHEN w.position % 10 > 1 THEN 'COMPLETED' WHEN w.position % 10 = 1 THEN 'FAILED' ELSE 'IN_LEARNING' END, 1,
-       d.published_at, ARRAY[pg_temp.fill_id('video', 0)],
-       CASE WHEN w.position % 10 > 1 THEN d.deadline_at - interval '1 hour' END
+       d.published_at, ARRAY[pg_temp.fill_id('video', 0)]
 FROM fill JOIN ticket.daily_tickets d USING (ticket_id) JOIN ticket.ticket_workers w USING (ticket_id);
+
+INSERT INTO ticket.completions (daily_ticket_id, worker_id, site_id, completed_at, in_time, version)
+SELECT d.daily_ticket_id, w.worker_id, d.site_id, d.deadline_at - interval '1 hour', true, 1
+FROM fill JOIN ticket.daily_tickets d USING (ticket_id) JOIN ticket.ticket_workers w USING (ticket_id)
+WHERE w.position % 10 > 1;
 
 INSERT INTO ticket.grants
     (grant_id, site_id, daily_ticket_id, worker_id, area_id, status, version, authorized, authorized_at)

@@ -67,7 +67,8 @@ impl Account {
         }
         let disabled = change.disabled.unwrap_or(self.disabled);
         // A SysAdmin's sites are read, not kept.
-        let sites = if role == Role::SysAdmin && self.role == role { self.sites.clone() } else { sites };
+        let sites =
+            if role == Role::SysAdmin && self.role == role { self.sites.clone() } else { sites };
         Ok(Self { role, sites, contractor, disabled, ..self.clone() })
     }
 
@@ -171,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_role_keeps_its_needs() {
-        let foreman = account(Role::ContractorAdmin, vec![SiteId::new()], Some(ContractorId::new()));
+        let foreman =
+            account(Role::ContractorAdmin, vec![SiteId::new()], Some(ContractorId::new()));
         let bare = AccountChange {
             sites: Some(vec![]),
             contractor: Some(None),

@@ -19,7 +19,9 @@ use crate::app::{
 };
 use crate::domain::{FamilyId, SmsCode};
 
-pub(super) use accounts::{change_account, change_password, create_account, list_accounts, reset_password};
+pub(super) use accounts::{
+    change_account, change_password, create_account, list_accounts, reset_password,
+};
 pub(super) use places::{
     change_area, change_contractor, change_site, create_area, create_contractor, create_site,
 };

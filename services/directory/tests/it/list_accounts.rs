@@ -68,8 +68,7 @@ async fn an_auditor_sees_the_accounts_that_reach_their_sites_and_no_other() {
     let hidden = world.account("stranger", other, there).await;
     world.create_account("root", "SysAdmin", vec![]).await;
     let auditor = Caller::account(AccountId::new(), Role::Auditor, vec![site], None);
-    let (names, total) =
-        list(&world, &auditor, pb::ListAccountsRequest::default()).await.unwrap();
+    let (names, total) = list(&world, &auditor, pb::ListAccountsRequest::default()).await.unwrap();
     assert_eq!((names, total), (vec!["foreman".to_owned(), "root".to_owned()], 2));
     let elsewhere = pb::ListAccountsRequest { site_id: other.to_string(), ..Default::default() };
     assert_eq!(code(&list(&world, &auditor, elsewhere).await), 40400);

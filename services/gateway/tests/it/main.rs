@@ -3,8 +3,8 @@
 
 mod access;
 mod admin;
-mod audit_logs;
 mod amend_tickets;
+mod audit_logs;
 mod auth;
 mod document;
 mod envelope;
@@ -13,7 +13,7 @@ mod media;
 mod mini_program;
 mod peers;
 mod places;
-mod sign_ins;
 mod rosters;
+mod sign_ins;
 mod webhook;
 mod work_tickets;

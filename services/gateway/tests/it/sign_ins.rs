@@ -2,8 +2,8 @@
 
 use chrono::Duration;
 use proto::directory::v1::{
-    Account, ChangePasswordRequest, ChangePasswordResponse, CheckSignInRequest, CheckSignInResponse,
-    ListSitesRequest, ListSitesResponse,
+    Account, ChangePasswordRequest, ChangePasswordResponse, CheckSignInRequest,
+    CheckSignInResponse, ListSitesRequest, ListSitesResponse,
 };
 use serde_json::json;
 use types::ErrorCode;

@@ -3,7 +3,12 @@
 use auth::Caller;
 use proto::ticket::v1::ticket_service_client::TicketServiceClient;
 use proto::ticket::v1::{
-    AddWorkersRequest, AmendTicketRequest, AmendTicketResponse, CancelDailyTicketRequest, CancelTicketRequest, CopyTicketRequest, CopyTicketResponse, CreateTicketRequest, CreateTicketResponse, Effects, ExportTicketRequest, ExportTicketResponse, GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse, ListTicketHistoryRequest, ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest, RemoveWorkerRequest, Ticket, TicketEdit,
+    AddWorkersRequest, AmendTicketRequest, AmendTicketResponse, CancelDailyTicketRequest,
+    CancelTicketRequest, CopyTicketRequest, CopyTicketResponse, CreateTicketRequest,
+    CreateTicketResponse, Effects, ExportTicketRequest, ExportTicketResponse,
+    GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
+    ListTicketHistoryRequest, ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest,
+    ListWorkerTasksResponse, PublishTicketRequest, RemoveWorkerRequest, Ticket, TicketEdit,
 };
 use service::grpc::Transport;
 use service::{Refusal, Store};
