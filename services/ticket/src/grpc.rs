@@ -5,7 +5,14 @@ mod read;
 
 use proto::ticket::v1::ticket_service_server::{TicketService, TicketServiceServer};
 use proto::ticket::v1::{
-    AddWorkersRequest, AddWorkersResponse, AmendTicketRequest, AmendTicketResponse, CancelDailyTicketRequest, CancelDailyTicketResponse, CancelTicketRequest, CancelTicketResponse, CopyTicketRequest, CopyTicketResponse, CreateTicketRequest, CreateTicketResponse, Effects, ExportTicketRequest, ExportTicketResponse, GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse, ListTicketHistoryRequest, ListTicketHistoryResponse, ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse, PublishTicketRequest, PublishTicketResponse, RemoveWorkerRequest, RemoveWorkerResponse, WorkerTask,
+    AddWorkersRequest, AddWorkersResponse, AmendTicketRequest, AmendTicketResponse,
+    CancelDailyTicketRequest, CancelDailyTicketResponse, CancelTicketRequest, CancelTicketResponse,
+    CopyTicketRequest, CopyTicketResponse, CreateTicketRequest, CreateTicketResponse, Effects,
+    ExportTicketRequest, ExportTicketResponse, GetDailyTicketRequest, GetDailyTicketResponse,
+    GetTicketRequest, GetTicketResponse, ListTicketHistoryRequest, ListTicketHistoryResponse,
+    ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse,
+    PublishTicketRequest, PublishTicketResponse, RemoveWorkerRequest, RemoveWorkerResponse,
+    WorkerTask,
 };
 use service::grpc::{Access, Policy, caller};
 use service::idempotency::Key;
@@ -56,6 +63,7 @@ pub const POLICY: Policy = &[
     (
         "/sitepass.ticket.v1.TicketService/ListTicketHistory",
         Access::Permission(Permission::TicketRead),
+    ),
     (
         "/sitepass.ticket.v1.TicketService/ExportTicket",
         Access::Permission(Permission::TicketExport),
@@ -278,10 +286,7 @@ impl TicketService for Tickets {
         let edits = edits.into_iter().map(wire::edit).collect();
         Ok(Response::new(ListTicketHistoryResponse { edits, total }))
     }
-}
 
-fn effects(outcome: &Outcome) -> Effects {
-    wire::effects(&outcome.effects, &outcome.warnings, &outcome.changes)
     async fn export_ticket(
         &self,
         request: Request<ExportTicketRequest>,
@@ -292,6 +297,10 @@ fn effects(outcome: &Outcome) -> Effects {
         let (ticket, version) = (&export.ticket.value, export.ticket.version);
         Ok(Response::new(wire::ticket_export(ticket, version, &export.workers)))
     }
+}
+
+fn effects(outcome: &Outcome) -> Effects {
+    wire::effects(&outcome.effects, &outcome.warnings, &outcome.changes)
 }
 
 /// The one table from errors to statuses. Only what someone should act on is logged as an error.

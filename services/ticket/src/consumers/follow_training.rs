@@ -1,6 +1,8 @@
 use events::{Delivery, Failure, Handler};
 use proto::Event;
-use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted, VideoCompleted};
+use proto::training::v1::{
+    TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted, VideoCompleted,
+};
 use service::Tx;
 
 use super::worker_day;
