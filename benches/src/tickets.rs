@@ -163,7 +163,7 @@ impl Bench {
             system: SystemClock::manual(now),
             tasks: Tasks::new(),
             peers: Peers::in_process(),
-            nats: world.client.clone(),
+            nats: world.connection.clone(),
             stream_prefix: fresh_prefix(),
             stream_replicas: 1,
             keys: CallerKeys::from_root(&[42; 32]).map_err(|_| anyhow!("a key of 32 bytes"))?,

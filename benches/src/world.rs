@@ -32,7 +32,7 @@ pub(crate) struct World {
     pub(crate) postgres: PrivatePostgres,
     pub(crate) nats: PrivateNats,
     pub(crate) client: async_nats::Client,
-    connection: service::Nats,
+    pub(crate) connection: service::Nats,
 }
 
 impl World {

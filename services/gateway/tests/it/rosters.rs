@@ -180,7 +180,7 @@ async fn a_ticket_gives_site_and_contractor_and_who_is_on_it_is_told_apart() {
         ..Ticket::default()
     };
     edge.fakes.on("TicketService/GetTicket", move |_: GetTicketRequest| {
-        Ok(GetTicketResponse { ticket: Some(ticket.clone()), days: Vec::new() })
+        Ok(GetTicketResponse { ticket: Some(ticket.clone()), ..Default::default() })
     });
     directory_matches(&edge, vec![found(1), found(2)]);
     let path = format!("/api/admin/work-tickets/{}/workers/import", id());
