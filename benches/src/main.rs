@@ -10,6 +10,7 @@ macro_rules! say {
     }};
 }
 
+mod audit;
 mod batch;
 mod facts;
 mod figures;
@@ -47,6 +48,8 @@ enum Which {
     Consumer,
     #[value(name = "P11", alias = "p11")]
     Recovery,
+    #[value(name = "AUDIT", alias = "audit")]
+    Audit,
 }
 
 #[derive(Debug, Parser)]
@@ -120,7 +123,7 @@ async fn run(cli: &Cli) -> Result<()> {
     let machine = machine::describe(&mut world, &peers).await?;
     say!("{}", machine.summary());
     let mut refused = Vec::new();
-    for which in [Which::Relay, Which::Latency, Which::Consumer, Which::Recovery] {
+    for which in [Which::Relay, Which::Latency, Which::Consumer, Which::Recovery, Which::Audit] {
         if !wanted(which) {
             continue;
         }
@@ -129,6 +132,7 @@ async fn run(cli: &Cli) -> Result<()> {
             Which::Latency => p4::measure(&mut world, &sizes, &peers, sitepass.as_deref()).await?,
             Which::Consumer => p5::measure(&mut world, &sizes, &peers).await?,
             Which::Recovery => p11::measure(&mut world, &sizes, sitepass.as_deref()).await?,
+            Which::Audit => audit::measure(&world, &sizes).await?,
         };
         say!("\n{}", report::markdown(&machine, &figures));
         refused.extend(keep(cli, &machine, &figures)?);

@@ -19,6 +19,10 @@ pub(crate) struct Sizes {
     pub(crate) restarts: usize,
     /// Events of a stream that is rebuilt.
     pub(crate) rebuilt: usize,
+    /// Of the log that is searched.
+    pub(crate) entries: usize,
+    /// Calls a filter and round.
+    pub(crate) searches: usize,
 }
 
 impl Sizes {
@@ -33,6 +37,8 @@ impl Sizes {
             idle: Duration::from_secs(10),
             restarts: 5,
             rebuilt: 1_000_000,
+            entries: 1_000_000,
+            searches: 500,
         }
     }
 
@@ -47,6 +53,8 @@ impl Sizes {
             idle: Duration::from_secs(2),
             restarts: 1,
             rebuilt: 20_000,
+            entries: 20_000,
+            searches: 100,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Rows of the log and the heads of its chains.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
@@ -174,16 +175,14 @@ pub(crate) async fn all_heads(tx: &mut Tx) -> Result<BTreeMap<SiteId, Head>, Sto
 pub(crate) async fn range(
     tx: &mut Tx,
     site: SiteId,
-    from: Option<DateTime<Utc>>,
-    to: Option<DateTime<Utc>>,
+    times: Range<DateTime<Utc>>,
 ) -> Result<Option<(u64, u64)>, StoreError> {
     let row = sqlx::query!(
         "SELECT min(position) AS first, max(position) AS last FROM audit.entries
-         WHERE site_id = $1 AND at >= coalesce($2::timestamptz, '-infinity')
-             AND at < coalesce($3::timestamptz, 'infinity')",
+         WHERE site_id = $1 AND at >= $2 AND at < $3",
         site.as_uuid(),
-        from,
-        to,
+        times.start,
+        times.end,
     )
     .fetch_one(&mut **tx)
     .await?;
