@@ -10,6 +10,7 @@ macro_rules! say {
     }};
 }
 
+mod audit;
 mod batch;
 mod facts;
 mod figures;
@@ -53,6 +54,8 @@ enum Which {
     Recovery,
     #[value(name = "TICKETS", alias = "tickets")]
     Tickets,
+    #[value(name = "AUDIT", alias = "audit")]
+    Audit,
 }
 
 #[derive(Debug, Parser)]
@@ -126,7 +129,14 @@ async fn run(cli: &Cli) -> Result<()> {
     let machine = machine::describe(&mut world, &peers).await?;
     say!("{}", machine.summary());
     let mut refused = Vec::new();
-    let all = [Which::Relay, Which::Latency, Which::Consumer, Which::Recovery, Which::Tickets];
+    let all = [
+        Which::Relay,
+        Which::Latency,
+        Which::Consumer,
+        Which::Recovery,
+        Which::Tickets,
+        Which::Audit,
+    ];
     for which in all {
         if !wanted(which) {
             continue;
@@ -137,6 +147,7 @@ async fn run(cli: &Cli) -> Result<()> {
             Which::Consumer => p5::measure(&mut world, &sizes, &peers).await?,
             Which::Recovery => p11::measure(&mut world, &sizes, sitepass.as_deref()).await?,
             Which::Tickets => tickets::measure(&world, &sizes).await?,
+            Which::Audit => audit::measure(&world, &sizes).await?,
         };
         say!("\n{}", report::markdown(&machine, &figures));
         refused.extend(keep(cli, &machine, &figures)?);

@@ -23,6 +23,10 @@ pub(crate) struct Sizes {
     pub(crate) tickets: u32,
     /// Of one kind, in a round.
     pub(crate) calls: usize,
+    /// Of the log that is searched.
+    pub(crate) entries: usize,
+    /// Calls a filter and round.
+    pub(crate) searches: usize,
 }
 
 impl Sizes {
@@ -39,6 +43,8 @@ impl Sizes {
             rebuilt: 1_000_000,
             tickets: 2_000,
             calls: 200,
+            entries: 1_000_000,
+            searches: 500,
         }
     }
 
@@ -55,6 +61,8 @@ impl Sizes {
             rebuilt: 20_000,
             tickets: 100,
             calls: 10,
+            entries: 20_000,
+            searches: 100,
         }
     }
 }

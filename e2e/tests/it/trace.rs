@@ -34,6 +34,12 @@ pub(crate) async fn granted(installation: &Installation) -> (String, String) {
         .unwrap();
     let task =
         eventually("the task", || async { worker.tasks().await.unwrap().into_iter().next() }).await;
+    // Each service hears of the ticket in its own time.
+    let day = task["daily_ticket_id"].as_str().unwrap().to_owned();
+    eventually("the task to be known to whoever marks it read", || async {
+        worker.read(&day).await.ok()
+    })
+    .await;
     fleet::train(&sandbox, &worker, &task, 30.0).await.unwrap();
     eventually("the grant at the door", || async {
         (!sandbox.permissions(&demo.area_a.1).await.unwrap().is_empty()).then_some(())

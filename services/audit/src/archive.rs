@@ -85,9 +85,9 @@ impl Archive {
         while low < high {
             let middle = low + (high - low) / 2;
             if self.seen_by(middle, newest, site).await? > last {
-                high = middle
+                high = middle;
             } else {
-                low = middle + 1
+                low = middle + 1;
             }
         }
         for number in (1..low).rev() {

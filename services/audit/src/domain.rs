@@ -14,7 +14,7 @@ pub(crate) use chain::{Broken, Chain, Head, ORIGIN};
 pub(crate) use checkpoint::{BadCheckpoint, Checkpoint, Marks, Signed, Trail};
 pub(crate) use entry::{Entry, Sealed};
 pub(crate) use export::{Export, Line};
-pub(crate) use search::{Cursor, Filter, Place};
+pub(crate) use search::{Cursor, Filter, Place, between};
 pub use verifier::FileReport;
 pub(crate) use verifier::Verifier;
 pub(crate) use written::WrittenCheckpoint;

@@ -7,7 +7,7 @@ use types::SiteId;
 
 use super::{App, Error, reached};
 use crate::archive::Archive;
-use crate::domain::{Export, Line, ORIGIN, Signed};
+use crate::domain::{Export, Line, ORIGIN, Signed, between};
 use crate::store::entries;
 
 const BATCH: i64 = 500;
@@ -28,7 +28,10 @@ impl App {
     pub(crate) async fn export_entries(&self, cmd: ExportEntries) -> Result<Exporting, Error> {
         let site = reached(&cmd.caller, cmd.site)?;
         let mut tx = self.store.begin(Scope::Site(site)).await?;
-        let range = entries::range(&mut tx, site, cmd.from, cmd.to).await?;
+        let range = match (cmd.from, cmd.to) {
+            (None, None) => entries::last(&mut tx, site).await?.map(|last| (1, last)),
+            (from, to) => entries::range(&mut tx, site, between(from, to)).await?,
+        };
         let (first, last) = range.unwrap_or_default();
         let previous_hash = match first {
             0 | 1 => ORIGIN,

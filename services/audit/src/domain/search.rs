@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +15,19 @@ pub(crate) struct Filter {
     pub(crate) action: Option<String>,
     pub(crate) from: Option<DateTime<Utc>>,
     pub(crate) to: Option<DateTime<Utc>>,
+}
+
+/// Before the first year and after the last that anything is kept of, in seconds since 1970: 0001 and 10000.
+const EVER: Range<i64> = -62_135_596_800..253_402_300_800;
+
+/// A time that may be open at either end, as one that is not: nothing happened outside of it.
+pub(crate) fn between(
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
+) -> Range<DateTime<Utc>> {
+    let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH);
+    let (first, last) = (at(EVER.start), at(EVER.end));
+    from.unwrap_or(first).clamp(first, last)..to.unwrap_or(last).clamp(first, last)
 }
 
 /// Where a page ended.
@@ -98,7 +112,7 @@ impl FromStr for Cursor {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, Filter, NoCursor, Place, SiteId};
+    use super::{Cursor, Filter, NoCursor, Place, SiteId, between};
 
     fn place() -> Place {
         Place { at: "2026-03-02T00:00:00.123456Z".parse().unwrap(), position: 17 }
@@ -115,6 +129,17 @@ mod tests {
         assert_eq!(read.place(&filter, SiteId::new()), None);
         let other = Filter { action: filter.actor.clone(), ..Filter::default() };
         assert_eq!(read.place(&other, site), None);
+    }
+
+    #[test]
+    fn a_time_without_an_end_is_all_that_was_or_will_be() {
+        let (ever, at) = (between(None, None), place().at);
+        assert!(ever.start < at && at < ever.end);
+        assert_eq!(between(Some(at), None), at..ever.end);
+        assert_eq!(
+            between(Some(chrono::DateTime::<chrono::Utc>::MIN_UTC), Some(at)),
+            ever.start..at
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Rows of the log and the heads of its chains.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
@@ -170,20 +171,30 @@ pub(crate) async fn all_heads(tx: &mut Tx) -> Result<BTreeMap<SiteId, Head>, Sto
         .collect()
 }
 
+/// The last place of a site's entries; none where there are none.
+pub(crate) async fn last(tx: &mut Tx, site: SiteId) -> Result<Option<u64>, StoreError> {
+    let last = sqlx::query_scalar!(
+        "SELECT max(position) FROM audit.entries WHERE site_id = $1",
+        site.as_uuid(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    last.map(place).transpose()
+}
+
 /// The first and the last place of a site's entries of a time; none where there are none.
 pub(crate) async fn range(
     tx: &mut Tx,
     site: SiteId,
-    from: Option<DateTime<Utc>>,
-    to: Option<DateTime<Utc>>,
+    times: Range<DateTime<Utc>>,
 ) -> Result<Option<(u64, u64)>, StoreError> {
+    // Of a sum there is no index to be walked from its end: the walk would pass every entry outside of the time.
     let row = sqlx::query!(
-        "SELECT min(position) AS first, max(position) AS last FROM audit.entries
-         WHERE site_id = $1 AND at >= coalesce($2::timestamptz, '-infinity')
-             AND at < coalesce($3::timestamptz, 'infinity')",
+        "SELECT min(position + 0) AS first, max(position + 0) AS last FROM audit.entries
+         WHERE site_id = $1 AND at >= $2 AND at < $3",
         site.as_uuid(),
-        from,
-        to,
+        times.start,
+        times.end,
     )
     .fetch_one(&mut **tx)
     .await?;

@@ -1,31 +1,32 @@
 //! Looking entries up, newest first.
 
+use std::ops::Range;
+
 use service::{StoreError, Tx};
 use types::SiteId;
 
 use super::entries::{Row, number, sealed};
-use crate::domain::{Filter, Place, Sealed};
+use crate::domain::{Filter, Place, Sealed, between};
 
 /// One statement for each filter that leads, so that the plan of a prepared statement walks that filter's index
-/// whatever the others are.
+/// whatever the others are. Times and places are always given: behind row-level security a `coalesce` is no index
+/// condition but a filter, and every newer entry would be read.
 macro_rules! newest {
-    ($tx:ident, $site:ident, $filter:ident, $below:ident, $limit:ident, $wanted:tt) => {
+    ($tx:ident, $site:ident, $filter:ident, $from:ident, $below:ident, $limit:ident, $wanted:tt) => {
         sqlx::query_as!(
             Row,
             "SELECT site_id, position, event_id, event_type, actor, role, action, target_type, target_id, before,
                  after, reason, address, trace_id, at, previous_hash, hash
              FROM audit.entries
              WHERE site_id = $1 AND " + $wanted + "
-                 AND at >= coalesce($6::timestamptz, '-infinity') AND at < coalesce($7::timestamptz, 'infinity')
-                 AND (at, position) < (coalesce($8::timestamptz, 'infinity'), coalesce($9::bigint, 9223372036854775807))
-             ORDER BY at DESC, position DESC LIMIT $10",
+                 AND at >= $6 AND (at, position) < ($7, $8)
+             ORDER BY at DESC, position DESC LIMIT $9",
             $site.as_uuid(),
             $filter.target_id,
             $filter.actor,
             $filter.action,
             $filter.target_type,
-            $filter.from,
-            $filter.to,
+            $from,
             $below.0,
             $below.1,
             $limit,
@@ -43,15 +44,17 @@ pub(crate) async fn list(
     below: Option<Place>,
     limit: i64,
 ) -> Result<Vec<Sealed>, StoreError> {
-    let below = match below {
-        Some(place) => (Some(place.at), Some(number(place.position)?)),
-        None => (None, None),
-    };
+    let Range { start: from, end } = between(filter.from, filter.to);
+    // One bound above: of two the index would be entered at the one that says less. Positions begin with 1.
+    let place =
+        below.map(|place| Ok::<_, StoreError>((place.at, number(place.position)?))).transpose()?;
+    let below = place.map_or((end, 0), |place| place.min((end, 0)));
     let rows = if filter.target_id.is_some() {
         newest!(
             tx,
             site,
             filter,
+            from,
             below,
             limit,
             "target_id = $2 AND ($3::text IS NULL OR actor = $3)
@@ -62,6 +65,7 @@ pub(crate) async fn list(
             tx,
             site,
             filter,
+            from,
             below,
             limit,
             "$2::text IS NULL AND actor = $3
@@ -72,6 +76,7 @@ pub(crate) async fn list(
             tx,
             site,
             filter,
+            from,
             below,
             limit,
             "$2::text IS NULL AND $3::text IS NULL AND action = $4
@@ -82,6 +87,7 @@ pub(crate) async fn list(
             tx,
             site,
             filter,
+            from,
             below,
             limit,
             "$2::text IS NULL AND $3::text IS NULL
@@ -92,6 +98,7 @@ pub(crate) async fn list(
             tx,
             site,
             filter,
+            from,
             below,
             limit,
             "$2::text IS NULL AND $3::text IS NULL

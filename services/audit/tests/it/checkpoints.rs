@@ -135,11 +135,11 @@ async fn a_forged_chain_is_never_signed_and_is_found_within_a_minute() {
         assert_eq!(log.checkpoint().await, Outcome::Nothing);
         let about = format!("growth of chain {}", log.site);
         let found = (about.clone(), "entry 4 does not follow the entry before it".to_owned());
-        assert_eq!(alerts(&log).await, [found.clone()]);
+        assert_eq!(alerts(&log).await, std::slice::from_ref(&found));
         // It goes on being refused, and is told once.
         log.append(1).await;
         assert_eq!(log.checkpoint().await, Outcome::Nothing);
-        assert_eq!(alerts(&log).await, [found.clone()]);
+        assert_eq!(alerts(&log).await, std::slice::from_ref(&found));
         assert_eq!(checkpoints(&log).await.newest.unwrap().0, 1);
         force(
             &log.harness,
@@ -175,7 +175,7 @@ async fn the_daily_look_finds_what_lies_far_back_and_says_when_it_is_mended() {
     }
     let about = format!("chain {}", log.site);
     let found = (about.clone(), "entry 1 was altered".to_owned());
-    assert_eq!(alerts(&log).await, [found.clone()]);
+    assert_eq!(alerts(&log).await, std::slice::from_ref(&found));
     force(&log.harness, "UPDATE audit.entries SET reason = '' WHERE position = 1;").await;
     assert_eq!(log.daily().await, Outcome::Nothing);
     assert_eq!(alerts(&log).await, [found, (about, "over".to_owned())]);

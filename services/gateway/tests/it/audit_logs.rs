@@ -130,9 +130,6 @@ async fn a_question_about_a_site_is_recorded_once_an_hour_before_it_is_answered(
     assert_eq!(crossing.caller.account_id(), Some(edge.account));
     assert_eq!(crossing.caller.address.as_deref(), Some("127.0.0.1"));
     assert!(crossing.caller.on_behalf_request.is_some());
-    edge.system.advance(chrono::Duration::hours(1));
-    edge.get(&edge.sysadmin(), &ask(&one)).await;
-    assert_eq!(edge.fakes.asked(CROSS).len(), 3);
 }
 
 #[tokio::test]

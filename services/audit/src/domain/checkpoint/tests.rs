@@ -25,7 +25,9 @@ fn chain(length: u64) -> (SiteId, Vec<Signed>) {
 
 fn walk(checkpoints: &[Signed]) -> Trail {
     let mut trail = Trail::new(vec![signer().public_key()], Some(1));
-    checkpoints.iter().for_each(|signed| trail.follow(signed));
+    for signed in checkpoints {
+        trail.follow(signed);
+    }
     trail
 }
 
