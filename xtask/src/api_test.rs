@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use crate::cargo::{cargo, root, tools_dir};
 use crate::child::run_program;
 use crate::demo::ports::{DEMO_PASSWORD, url};
-use crate::demo::sitepass::Sitepass;
 use crate::demo::program;
+use crate::demo::sitepass::Sitepass;
 use crate::stop::Stop;
 use crate::test::build;
 use crate::test_servers::TestServers;
@@ -100,7 +100,8 @@ struct Ports {
 
 impl Ports {
     fn free() -> Result<Self> {
-        let held = [servers::reserve()?, servers::reserve()?, servers::reserve()?, servers::reserve()?];
+        let held =
+            [servers::reserve()?, servers::reserve()?, servers::reserve()?, servers::reserve()?];
         let mut ports = held.iter().map(|port| port.local_addr().map(|address| address.port()));
         let mut next = || ports.next().context("four ports")?.context("a bound port");
         Ok(Self { gateway: next()?, device: next()?, sandbox: next()?, admin: next()? })

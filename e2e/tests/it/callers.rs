@@ -10,7 +10,7 @@ use tonic::client::Grpc;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request};
-use types::{AccountId, DeviceId, Role, SiteId};
+use types::{AccountId, DeviceId, Role, SiteId, SystemClock};
 
 /// Calls that nobody need have signed in for; the gateway or WeChat's code says who it is.
 const OPEN: [&str; 6] =
@@ -19,6 +19,10 @@ const OPEN: [&str; 6] =
 /// What begins so only asks.
 const QUESTIONS: [&str; 9] =
     ["Get", "List", "Search", "Name", "Explain", "Verify", "Preview", "Find", "Export"];
+
+fn now() -> DateTime<Utc> {
+    SystemClock::system().now()
+}
 
 fn keys(word: &str) -> CallerKeys {
     CallerKeys::from_root(word.repeat(16).as_bytes()).unwrap()
@@ -81,8 +85,10 @@ fn unbelievable(now: DateTime<Utc>) -> Vec<(&'static str, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_of_every_service_believes_a_fresh_and_true_word_only() {
-    let split =
-        ["gateway,sandbox", "directory,ticket,training,notification,access-grant,device,audit,report"];
+    let split = [
+        "gateway,sandbox",
+        "directory,ticket,training,notification,access-grant,device,audit,report",
+    ];
     let blueprint = Blueprint::new(&Backing::shared().await, &split);
     let mut channels = Vec::new();
     for service in SERVICES {
@@ -105,13 +111,14 @@ async fn every_call_of_every_service_believes_a_fresh_and_true_word_only() {
             };
             let none = call(channel, method, None).await;
             expect("missing", none, none == Code::Unauthenticated);
-            for (what, token) in unbelievable(Utc::now()) {
+            for (what, token) in unbelievable(now()) {
                 let code = call(channel, method, Some(&token)).await;
                 expect(what, code, code == Code::Unauthenticated);
             }
-            let refused = |code: Code| matches!(code, Code::Unauthenticated | Code::PermissionDenied);
+            let refused =
+                |code: Code| matches!(code, Code::Unauthenticated | Code::PermissionDenied);
             let by = async |caller: &Caller| {
-                call(channel, method, Some(&ours.sign("gateway", caller, Utc::now()))).await
+                call(channel, method, Some(&ours.sign("gateway", caller, now()))).await
             };
             let nobody = by(&Caller::anonymous()).await;
             expect("about nobody", nobody, refused(nobody) != OPEN.contains(&name));

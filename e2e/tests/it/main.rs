@@ -1,8 +1,10 @@
 //! A handful of journeys through the real binary.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod callers;
 mod chaos;
 mod database_away;
+mod matrix;
 mod privacy;
 mod split;
 mod trace;

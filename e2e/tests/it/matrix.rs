@@ -190,7 +190,8 @@ async fn a_key_makes_one_of_two(world: &World, wrong: &mut Vec<String>) {
     for (number, route) in creating.into_iter().enumerate() {
         let key = format!("matrix-{number}");
         let Body::Json(body) = route.body(&world.document, &world.objects) else { continue };
-        let send = async |body: Value| world.ask(route, Some(admin), Some(&key), Body::Json(body)).await;
+        let send =
+            async |body: Value| world.ask(route, Some(admin), Some(&key), Body::Json(body)).await;
         let first = send(body.clone()).await;
         let again = send(body).await;
         if first.code != 0 || first.body["data"] != again.body["data"] {
@@ -203,5 +204,8 @@ async fn a_key_makes_one_of_two(world: &World, wrong: &mut Vec<String>) {
             wrong.push(format!("{} with another body under the key: {reused}", route.name()));
         }
     }
-    assert!(!world.routes.iter().any(|route| route.method == Method::PUT), "PUT is not spoken here");
+    assert!(
+        !world.routes.iter().any(|route| route.method == Method::PUT),
+        "PUT is not spoken here"
+    );
 }

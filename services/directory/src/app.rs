@@ -47,13 +47,13 @@ use vault::Vault;
 use crate::realname::RealName;
 use crate::sms::Sender;
 
+pub(crate) use crate::store::accounts::Filter as AccountFilter;
 pub(crate) use bind_worker::{BindWorker, PhoneProof};
 pub(crate) use change_account::ChangeAccount;
 pub(crate) use change_area::ChangeArea;
 pub(crate) use change_contractor::ChangeContractor;
 pub(crate) use change_password::ChangePassword;
 pub(crate) use change_site::ChangeSite;
-pub(crate) use crate::store::accounts::Filter as AccountFilter;
 pub(crate) use check_references::CheckReferences;
 pub(crate) use create_account::CreateAccount;
 pub(crate) use create_area::CreateArea;

@@ -165,9 +165,7 @@ async fn admitted(
 ) -> Result<Admitted, Refusal> {
     let claims = match access {
         Public | Signature => None,
-        Account | Access::Permission(_) => {
-            Some(claims(gateway, Audience::Admin, headers)?)
-        }
+        Account | Access::Permission(_) => Some(claims(gateway, Audience::Admin, headers)?),
         Session | Worker => Some(claims(gateway, Audience::MiniProgram, headers)?),
     };
     let mut caller = claims.as_ref().map_or_else(|| Ok(Caller::anonymous()), caller)?;
@@ -179,8 +177,7 @@ async fn admitted(
         }
     }
     check(access, &caller)?;
-    caller.on_behalf_request =
-        extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
+    caller.on_behalf_request = extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
     // The peer's own address. What it claims in forwarding headers is not believed.
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
     caller.address = peer.map(|ConnectInfo(address)| address.ip().to_string());

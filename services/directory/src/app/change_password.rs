@@ -53,8 +53,7 @@ impl App {
         store::refresh::end_all(&mut tx, after.id, family, because, system).await?;
         let message = wire::account(&after);
         events::enqueue(&mut tx, &AccountChanged { account: Some(message.clone()) }, now).await?;
-        let record =
-            fact(caller, "account.change_password", "account", after.id.to_string(), now);
+        let record = fact(caller, "account.change_password", "account", after.id.to_string(), now);
         events::audit(&mut tx, record).await?;
         tx.commit().await?;
         Ok(ChangePasswordResponse { account: Some(message) })

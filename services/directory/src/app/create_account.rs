@@ -44,8 +44,7 @@ impl App {
         let hash = self.passwords.hash(password).await?;
         let id = AccountId::new();
         tracing::Span::current().record("account.id", tracing::field::display(id));
-        let account =
-            Account {
+        let account = Account {
             id,
             username,
             role,

@@ -37,7 +37,8 @@ impl App {
             }
         }
         let account = store::accounts::get(&mut tx, family.account).await?;
-        let account = account.filter(|account| account.may_sign_in(now)).ok_or(Error::NotSignedIn)?;
+        let account =
+            account.filter(|account| account.may_sign_in(now)).ok_or(Error::NotSignedIn)?;
         store::refresh::mark_used(&mut tx, &hash, now).await?;
         let issued = Issued::next(&mut tx, &self.vault, family.id, now).await?;
         tx.commit().await?;

@@ -31,8 +31,7 @@ impl App {
         let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
         let before = store::accounts::get(&mut tx, account).await?.ok_or(Error::NotFound)?;
         let until = system + Account::ONE_TIME;
-        let after =
-            Account { one_time_until: Some(until), version: before.version + 1, ..before };
+        let after = Account { one_time_until: Some(until), version: before.version + 1, ..before };
         store::accounts::save_password(&mut tx, &after, &hash).await?;
         store::refresh::end_all(&mut tx, account, None, FamilyEnd::PasswordReset, system).await?;
         let message = wire::account(&after);
@@ -53,7 +52,8 @@ impl App {
 /// 80 random bits, as `k3fm-9xqa-…`.
 fn one_time_password() -> Result<String, Error> {
     let mut random = [0; GROUPS * GROUP];
-    getrandom::fill(&mut random).map_err(|_| Error::Internal("the system gives no random bytes"))?;
+    getrandom::fill(&mut random)
+        .map_err(|_| Error::Internal("the system gives no random bytes"))?;
     let letters = random.map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
     let groups: Vec<String> = letters.chunks(GROUP).map(|group| group.iter().collect()).collect();
     Ok(groups.join("-"))

@@ -25,6 +25,7 @@ pub(crate) struct AccountChange {
     pub disabled: Option<bool>,
     pub role: Option<Role>,
     pub sites: Option<Vec<SiteId>>,
+    #[expect(clippy::option_option, reason = "not named, named as none, or named")]
     pub contractor: Option<Option<ContractorId>>,
 }
 
@@ -67,7 +68,8 @@ impl Account {
         }
         let disabled = change.disabled.unwrap_or(self.disabled);
         // A SysAdmin's sites are read, not kept.
-        let sites = if role == Role::SysAdmin && self.role == role { self.sites.clone() } else { sites };
+        let sites =
+            if role == Role::SysAdmin && self.role == role { self.sites.clone() } else { sites };
         Ok(Self { role, sites, contractor, disabled, ..self.clone() })
     }
 
@@ -171,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_role_keeps_its_needs() {
-        let foreman = account(Role::ContractorAdmin, vec![SiteId::new()], Some(ContractorId::new()));
+        let foreman =
+            account(Role::ContractorAdmin, vec![SiteId::new()], Some(ContractorId::new()));
         let bare = AccountChange {
             sites: Some(vec![]),
             contractor: Some(None),

@@ -5,6 +5,7 @@ use types::{FieldProblem, TimeWindow};
 
 /// What a new ticket, a new training and the planner of notices copy from their site.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct Settings {
     pub access: TimeWindow,
     pub training_deadline: NaiveTime,
@@ -81,9 +82,7 @@ impl Settings {
             check_at_least_once: change.check_at_least_once.unwrap_or(self.check_at_least_once),
             check_mode: change.check_mode.unwrap_or(self.check_mode),
             retention_days: change.retention_days.unwrap_or(self.retention_days),
-            fallback_ladder: change
-                .fallback_ladder
-                .unwrap_or_else(|| self.fallback_ladder.clone()),
+            fallback_ladder: change.fallback_ladder.unwrap_or_else(|| self.fallback_ladder.clone()),
             bind_id_last_six: change.bind_id_last_six.unwrap_or(self.bind_id_last_six),
             wechat: Wechat {
                 appid: change.wechat_appid.unwrap_or_else(|| wechat.appid.clone()),

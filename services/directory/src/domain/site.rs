@@ -48,7 +48,6 @@ impl AreaStatus {
             Self::Inactive => "INACTIVE",
         }
     }
-
 }
 
 impl std::str::FromStr for AreaStatus {

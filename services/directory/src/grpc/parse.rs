@@ -17,7 +17,9 @@ use vault::{IdNo, Phone};
 use crate::app::{BindWorker, CheckReferences, PhoneProof, Purpose, SearchWorkers};
 use crate::domain::{FamilyId, SmsCode};
 
-pub(super) use accounts::{change_account, change_password, create_account, list_accounts, reset_password};
+pub(super) use accounts::{
+    change_account, change_password, create_account, list_accounts, reset_password,
+};
 pub(super) use places::{
     change_area, change_contractor, change_site, create_area, create_contractor, create_site,
 };

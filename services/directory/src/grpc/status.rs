@@ -29,9 +29,7 @@ fn refusal(err: Error) -> Refusal {
         Error::Upstream(upstream) => {
             Refusal::new(ErrorCode::UpstreamUnavailable).data("upstream", upstream)
         }
-        Error::NotAllowed(reason) => {
-            Refusal::new(ErrorCode::StateConflict).data("reason", reason)
-        }
+        Error::NotAllowed(reason) => Refusal::new(ErrorCode::StateConflict).data("reason", reason),
         Error::SyncOvertaken => {
             Refusal::new(ErrorCode::StateConflict).data("reason", "a newer sync has begun")
         }

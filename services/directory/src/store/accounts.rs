@@ -136,12 +136,9 @@ pub(crate) async fn save(
     .execute(&mut **tx)
     .await?;
     guarded(&result, 1)?;
-    sqlx::query!(
-        "DELETE FROM directory.account_sites WHERE account_id = $1",
-        account.id.as_uuid()
-    )
-    .execute(&mut **tx)
-    .await?;
+    sqlx::query!("DELETE FROM directory.account_sites WHERE account_id = $1", account.id.as_uuid())
+        .execute(&mut **tx)
+        .await?;
     insert_sites(tx, account).await
 }
 

@@ -117,10 +117,7 @@ pub(crate) async fn end_all(
 }
 
 /// Whose sign-in it is, where it has not ended.
-pub(crate) async fn live(
-    tx: &mut Tx,
-    family: FamilyId,
-) -> Result<Option<AccountId>, StoreError> {
+pub(crate) async fn live(tx: &mut Tx, family: FamilyId) -> Result<Option<AccountId>, StoreError> {
     let account = sqlx::query_scalar!(
         "SELECT account_id FROM directory.refresh_families WHERE family_id = $1 AND ended_at IS NULL",
         family.0,

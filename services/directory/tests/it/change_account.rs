@@ -47,7 +47,10 @@ async fn a_disabled_account_is_out_at_once_and_comes_back_when_enabled() {
     let facts = world.facts::<pb::AccountChanged>().await;
     assert_eq!(facts[1], pb::AccountChanged { account: Some(disabled.clone()) });
     let record = world.records("account.change").await.remove(0);
-    assert_eq!((record.before.as_str(), record.after.as_str()), (r#"{"disabled":false}"#, r#"{"disabled":true}"#));
+    assert_eq!(
+        (record.before.as_str(), record.after.as_str()),
+        (r#"{"disabled":false}"#, r#"{"disabled":true}"#)
+    );
     assert_eq!(record.reason, "离职");
 
     let enable = pb::ChangeAccountRequest { disabled: Some(false), ..disable(&disabled) };
@@ -89,7 +92,8 @@ async fn nobody_disables_themselves_and_of_two_who_run_the_system_one_is_left() 
     let mut codes = [code(&both.0), code(&both.1)];
     codes.sort_unstable();
     assert_eq!(codes, [0, 40902]);
-    let left = "SELECT count(*) FROM directory.accounts WHERE role = 'SysAdmin' AND disabled_at IS NULL";
+    let left =
+        "SELECT count(*) FROM directory.accounts WHERE role = 'SysAdmin' AND disabled_at IS NULL";
     assert_eq!(world.count(left).await, 1);
     world.stop().await;
 }

@@ -9,10 +9,7 @@ use types::{ContractorId, SiteId};
 
 use crate::world::{World, bad_fields, code, told};
 
-async fn change_site(
-    world: &World,
-    message: pb::ChangeSiteRequest,
-) -> Result<pb::Site, Refusal> {
+async fn change_site(world: &World, message: pb::ChangeSiteRequest) -> Result<pb::Site, Refusal> {
     let answer = told(world.client.clone().change_site(world.by(&world.sysadmin, message)).await);
     answer.map(|answer| answer.site.unwrap())
 }
@@ -51,10 +48,7 @@ async fn change_contractor(
     told(answer).map(|answer| answer.contractor.unwrap())
 }
 
-async fn change_area(
-    world: &World,
-    message: pb::ChangeAreaRequest,
-) -> Result<pb::Area, Refusal> {
+async fn change_area(world: &World, message: pb::ChangeAreaRequest) -> Result<pb::Area, Refusal> {
     let answer = told(world.client.clone().change_area(world.by(&world.sysadmin, message)).await);
     answer.map(|answer| answer.area.unwrap())
 }
@@ -121,7 +115,10 @@ async fn a_change_needs_the_version_last_read_and_one_of_nothing_changes_nothing
     let world = World::new().await;
     let site = world.site("一号工地").await;
     let quiet = pb::SiteSettings { daily_reminder: Some(false), ..Default::default() };
-    assert_eq!(bad_fields(change_site(&world, settings(site, 0, quiet.clone())).await), ["version"]);
+    assert_eq!(
+        bad_fields(change_site(&world, settings(site, 0, quiet.clone())).await),
+        ["version"]
+    );
     assert_eq!(change_site(&world, settings(site, 1, quiet.clone())).await.unwrap().version, 2);
     assert_eq!(code(&change_site(&world, settings(site, 1, quiet.clone())).await), 40901);
     let same = change_site(&world, settings(site, 2, quiet)).await.unwrap();
@@ -163,8 +160,10 @@ async fn every_bad_setting_is_named_and_nothing_is_changed() {
         bad_fields(change_site(&world, settings(site, 1, unfit)).await),
         ["settings.check_max_seconds", "settings.fallback_ladder"]
     );
-    let taken =
-        pb::ChangeSiteRequest { name: "二号工地".to_owned(), ..settings(site, 1, Default::default()) };
+    let taken = pb::ChangeSiteRequest {
+        name: "二号工地".to_owned(),
+        ..settings(site, 1, pb::SiteSettings::default())
+    };
     assert_eq!(bad_fields(change_site(&world, taken).await), ["name"]);
     assert_eq!(get_site(&world, site).await.version, 1);
     world.stop().await;
@@ -179,8 +178,8 @@ async fn fifty_changes_at_once_of_what_was_read_have_one_effect() {
     let quiet = pb::SiteSettings { daily_reminder: Some(false), ..Default::default() };
     let changes = (0..50).map(|_| change_site(&world, settings(site, 1, quiet.clone())));
     let mut sites: Vec<u32> = join_all(changes).await.iter().map(code).collect();
-    let changes =
-        (0..50).map(|number| change_contractor(&world, contractor, 1, ["甲", "乙"][number % 2], None));
+    let changes = (0..50)
+        .map(|number| change_contractor(&world, contractor, 1, ["甲", "乙"][number % 2], None));
     let mut contractors: Vec<u32> = join_all(changes).await.iter().map(code).collect();
     let inactive = pb::ChangeAreaRequest {
         area_id: area.area_id.clone(),
@@ -253,11 +252,8 @@ async fn an_area_is_renamed_moved_to_another_group_and_taken_out_of_use() {
         ..Default::default()
     };
     assert_eq!(bad_fields(change_area(&world, bad).await), ["status", "description"]);
-    let gone = pb::ChangeAreaRequest {
-        area_id: site.to_string(),
-        version: 1,
-        ..Default::default()
-    };
+    let gone =
+        pb::ChangeAreaRequest { area_id: site.to_string(), version: 1, ..Default::default() };
     assert_eq!(code(&change_area(&world, gone).await), 40400);
     world.stop().await;
 }

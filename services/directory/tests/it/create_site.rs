@@ -119,7 +119,8 @@ async fn fifty_repeats_of_each_creating_call_under_one_key_make_one() {
     let site = world.site("一号工地").await;
     let keyed = |key: &str| key.parse().unwrap();
     let sites = (0..50).map(async |_| {
-        let message = pb::CreateSiteRequest { name: "二号工地".to_owned(), ..Default::default() };
+        let message =
+            pb::CreateSiteRequest { name: "二号工地".to_owned(), ..Default::default() };
         let mut request = world.by(&world.sysadmin, message);
         request.metadata_mut().insert(METADATA, keyed("site"));
         told(world.client.clone().create_site(request).await).unwrap().site.unwrap().site_id

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
-
 use auth::Caller;
 use proto::common::v1::PageRequest;
 use proto::directory::v1 as pb;
@@ -39,8 +37,8 @@ async fn accounts_are_found_by_what_they_are_page_by_page() {
     let theirs =
         pb::ListAccountsRequest { contractor_id: contractor.to_string(), ..Default::default() };
     assert_eq!(find(theirs).await, names(&["foreman"], 1));
-    let named = pb::ListAccountsRequest { keyword: " O".to_owned(), ..Default::default() };
-    assert_eq!(find(named).await, names(&["foreman", "inspector", "root"], 3));
+    let by_name = pb::ListAccountsRequest { keyword: " O".to_owned(), ..Default::default() };
+    assert_eq!(find(by_name).await, names(&["foreman", "inspector", "root"], 3));
     let page = |page| {
         let page = Some(PageRequest { page, page_size: 2 });
         pb::ListAccountsRequest { page, ..Default::default() }
@@ -68,8 +66,7 @@ async fn an_auditor_sees_the_accounts_that_reach_their_sites_and_no_other() {
     let hidden = world.account("stranger", other, there).await;
     world.create_account("root", "SysAdmin", vec![]).await;
     let auditor = Caller::account(AccountId::new(), Role::Auditor, vec![site], None);
-    let (names, total) =
-        list(&world, &auditor, pb::ListAccountsRequest::default()).await.unwrap();
+    let (names, total) = list(&world, &auditor, pb::ListAccountsRequest::default()).await.unwrap();
     assert_eq!((names, total), (vec!["foreman".to_owned(), "root".to_owned()], 2));
     let elsewhere = pb::ListAccountsRequest { site_id: other.to_string(), ..Default::default() };
     assert_eq!(code(&list(&world, &auditor, elsewhere).await), 40400);

@@ -143,8 +143,7 @@ async fn fifty_who_choose_a_password_at_once_choose_one() {
 async fn nobody_resets_their_own() {
     let world = World::new().await;
     let account = world.create_account("root", "SysAdmin", vec![]).await;
-    let caller =
-        Caller::account(account.account_id.parse().unwrap(), Role::SysAdmin, vec![], None);
+    let caller = Caller::account(account.account_id.parse().unwrap(), Role::SysAdmin, vec![], None);
     assert_eq!(code(&reset(&world, &caller, &account).await), 40902);
     world.stop().await;
 }

@@ -128,10 +128,7 @@ impl World {
         told(self.client.clone().sign_in(self.public(message)).await)
     }
 
-    pub(crate) async fn refresh(
-        &self,
-        token: &str,
-    ) -> Result<pb::RefreshSignInResponse, Refusal> {
+    pub(crate) async fn refresh(&self, token: &str) -> Result<pb::RefreshSignInResponse, Refusal> {
         let message = pb::RefreshSignInRequest { refresh_token: token.to_owned() };
         told(self.client.clone().refresh_sign_in(self.public(message)).await)
     }

@@ -21,7 +21,8 @@ pub(in crate::grpc) fn create_account(
         let sites = fields.parse_list("site_ids", &site_ids);
         let contractor: Option<ContractorId> =
             fields.parse_optional("contractor_id", &contractor_id);
-        let problems = role.map(|role| unfit(role, !site_ids.is_empty(), !contractor_id.is_empty()));
+        let problems =
+            role.map(|role| unfit(role, !site_ids.is_empty(), !contractor_id.is_empty()));
         for bad in problems.into_iter().flatten() {
             fields.problem(&bad.field, bad.problem);
         }
@@ -58,7 +59,7 @@ pub(in crate::grpc) fn change_account(
 }
 
 pub(in crate::grpc) fn list_accounts(
-    message: pb::ListAccountsRequest,
+    message: &pb::ListAccountsRequest,
 ) -> Result<(AccountFilter, Page), Refusal> {
     read(|fields| {
         let disabled = message.disabled.as_str();

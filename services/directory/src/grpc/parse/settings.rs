@@ -27,7 +27,12 @@ pub(super) fn change(fields: &mut Fields, given: &pb::SiteSettings) -> Change {
             text => time(fields, "access_end_time", text),
         },
         training_deadline: time(fields, "training_deadline_time", &given.training_deadline_time),
-        max_span_days: number(fields, "max_span_days", given.max_span_days, Settings::MAX_SPAN_DAYS),
+        max_span_days: number(
+            fields,
+            "max_span_days",
+            given.max_span_days,
+            Settings::MAX_SPAN_DAYS,
+        ),
         video_rule: fields.parse_optional("settings.video_rule", &given.video_rule),
         check_min_seconds: number(fields, "check_min_seconds", given.check_min_seconds, seconds),
         check_max_seconds: number(fields, "check_max_seconds", given.check_max_seconds, seconds),

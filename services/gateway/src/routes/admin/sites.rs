@@ -8,7 +8,6 @@ use types::ErrorCode;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use crate::answer::{Answer, Enveloped, Items, answer, named};
 use crate::call::{Call, Shared, ask};
