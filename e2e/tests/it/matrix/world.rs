@@ -70,7 +70,8 @@ impl World {
         ]);
         objects.extend(ids.0);
         let routes = Route::all(&document);
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client =
+            reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let objects = Objects(objects);
         Self { installation, document, routes, actors, phone, stranger, objects, client }
     }
