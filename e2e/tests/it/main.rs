@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod audit;
+mod callers;
 mod chaos;
 mod database_away;
+mod matrix;
 mod privacy;
 mod split;
 mod trace;

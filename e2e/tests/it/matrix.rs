@@ -5,10 +5,13 @@ mod world;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use types::Permission;
+use types::{Permission, Role};
 
 use samples::{Body, Needs, Route};
 use world::{Actor, World, bad_tokens, is_reading};
+
+/// The figures of a whole site are no contractor's to see, though their own reports are.
+const WHOLE_SITE: [&str; 1] = ["/api/admin/dashboard"];
 
 /// What names something of the first contractor, not of the site alone.
 const OF_CONTRACTOR: [&str; 4] = ["ticket_id", "daily_ticket_id", "notification_id", "grant_id"];
@@ -163,6 +166,10 @@ async fn what_is_ones_own_answers(world: &World, wrong: &mut Vec<String>) {
                 continue;
             }
             let answered = world.sample(route, Some(&actor.token)).await;
+            let whole_site = WHOLE_SITE.contains(&route.path.as_str());
+            if whole_site && actor.role == Role::ContractorAdmin && answered.code == 40301 {
+                continue;
+            }
             let closed = matches!(answered.code / 100, 401 | 403 | 404 | 405 | 500);
             if closed || (reading && answered.code != 0) {
                 let asked = route.address(&world.document, &world.objects);
@@ -190,9 +197,14 @@ async fn a_key_makes_one_of_two(world: &World, wrong: &mut Vec<String>) {
     for (number, route) in creating.into_iter().enumerate() {
         let key = format!("matrix-{number}");
         let Body::Json(body) = route.body(&world.document, &world.objects) else { continue };
-        let send = async |body: Value| world.ask(route, Some(admin), Some(&key), Body::Json(body)).await;
-        let first = send(body.clone()).await;
-        let again = send(body).await;
+        let send =
+            async |body: Value| world.ask(route, Some(admin), Some(&key), Body::Json(body)).await;
+        let mut first = send(body.clone()).await;
+        let mut again = send(body).await;
+        // A secret is shown once: the answer that is kept does not hold it.
+        for answered in [&mut first, &mut again] {
+            answered.body["data"]["secret"] = Value::Null;
+        }
         if first.code != 0 || first.body["data"] != again.body["data"] {
             wrong.push(format!("{} twice under one key: {first:?}, {again:?}", route.name()));
             continue;
@@ -203,5 +215,8 @@ async fn a_key_makes_one_of_two(world: &World, wrong: &mut Vec<String>) {
             wrong.push(format!("{} with another body under the key: {reused}", route.name()));
         }
     }
-    assert!(!world.routes.iter().any(|route| route.method == Method::PUT), "PUT is not spoken here");
+    assert!(
+        !world.routes.iter().any(|route| route.method == Method::PUT),
+        "PUT is not spoken here"
+    );
 }

@@ -291,7 +291,7 @@ impl DirectoryService for Grpc {
         request: Request<pb::ListAccountsRequest>,
     ) -> Answer<pb::ListAccountsResponse> {
         let caller = caller(&request)?;
-        let (filter, page) = parse::list_accounts(request.into_inner())?;
+        let (filter, page) = parse::list_accounts(request.get_ref())?;
         answer(self.app.list_accounts(&caller, filter, page).await)
     }
 

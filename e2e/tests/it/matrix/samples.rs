@@ -126,7 +126,9 @@ pub(crate) struct Objects(pub(crate) BTreeMap<&'static str, Value>);
 
 impl Objects {
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        self.0.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        self.0
+            .get(name)
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     }
 }
 
@@ -148,8 +150,8 @@ fn sample(document: &Value, name: &str, schema: &Value, objects: &Objects) -> Va
         return sample(document, name, schema, objects);
     }
     for several in ["oneOf", "anyOf", "allOf"] {
-        let some = schema[several].as_array().into_iter().flatten();
-        if let Some(one) = some.filter(|one| one["type"] != "null").next_back() {
+        let mut some = schema[several].as_array().into_iter().flatten();
+        if let Some(one) = some.rfind(|one| one["type"] != "null") {
             return sample(document, name, one, objects);
         }
     }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use auth::{AccessTokens, Audience, Claims, Subject};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{Duration, Utc};
+use chrono::{DateTime, Duration, Utc};
 use fleet::{Admin, Api, Sandbox, Timeline, Urls, Worker};
 use reqwest::Method;
 use serde_json::{Value, json};
 use test_support::{Backing, Installation, eventually};
-use types::Role;
+use types::{Role, SystemClock};
 
 use super::samples::{Body, Objects, Route};
 
@@ -46,7 +46,10 @@ pub(crate) struct Answered {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let split = ["gateway,sandbox", "directory,ticket,training,notification,access-grant,device,audit,report"];
+        let split = [
+            "gateway,sandbox",
+            "directory,ticket,training,notification,access-grant,device,audit,report",
+        ];
         let installation = Installation::start(&Backing::shared().await, &split, None).await;
         let urls = installation.urls.clone();
         let demo = fleet::seed(&urls, &Installation::video()).await.unwrap();
@@ -67,7 +70,8 @@ impl World {
         ]);
         objects.extend(ids.0);
         let routes = Route::all(&document);
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client =
+            reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let objects = Objects(objects);
         Self { installation, document, routes, actors, phone, stranger, objects, client }
     }
@@ -76,7 +80,13 @@ impl World {
         self.actors.iter().find(|actor| actor.name == name).unwrap()
     }
 
-    pub(crate) async fn ask(&self, route: &Route, token: Option<&str>, key: Option<&str>, body: Body) -> Answered {
+    pub(crate) async fn ask(
+        &self,
+        route: &Route,
+        token: Option<&str>,
+        key: Option<&str>,
+        body: Body,
+    ) -> Answered {
         let address = route.address(&self.document, &self.objects);
         let url = format!("{}{address}", self.installation.urls.gateway);
         let mut request = self.client.request(route.method.clone(), url);
@@ -93,7 +103,8 @@ impl World {
         };
         let response = request.send().await.unwrap();
         let status = u64::from(response.status().as_u16());
-        let body: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
+        let body: Value =
+            serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
         Answered { code: body["code"].as_u64().unwrap_or(status * 100), body }
     }
 
@@ -140,7 +151,10 @@ impl Seeded {
         let sites = json!([other["site_id"]]);
         let firm = json!({ "name": "邻近建工", "site_ids": sites });
         let firm = admin.post("/api/admin/contractors", &firm).await.unwrap();
-        let contractors = admin.all(&format!("/api/admin/contractors?site_id={}", site[0].as_str().unwrap())).await.unwrap();
+        let contractors = admin
+            .all(&format!("/api/admin/contractors?site_id={}", site[0].as_str().unwrap()))
+            .await
+            .unwrap();
         let second = contractors.iter().find(|row| row["contractor_id"] != contractor).unwrap();
         for (username, role, sites, contractor) in [
             ("neighbour", "ContractorAdmin", &sites, &firm["contractor_id"]),
@@ -215,9 +229,13 @@ async fn phones(urls: &Urls) -> (String, String) {
     (tokens.pop().unwrap(), stranger)
 }
 
+fn now() -> DateTime<Utc> {
+    SystemClock::system().now()
+}
+
 /// The claims of a token, as the installation that gave it signs them.
 fn claims(token: &str, audience: Audience) -> Claims {
-    keys(b"TOKEN-").verify(token, audience, Utc::now()).unwrap()
+    keys(b"TOKEN-").verify(token, audience, now()).unwrap()
 }
 
 fn keys(word: &[u8]) -> AccessTokens {
@@ -225,7 +243,11 @@ fn keys(word: &[u8]) -> AccessTokens {
 }
 
 /// The same word under another key, without one, and from yesterday; and one of the other edge.
-pub(crate) fn bad_tokens(token: &str, admin: bool, other: &str) -> Vec<(&'static str, String, u64)> {
+pub(crate) fn bad_tokens(
+    token: &str,
+    admin: bool,
+    other: &str,
+) -> Vec<(&'static str, String, u64)> {
     let (audience, elsewhere) = if admin {
         (Audience::Admin, Audience::MiniProgram)
     } else {
@@ -233,17 +255,22 @@ pub(crate) fn bad_tokens(token: &str, admin: bool, other: &str) -> Vec<(&'static
     };
     let theirs = claims(token, audience);
     let body = token.split('.').nth(1).unwrap();
-    let unsigned = |header: Value| format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header.to_string()));
+    let unsigned =
+        |header: Value| format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header.to_string()));
     let crossed = Claims { audience: elsewhere, ..theirs.clone() };
     let worker = Claims { subject: Subject::Anonymous, role: theirs.role, ..theirs.clone() };
     vec![
-        ("forged", keys(b"OTHER-").issue(&theirs, Utc::now()), 40101),
+        ("forged", keys(b"OTHER-").issue(&theirs, now()), 40101),
         ("unsigned", unsigned(json!({"alg": "none", "typ": "access+jwt"})), 40101),
-        ("expired", keys(b"TOKEN-").issue(&theirs, Utc::now() - Duration::hours(13)), 40102),
-        ("of tomorrow", keys(b"TOKEN-").issue(&theirs, Utc::now() + Duration::hours(13)), 40101),
+        ("expired", keys(b"TOKEN-").issue(&theirs, now() - Duration::hours(13)), 40102),
+        ("of tomorrow", keys(b"TOKEN-").issue(&theirs, now() + Duration::hours(13)), 40101),
         ("of the other edge", other.to_owned(), 40101),
-        ("for another audience", keys(b"TOKEN-").issue(&crossed, Utc::now()), 40101),
-        ("of nobody with a role", keys(b"TOKEN-").issue(&worker, Utc::now()), if admin { 40101 } else { 0 }),
+        ("for another audience", keys(b"TOKEN-").issue(&crossed, now()), 40101),
+        (
+            "of nobody with a role",
+            keys(b"TOKEN-").issue(&worker, now()),
+            if admin { 40101 } else { 0 },
+        ),
         ("that is none", "x.y.z".to_owned(), 40101),
     ]
 }

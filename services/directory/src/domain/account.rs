@@ -25,6 +25,7 @@ pub(crate) struct AccountChange {
     pub disabled: Option<bool>,
     pub role: Option<Role>,
     pub sites: Option<Vec<SiteId>>,
+    #[expect(clippy::option_option, reason = "not named, named as none, or named")]
     pub contractor: Option<Option<ContractorId>>,
 }
 

@@ -5,6 +5,7 @@ use types::{FieldProblem, TimeWindow};
 
 /// What a new ticket, a new training and the planner of notices copy from their site.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct Settings {
     pub access: TimeWindow,
     pub training_deadline: NaiveTime,

@@ -7,6 +7,7 @@ use crate::domain::{Settings, Site, Wechat};
 
 use super::{guarded, ids, kept, uuids, version};
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 struct Row {
     site_id: Uuid,
     name: String,

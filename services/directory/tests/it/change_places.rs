@@ -162,7 +162,7 @@ async fn every_bad_setting_is_named_and_nothing_is_changed() {
     );
     let taken = pb::ChangeSiteRequest {
         name: "二号工地".to_owned(),
-        ..settings(site, 1, Default::default())
+        ..settings(site, 1, pb::SiteSettings::default())
     };
     assert_eq!(bad_fields(change_site(&world, taken).await), ["name"]);
     assert_eq!(get_site(&world, site).await.version, 1);

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
-
 use auth::Caller;
 use proto::common::v1::PageRequest;
 use proto::directory::v1 as pb;
@@ -39,8 +37,8 @@ async fn accounts_are_found_by_what_they_are_page_by_page() {
     let theirs =
         pb::ListAccountsRequest { contractor_id: contractor.to_string(), ..Default::default() };
     assert_eq!(find(theirs).await, names(&["foreman"], 1));
-    let named = pb::ListAccountsRequest { keyword: " O".to_owned(), ..Default::default() };
-    assert_eq!(find(named).await, names(&["foreman", "inspector", "root"], 3));
+    let by_name = pb::ListAccountsRequest { keyword: " O".to_owned(), ..Default::default() };
+    assert_eq!(find(by_name).await, names(&["foreman", "inspector", "root"], 3));
     let page = |page| {
         let page = Some(PageRequest { page, page_size: 2 });
         pb::ListAccountsRequest { page, ..Default::default() }

@@ -101,9 +101,6 @@ async fn whoever_has_a_one_time_password_may_choose_a_new_one_and_nothing_else()
         Ok(ChangePasswordResponse { account: Some(account.clone()) })
     });
     holds(&edge, 2, false);
-    let short = json!({"old_password": "", "new_password": "short"});
-    let bad = edge.post(&token, "/api/admin/auth/password", &short).await;
-    assert_eq!(bad.fields(), ["new_password", "old_password"]);
     let chosen = json!({"old_password": "given", "new_password": "another good password"});
     let changed = edge.post(&token, "/api/admin/auth/password", &chosen).await;
     let asked: ChangePasswordRequest = edge.fakes.only("DirectoryService/ChangePassword").message();

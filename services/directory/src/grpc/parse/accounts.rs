@@ -59,7 +59,7 @@ pub(in crate::grpc) fn change_account(
 }
 
 pub(in crate::grpc) fn list_accounts(
-    message: pb::ListAccountsRequest,
+    message: &pb::ListAccountsRequest,
 ) -> Result<(AccountFilter, Page), Refusal> {
     read(|fields| {
         let disabled = message.disabled.as_str();

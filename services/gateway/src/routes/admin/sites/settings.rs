@@ -90,6 +90,7 @@ impl From<NewSettings> for directory::SiteSettings {
 }
 
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(super) struct Settings {
     access_start_time: String,
     access_end_time: String,
