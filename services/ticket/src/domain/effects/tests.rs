@@ -101,7 +101,7 @@ fn nobody_gains_or_loses_by_a_draft() {
     let before = draft();
     let areas = Some(vec![AreaId::new()]);
     let last_date = Some(before.last_date.succ_opt().unwrap());
-    let after = amended(&before, Amendment { areas, last_date, ..Amendment::default() });
+    let after = amended(&before, Amendment { last_date, areas, ..Amendment::default() });
     let effects = effects(&before, &after);
     assert_eq!((effects.gains, effects.loses), (0, 0));
     assert!(matches!(effects.days.as_slice(), [DayEffect::Added { .. }]));
