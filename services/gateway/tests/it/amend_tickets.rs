@@ -30,8 +30,8 @@ fn effects() -> Effects {
         must_train_again: vec![Retraining {
             worker_id: "w".to_owned(),
             date: "2026-03-02".to_owned(),
-            video_ids: vec!["v".to_owned()],
         }],
+        missing_video_ids: vec!["v".to_owned()],
         days: vec![DayEffect { change: "ADDED".to_owned(), ..DayEffect::default() }],
         warnings: vec![Warning { code: "WORKER_UNBOUND".to_owned(), ..Warning::default() }],
         before: "{\"remark\":\"\"}".to_owned(),
@@ -90,6 +90,8 @@ async fn a_ticket_is_amended_by_what_is_given_and_the_rest_stays() {
     let effect = &data["effects"][0];
     assert_eq!((&effect["change"], &effect["from"]), (&json!("GAINS"), &Value::Null));
     assert_eq!(data["after"], json!({"remark": "x"}));
+    let again = json!([{"worker_id": "w", "date": "2026-03-02", "video_ids": ["v"]}]);
+    assert_eq!(data["must_train_again"], again);
     let asked: AmendTicketRequest = edge.fakes.only(AMEND).message();
     assert_eq!((asked.revision, asked.reason.as_str(), asked.preview), (7, "暴雨", false));
     assert_eq!((asked.title, asked.remark.as_deref()), (None, Some("")));

@@ -42,13 +42,12 @@ pub struct AccessEffect {
     pub change: AccessChange,
 }
 
-/// Whose finished training is not all any more, and the videos that are to be watched (of an ANY ticket: one of them).
+/// Whose finished training is not all any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retraining {
     pub day: DailyTicketId,
     pub worker: WorkerId,
     pub date: NaiveDate,
-    pub videos: Vec<VideoId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +83,8 @@ pub struct Effects {
     pub loses: u32,
     pub moved: u32,
     pub retraining: Vec<Retraining>,
+    /// What each of them has to watch; of an ANY ticket one of them.
+    pub missing: Vec<VideoId>,
     pub days: Vec<DayEffect>,
 }
 
@@ -107,8 +108,7 @@ impl Effects {
                     new_workers.contains(&worker) && new.is_some_and(|day| !day.is_done(now));
                 let again = stays && standing.completed.is_some() && !missing.is_empty();
                 if again {
-                    let videos = missing.clone();
-                    effects.retraining.push(Retraining { day, worker, date, videos });
+                    effects.retraining.push(Retraining { day, worker, date });
                 }
                 let from = window(old, standing, now).filter(|_| old_workers.contains(&worker));
                 let to = window(new, standing, now).filter(|_| stays && !again);
@@ -130,6 +130,9 @@ impl Effects {
                     });
                 }
             }
+        }
+        if !effects.retraining.is_empty() {
+            effects.missing = missing;
         }
         effects
     }

@@ -171,13 +171,11 @@ pub(super) fn list_ticket_history(
 
 /// Without knowing which ticket, nothing more can be judged.
 fn whose(fields: Fields, ticket: Option<TicketId>) -> Result<(Fields, TicketId), Refusal> {
-    match ticket {
-        Some(ticket) => Ok((fields, ticket)),
-        None => {
-            fields.finish()?;
-            Err(unread())
-        }
-    }
+    let Some(ticket) = ticket else {
+        fields.finish()?;
+        return Err(unread());
+    };
+    Ok((fields, ticket))
 }
 
 /// A time that is given is not empty.

@@ -19,6 +19,7 @@ pub(crate) fn effects(effects: &Effects, warnings: &[Warning], changes: &Changes
         warnings: warnings.iter().map(warning).collect(),
         before: changes.before.as_ref().map(ToString::to_string).unwrap_or_default(),
         after: changes.after.to_string(),
+        missing_video_ids: effects.missing.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -43,11 +44,7 @@ fn window(window: InstantWindow) -> pb::AccessWindow {
 }
 
 fn retraining(again: &Retraining) -> pb::Retraining {
-    pb::Retraining {
-        worker_id: again.worker.to_string(),
-        date: again.date.to_string(),
-        video_ids: again.videos.iter().map(ToString::to_string).collect(),
-    }
+    pb::Retraining { worker_id: again.worker.to_string(), date: again.date.to_string() }
 }
 
 fn day(effect: &DayEffect) -> pb::DayEffect {

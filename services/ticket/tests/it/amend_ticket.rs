@@ -4,6 +4,7 @@ use types::{AreaId, ContractorId, ErrorCode, VideoId, WorkerId};
 
 use crate::world::{World, code, days, names};
 
+#[expect(clippy::unnecessary_wraps, reason = "as the request has it")]
 fn ids(ids: &[String]) -> Option<Ids> {
     Some(Ids { ids: ids.to_vec() })
 }

@@ -135,7 +135,7 @@ async fn an_added_video_reopens_a_day_that_was_complete_until_it_is_watched_too(
     world.amend(&ticket).await;
     let reopened = world.facts::<TrainingReopened>().await;
     assert_eq!(reopened.len(), 1);
-    assert_eq!(reopened[0].missing_video_ids, [added.clone()]);
+    assert_eq!(reopened[0].missing_video_ids, [added.as_str()]);
     let before = world.facts::<TrainingCompleted>().await.remove(0).version;
     assert!(reopened[0].version > before);
     // Told again by another version of the same ticket, nothing more is reopened.

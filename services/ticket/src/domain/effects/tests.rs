@@ -101,7 +101,7 @@ fn nobody_gains_or_loses_by_a_draft() {
     let before = draft();
     let areas = Some(vec![AreaId::new()]);
     let last_date = Some(before.last_date.succ_opt().unwrap());
-    let after = amended(&before, Amendment { areas, last_date, ..Amendment::default() });
+    let after = amended(&before, Amendment { last_date, areas, ..Amendment::default() });
     let effects = effects(&before, &after);
     assert_eq!((effects.gains, effects.loses), (0, 0));
     assert!(matches!(effects.days.as_slice(), [DayEffect::Added { .. }]));
@@ -116,7 +116,7 @@ fn an_added_video_is_to_be_watched_by_who_has_finished_and_shuts_them_out_meanwh
     let standings = completed(&before, "2026-03-02T23:00:00Z", true);
     let effects = Effects::of(&before, &after, &standings, noon());
     assert_eq!(effects.retraining.len(), 1);
-    assert_eq!(effects.retraining[0].videos, [after.videos[1]]);
+    assert_eq!(effects.missing, [after.videos[1]]);
     assert_eq!((effects.gains, effects.loses), (0, 1));
     // Who has not finished has nothing to do again.
     assert!(self::effects(&before, &after).retraining.is_empty());

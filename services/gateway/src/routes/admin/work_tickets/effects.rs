@@ -49,7 +49,15 @@ impl TicketChange {
                 window_changed: effects.window_changed,
             },
             effects: effects.access.into_iter().map(Into::into).collect(),
-            must_train_again: effects.must_train_again.into_iter().map(Into::into).collect(),
+            must_train_again: effects
+                .must_train_again
+                .into_iter()
+                .map(|again| Retraining {
+                    worker_id: again.worker_id,
+                    date: again.date,
+                    video_ids: effects.missing_video_ids.clone(),
+                })
+                .collect(),
             days: effects.days.into_iter().map(Into::into).collect(),
             warnings: effects.warnings.into_iter().map(Into::into).collect(),
             before: compared(&effects.before),
@@ -86,6 +94,7 @@ struct InstantWindow {
 struct Retraining {
     worker_id: String,
     date: String,
+    /// Those still to be watched; of an ANY ticket one of them.
     video_ids: Vec<String>,
 }
 
@@ -152,12 +161,6 @@ impl From<ticket::AccessEffect> for AccessEffect {
 impl From<ticket::AccessWindow> for InstantWindow {
     fn from(window: ticket::AccessWindow) -> Self {
         Self { start: instant(window.start), end: instant(window.end) }
-    }
-}
-
-impl From<ticket::Retraining> for Retraining {
-    fn from(again: ticket::Retraining) -> Self {
-        Self { worker_id: again.worker_id, date: again.date, video_ids: again.video_ids }
     }
 }
 
