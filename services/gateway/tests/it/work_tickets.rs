@@ -9,6 +9,7 @@ use service::Refusal;
 use types::{ErrorCode, Role};
 
 use crate::help::{edge, id, keys};
+use crate::peers::Asked;
 
 const CREATE: &str = "TicketService/CreateTicket";
 
@@ -270,7 +271,7 @@ async fn a_day_s_workers_are_shown_in_parts_where_that_is_asked_for() {
     let shown = ["page", "page_size"].map(|field| part.data()[field].clone());
     assert_eq!(shown, [json!(3), json!(100)]);
     let asked = edge.fakes.asked("TicketService/GetDailyTicket");
-    let asked: Vec<GetDailyTicketRequest> = asked.iter().map(|asked| asked.message()).collect();
+    let asked: Vec<GetDailyTicketRequest> = asked.iter().map(Asked::message).collect();
     assert_eq!(asked[0].page, None);
     let page = asked[1].page.unwrap();
     assert_eq!((page.page, page.page_size), (3, 100));
