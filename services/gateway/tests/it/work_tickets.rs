@@ -9,6 +9,7 @@ use service::Refusal;
 use types::{ErrorCode, Role};
 
 use crate::help::{edge, id, keys};
+use crate::peers::Asked;
 
 const CREATE: &str = "TicketService/CreateTicket";
 
@@ -245,4 +246,40 @@ async fn a_day_s_page_joins_names_and_lives_without_them() {
     // One batch a page, and an explanation for each worker who is not authorized.
     assert_eq!(edge.fakes.asked("DirectoryService/NameWorkers").len(), 2);
     assert_eq!(edge.fakes.asked("AccessGrantService/Explain").len(), 4);
+}
+
+#[tokio::test]
+async fn a_day_s_workers_are_shown_in_parts_where_that_is_asked_for() {
+    let edge = edge().await;
+    edge.fakes.on("TicketService/GetDailyTicket", |_: GetDailyTicketRequest| {
+        let worker = WorkerProgress {
+            worker_id: id(),
+            completed_videos: 1,
+            required_videos: 2,
+            ..WorkerProgress::default()
+        };
+        Ok(GetDailyTicketResponse {
+            ticket: Some(Ticket::default()),
+            daily_ticket: Some(day()),
+            workers: vec![worker],
+            total: 501,
+        })
+    });
+    let path = format!("/api/admin/daily-tickets/{}", id());
+    let whole = edge.get(&edge.sysadmin(), &path).await;
+    assert_eq!((&whole.data()["total"], &whole.data()["page"]), (&json!(501), &Value::Null));
+    let progress = &whole.data()["workers"][0]["progress"];
+    assert_eq!(*progress, json!({"completed": 1, "required": 2}));
+    let query = format!("{path}?training_status=FAILED&page=3&page_size=100");
+    let part = edge.get(&edge.sysadmin(), &query).await;
+    let shown = ["page", "page_size"].map(|field| part.data()[field].clone());
+    assert_eq!(shown, [json!(3), json!(100)]);
+    let asked = edge.fakes.asked("TicketService/GetDailyTicket");
+    let asked: Vec<GetDailyTicketRequest> = asked.iter().map(Asked::message).collect();
+    assert_eq!(asked[0].page, None);
+    let page = asked[1].page.unwrap();
+    assert_eq!((page.page, page.page_size), (3, 100));
+    assert_eq!(asked[1].training_status, "FAILED");
+    let bad = edge.get(&edge.sysadmin(), &format!("{path}?page_size=201")).await;
+    assert_eq!((bad.code(), bad.fields()), (40001, vec!["page_size".to_owned()]));
 }
