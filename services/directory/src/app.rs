@@ -1,6 +1,7 @@
 //! The use cases, one file each.
 
 mod bind_worker;
+mod check_binding;
 mod check_references;
 mod create_account;
 mod create_area;
@@ -9,20 +10,30 @@ mod create_first_account;
 mod create_site;
 mod enter_mini_program;
 mod error;
+mod export_workers;
+mod find_registration;
 mod get_account;
+mod get_registration_code;
+mod get_worker;
 mod list_areas;
 mod list_contractors;
 mod list_sites;
+mod list_roster_changes;
+mod list_roster_readings;
 mod name_workers;
 mod passwords;
 mod personal;
+mod read_due_rosters;
+mod read_roster;
 mod refresh_sign_in;
 mod resolve_workers;
+mod seal_anew;
 mod search_workers;
 mod send_sms_code;
 mod sign_in;
 mod sign_out;
 mod sync_workers;
+mod take_in;
 mod unbind_worker;
 
 use auth::{Caller, Sites};
@@ -37,15 +48,16 @@ use vault::Vault;
 use crate::realname::RealName;
 use crate::sms::Sender;
 
-pub(crate) use bind_worker::{BindWorker, PhoneProof};
+pub(crate) use bind_worker::{BindWorker, IdProof, PhoneProof};
 pub(crate) use check_references::CheckReferences;
 pub(crate) use create_account::CreateAccount;
 pub(crate) use create_area::CreateArea;
 pub(crate) use create_site::CreateSite;
 pub(crate) use error::Error;
+pub(crate) use list_roster_changes::ListRosterChanges;
 pub(crate) use passwords::Passwords;
 pub(crate) use resolve_workers::Purpose;
-pub(crate) use search_workers::SearchWorkers;
+pub(crate) use search_workers::WorkerFilter;
 
 const CONTEXT: &str = "directory";
 

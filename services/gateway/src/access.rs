@@ -53,6 +53,11 @@ pub const TABLE: &[Route] = &[
     ("GET", "/api/admin/workers", may(Permission::WorkerRead)),
     ("POST", "/api/admin/workers/search", may(Permission::WorkerRead)),
     ("POST", "/api/admin/workers/sync", may(Permission::WorkerSync)),
+    ("GET", "/api/admin/workers/sync", may(Permission::WorkerRead)),
+    ("GET", "/api/admin/workers/sync/{reading_id}", may(Permission::WorkerRead)),
+    ("POST", "/api/admin/workers/export", may(Permission::WorkerExport)),
+    ("GET", "/api/admin/workers/{worker_id}", may(Permission::WorkerRead)),
+    ("GET", "/api/admin/sites/{site_id}/registration-code", may(Permission::WorkerRead)),
     ("DELETE", "/api/admin/workers/{worker_id}/binding", may(Permission::WorkerUnbind)),
     ("POST", "/api/admin/accounts", may(Permission::AccountManage)),
     ("GET", "/api/admin/work-tickets", may(Permission::TicketRead)),
@@ -88,6 +93,7 @@ pub const TABLE: &[Route] = &[
     ("POST", "/api/mp/login", Public),
     // The WeChat code in the body says who it is.
     ("POST", "/api/mp/bind", Public),
+    ("GET", "/api/mp/registrations/{code}", Session),
     ("POST", "/api/mp/sms-codes", Session),
     ("POST", "/api/mp/subscriptions", Worker),
     ("GET", "/api/mp/tasks/today", Worker),
@@ -127,7 +133,14 @@ pub(crate) async fn admit(
         let allowed: Vec<&str> = lines.map(|(listed, _, _)| *listed).collect();
         return unlisted(&allowed);
     };
-    match admitted(&gateway, *access, &request) {
+    let admitted = match admitted(&gateway, *access, &request) {
+        Ok(Admitted { claims: Some(claims), caller }) if *access == Worker => {
+            let bound = gateway.bindings.check(&gateway.shell, &claims).await;
+            bound.map(|()| Admitted { claims: Some(claims), caller })
+        }
+        admitted => admitted,
+    };
+    match admitted {
         Ok(admitted) => {
             request.extensions_mut().insert(admitted);
             next.run(request).await

@@ -3,6 +3,7 @@
 
 pub mod access;
 mod answer;
+mod bindings;
 mod call;
 mod config;
 mod edge;
@@ -11,6 +12,7 @@ mod openapi;
 mod problems;
 mod request;
 mod routes;
+mod sheet;
 mod wiring;
 
 pub use config::Config;

@@ -50,6 +50,7 @@ fn gateway(config: Config, shell: Shell) -> Result<Shared, StartError> {
         blobs: Blobs::local(&config.blob_dir)?,
         room: Semaphore::new(MAX_REQUESTS),
         upload_room: Semaphore::new(MAX_UPLOADS),
+        bindings: Bindings::default(),
         config,
         shell,
     }))

@@ -116,10 +116,15 @@ pub(crate) fn daily_ticket_expired(
     }
 }
 
-pub(crate) fn ticket_created(id: TicketId, unbound: &[WorkerId]) -> pb::CreateTicketResponse {
+pub(crate) fn ticket_created(
+    id: TicketId,
+    unbound: &[WorkerId],
+    roster_synced_at: Option<DateTime<Utc>>,
+) -> pb::CreateTicketResponse {
     pb::CreateTicketResponse {
         ticket_id: id.to_string(),
         unbound_worker_ids: unbound.iter().map(ToString::to_string).collect(),
+        roster_synced_at: roster_synced_at.map(timestamp),
     }
 }
 

@@ -1,20 +1,23 @@
 //! Messages to commands: every bad field is named at once, and never with its value.
 
+mod binding;
+mod roster;
+
 use std::fmt::Display;
 use std::str::FromStr;
 
 use chrono::NaiveTime;
 use proto::directory::v1 as pb;
 use service::{Fields, Refusal};
-use types::{ContractorId, Page, Role, SiteId, SiteZone, TimeWindow, WorkerId, parse_time};
+use types::{ContractorId, Role, SiteId, SiteZone, TimeWindow, WorkerId, parse_time};
 use uuid::Uuid;
-use vault::{IdNo, Phone};
+use vault::Phone;
 
-use crate::app::{
-    BindWorker, CheckReferences, CreateAccount, CreateArea, CreateSite, PhoneProof, Purpose,
-    SearchWorkers,
-};
-use crate::domain::{FamilyId, MIN_PASSWORD_CHARS, Settings, SmsCode, is_username};
+use crate::app::{CheckReferences, CreateAccount, CreateArea, CreateSite, Purpose};
+use crate::domain::{FamilyId, MIN_PASSWORD_CHARS, Settings, is_username};
+
+pub(super) use binding::{bind_worker, check_binding};
+pub(super) use roster::{export_workers, list_roster_changes, list_roster_readings, search_workers};
 
 const MAX_NAME: usize = 60;
 const MAX_PASSWORD_CHARS: usize = 256;
@@ -204,31 +207,6 @@ pub(super) fn create_account(message: pb::CreateAccountRequest) -> Result<Create
     })
 }
 
-pub(super) fn search_workers(message: pb::SearchWorkersRequest) -> Result<SearchWorkers, Refusal> {
-    let pb::SearchWorkersRequest { site_id, contractor_id, keyword, bound, page } = message;
-    read(|fields| {
-        let site = fields.parse("site_id", &site_id);
-        let contractor = fields.parse_optional("contractor_id", &contractor_id);
-        fields.check(keyword.chars().count() <= MAX_NAME, "keyword", "is too long");
-        fields.check(
-            matches!(bound.as_str(), "" | "true" | "false"),
-            "bound",
-            "is neither true nor false",
-        );
-        let page = page.unwrap_or_default();
-        let page = Page::from_wire(page.page, page.page_size)
-            .map_err(|bad| fields.problem(&bad.field, bad.problem))
-            .ok();
-        Some(SearchWorkers {
-            site: site?,
-            contractor,
-            keyword,
-            bound: bound.parse().ok(),
-            page: page?,
-        })
-    })
-}
-
 pub(super) fn workers(worker_ids: &[String]) -> Result<Vec<WorkerId>, Refusal> {
     read(|fields| Some(worker_list(fields, worker_ids)))
 }
@@ -278,28 +256,6 @@ pub(super) fn phone(text: &str) -> Result<Phone, Refusal> {
 
 fn read_phone(fields: &mut Fields, text: &str) -> Option<Phone> {
     Phone::parse(text).map_err(|problem| fields.problem("phone", problem.to_string())).ok()
-}
-
-pub(super) fn bind_worker(message: &pb::BindWorkerRequest) -> Result<BindWorker, Refusal> {
-    read(|fields| {
-        let mp_code = read_code(fields, "mp_code", &message.mp_code);
-        let id_no = IdNo::parse(&message.id_no);
-        let id_no = id_no.map_err(|problem| fields.problem("id_no", problem.to_string())).ok();
-        let name = match message.name.trim() {
-            "" => None,
-            name => fields.text("name", name, MAX_NAME),
-        };
-        let proof = if message.phone_code.is_empty() {
-            let phone = read_phone(fields, &message.phone);
-            let code = SmsCode::parse(&message.sms_code);
-            fields.check(code.is_some(), "sms_code", "is not 6 digits");
-            phone.zip(code).map(|(phone, code)| PhoneProof::Sms { phone, code })
-        } else {
-            read_code(fields, "phone_code", &message.phone_code)
-                .map(|phone_code| PhoneProof::Wechat { phone_code })
-        };
-        Some(BindWorker { mp_code: mp_code?, proof: proof?, id_no: id_no?, name })
-    })
 }
 
 pub(super) fn unbind_worker(

@@ -11,10 +11,13 @@ mod devices;
 mod explain;
 mod notifications;
 mod passages;
+mod registrations;
 mod reports;
+mod rosters;
 mod sites;
 mod videos;
 mod work_tickets;
+mod worker_files;
 mod workers;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -39,4 +42,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .merge(explain::router())
         .merge(reports::router())
         .merge(audit_logs::router())
+        .merge(rosters::router())
+        .merge(worker_files::router())
+        .merge(registrations::router())
 }

@@ -10,5 +10,6 @@ mod help;
 mod media;
 mod mini_program;
 mod peers;
+mod roster;
 mod webhook;
 mod work_tickets;

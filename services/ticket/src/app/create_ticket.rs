@@ -108,7 +108,7 @@ impl App {
             at: now,
         };
         events::audit(&mut tx, record).await?;
-        let answer = wire::ticket_created(ticket.value.id, &unbound);
+        let answer = wire::ticket_created(ticket.value.id, &unbound, truth.roster_synced_at);
         idempotency::answer(&mut tx, cmd.key.as_ref(), &answer).await?;
         tx.commit().await?;
         Ok(answer)

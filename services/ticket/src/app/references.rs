@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use auth::Caller;
-use chrono::NaiveTime;
+use chrono::{DateTime, NaiveTime, Utc};
 use proto::directory::v1::directory_service_client::DirectoryServiceClient;
 use proto::directory::v1::{CheckReferencesRequest, SiteSettings};
 use proto::training::v1::CheckVideosRequest;
@@ -44,6 +44,8 @@ pub(super) struct Truth {
     pub(super) unknown_workers: BTreeSet<WorkerId>,
     pub(super) unbound_workers: BTreeSet<WorkerId>,
     pub(super) unknown_videos: BTreeSet<VideoId>,
+    /// When the roster behind it was last read from the real-name system.
+    pub(super) roster_synced_at: Option<DateTime<Utc>>,
 }
 
 impl App {
@@ -83,6 +85,7 @@ impl App {
             unknown_workers: ids(DIRECTORY, &references.unknown_worker_ids)?,
             unbound_workers: ids(DIRECTORY, &references.unbound_worker_ids)?,
             unknown_videos: ids(TRAINING, &videos.unknown_video_ids)?,
+            roster_synced_at: proto::instant(references.roster_synced_at.as_ref()),
         })
     }
 }

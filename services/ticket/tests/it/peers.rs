@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use chrono::{DateTime, Utc};
 use proto::directory::v1::{CheckReferencesRequest, CheckReferencesResponse, Site, SiteSettings};
 use proto::training::v1::{CheckVideosRequest, CheckVideosResponse};
 use service::grpc::{Access, Policy};
@@ -28,6 +29,7 @@ pub(crate) struct Known {
     pub(crate) unknown: BTreeSet<String>,
     pub(crate) unbound: BTreeSet<String>,
     pub(crate) contractor_on_site: bool,
+    pub(crate) roster_synced_at: Option<DateTime<Utc>>,
     /// Both answer that they cannot.
     pub(crate) away: bool,
     /// Who asked, call by call.
@@ -52,6 +54,7 @@ pub(crate) fn provide(shell: &Shell) -> Peers {
         unknown: BTreeSet::new(),
         unbound: BTreeSet::new(),
         contractor_on_site: true,
+        roster_synced_at: None,
         away: false,
         asked_by: Vec::new(),
     }));
@@ -102,6 +105,7 @@ impl UnaryService<CheckReferencesRequest> for Directory {
                 unknown_area_ids: among(message.area_ids, &known.unknown),
                 unbound_worker_ids: among(message.worker_ids.clone(), &known.unbound),
                 unknown_worker_ids: among(message.worker_ids, &known.unknown),
+                roster_synced_at: known.roster_synced_at.map(proto::timestamp),
             }))
         })
     }
