@@ -1,7 +1,7 @@
 -- The roster's readings, who people were engaged by before, and what binding asks for.
 
 -- Whether the last six characters of the identity number are enough to bind.
-ALTER TABLE sites ADD COLUMN bind_id_last_six boolean NOT NULL DEFAULT false;
+ALTER TABLE sites ADD COLUMN IF NOT EXISTS bind_id_last_six boolean NOT NULL DEFAULT false;
 -- What a site's registration link and picture say. No secret: it names the site, and nothing opens by it.
 ALTER TABLE sites ADD COLUMN registration_code text NOT NULL
     DEFAULT upper(left(replace(gen_random_uuid()::text, '-', ''), 10));
