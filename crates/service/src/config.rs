@@ -89,6 +89,35 @@ impl Env {
         }
     }
 
+    /// A secret and those it follows, by the names `<key>_SECRET`, `<key>_FORMER_SECRETS` (oldest first, parted by
+    /// spaces; `-` stands for one that is no longer needed) and `<key>_NEXT_SECRET` (known, not used yet). Each is at
+    /// least `min_len` bytes.
+    pub fn secret_ring(&mut self, key: &str, min_len: usize) -> Result<SecretRing, Invalid> {
+        let current = self.secret(&format!("{key}_SECRET"), min_len);
+        let former_key = format!("{key}_FORMER_SECRETS");
+        let former = self.optional::<String>(&former_key)?.unwrap_or_default();
+        let former: Vec<&str> = former.split_whitespace().collect();
+        if former.iter().any(|text| *text != "-" && text.len() < min_len) {
+            return Err(self.mistake(&former_key, &format!("holds one below {min_len} bytes")));
+        }
+        let count = u8::try_from(former.len() + 1).ok().filter(|count| *count < u8::MAX);
+        let Some(current_version) = count else {
+            return Err(self.mistake(&former_key, "holds more than 253"));
+        };
+        let next_key = format!("{key}_NEXT_SECRET");
+        let next = self.optional::<String>(&next_key)?;
+        if next.as_ref().is_some_and(|text| text.len() < min_len) {
+            return Err(self.mistake(&next_key, &format!("is shorter than {min_len} bytes")));
+        }
+        let mut secrets: Vec<Option<Secret>> = former
+            .iter()
+            .map(|text| (*text != "-").then(|| Secret::new(text.as_bytes())))
+            .collect();
+        secrets.push(Some(current?));
+        secrets.extend(next.map(|text| Some(Secret::new(text.as_bytes()))));
+        Ok(SecretRing { secrets, current: current_version })
+    }
+
     /// A value to use where the environment has none.
     pub fn fallback(&mut self, key: &str, value: impl Into<String>) {
         self.values.entry(key.to_owned()).or_insert_with(|| value.into());
@@ -152,6 +181,36 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A secret with those before it and the one to come. Their places count from 1 and never change: a new one is added
+/// after the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRing {
+    secrets: Vec<Option<Secret>>,
+    /// The place of the one in use.
+    pub current: u8,
+}
+
+impl SecretRing {
+    /// The only secret there has been.
+    pub fn of_one(secret: Secret) -> Self {
+        Self { secrets: vec![Some(secret)], current: 1 }
+    }
+
+    /// This ring one rotation later.
+    #[must_use]
+    pub fn followed_by(mut self, secret: Secret) -> Self {
+        self.secrets.truncate(usize::from(self.current));
+        self.secrets.push(Some(secret));
+        self.current += 1;
+        self
+    }
+
+    /// The bytes themselves, in their places; none where one is no longer needed. Look at who asks.
+    pub fn expose(&self) -> Vec<Option<&[u8]>> {
+        self.secrets.iter().map(|secret| secret.as_ref().map(Secret::expose)).collect()
+    }
+}
+
 /// Where a service's tables are.
 #[derive(Debug, Clone)]
 pub struct DatabaseConfig {
@@ -176,7 +235,7 @@ impl DatabaseConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::{Env, Mistake};
+    use super::{Env, Mistake, Secret, SecretRing};
 
     fn env(pairs: &[(&str, &str)]) -> Env {
         Env::from_pairs(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())))
@@ -197,6 +256,35 @@ mod tests {
         let keys: Vec<String> =
             env.finish().unwrap_err().into_iter().map(|Mistake { key, .. }| key).collect();
         assert_eq!(keys, ["SITEPASS_KEY", "SITEPASS_PORT", "SITEPASS_TYPO", "SITEPASS_URL"]);
+    }
+
+    #[test]
+    fn a_ring_of_secrets_keeps_their_places() {
+        let ring = |pairs: &[(&str, &str)]| {
+            let mut env = env(pairs);
+            (env.secret_ring("SITEPASS_KEY", 4), env.finish())
+        };
+        let (alone, _) = ring(&[("SITEPASS_KEY_SECRET", "third")]);
+        assert_eq!(alone, Ok(SecretRing::of_one(Secret::new(b"third"))));
+        let (whole, finished) = ring(&[
+            ("SITEPASS_KEY_SECRET", "third"),
+            ("SITEPASS_KEY_FORMER_SECRETS", "-  second"),
+            ("SITEPASS_KEY_NEXT_SECRET", "fourth"),
+        ]);
+        let whole = whole.unwrap();
+        let expected: [Option<&[u8]>; 4] = [None, Some(b"second"), Some(b"third"), Some(b"fourth")];
+        assert_eq!((whole.expose(), whole.current, finished), (expected.to_vec(), 3, Ok(())));
+        assert!(!format!("{whole:?}").contains("second"));
+        for bad in
+            ["SITEPASS_KEY_SECRET", "SITEPASS_KEY_FORMER_SECRETS", "SITEPASS_KEY_NEXT_SECRET"]
+        {
+            let mut pairs = vec![("SITEPASS_KEY_SECRET", "third")];
+            pairs.retain(|(key, _)| *key != bad);
+            pairs.push((bad, "one"));
+            let (read, finished) = ring(&pairs);
+            assert!(read.is_err(), "{bad}");
+            assert_eq!(finished.unwrap_err()[0].key, bad);
+        }
     }
 
     #[test]

@@ -5,4 +5,4 @@ mod read;
 mod write;
 
 pub use read::{Cell, Limits, Row, Unreadable, read};
-pub use write::{Sheet, Unwritable};
+pub use write::{Sheet, Unwritable, book};

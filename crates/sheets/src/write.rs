@@ -80,17 +80,19 @@ impl Sheet {
         }
         self.next += 1;
     }
+}
 
-    /// The workbook's bytes.
-    ///
-    /// # Errors
-    /// When the name or a row did not fit into a sheet.
-    pub fn finish(self) -> Result<Vec<u8>, Unwritable> {
-        if let Some(err) = self.failed {
+/// The bytes of a workbook of these sheets.
+///
+/// # Errors
+/// When a name or a row did not fit into a sheet, or two have one name.
+pub fn book(sheets: Vec<Sheet>) -> Result<Vec<u8>, Unwritable> {
+    let mut book = Workbook::new();
+    for sheet in sheets {
+        if let Some(err) = sheet.failed {
             return Err(err.into());
         }
-        let mut book = Workbook::new();
-        book.push_worksheet(self.worksheet);
-        Ok(book.save_to_buffer()?)
+        book.push_worksheet(sheet.worksheet);
     }
+    Ok(book.save_to_buffer()?)
 }

@@ -61,6 +61,7 @@ codes! {
     40_103 BadCredentials "BAD_CREDENTIALS" "用户名或密码错误" "Wrong user name or password";
     40_104 SessionTokenInvalid "SESSION_TOKEN_INVALID" "学习会话无效，请重新开始" "The training session is not valid; please start again";
     40_105 SignatureInvalid "SIGNATURE_INVALID" "请求签名无效" "The request's signature is not valid";
+    40_106 BindingEnded "BINDING_ENDED" "你的微信绑定已结束，请重新绑定" "Your WeChat binding has ended; please bind again";
     40_301 PermissionDenied "PERMISSION_DENIED" "没有权限进行此操作" "You are not allowed to do this";
     40_400 NotFound "NOT_FOUND" "没有找到" "Not found";
     40_401 WorkerNotFoundInRealname "WORKER_NOT_FOUND_IN_REALNAME" "实名制系统中没有找到此人，请联系施工单位管理员" "This person is not in the real-name system; please ask your contractor's administrator";

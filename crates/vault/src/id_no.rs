@@ -81,6 +81,36 @@ impl IdNo {
     }
 }
 
+/// The last six characters of an identity number, in capitals: what a site may ask for instead of the whole. There is
+/// nothing in them to check. Wiped when dropped, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LastSix(Zeroizing<String>);
+
+impl LastSix {
+    /// Takes surrounding white space and a small `x`; `None` for what is not five digits and a digit or `X`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = Zeroizing::new(text.trim().to_ascii_uppercase());
+        let (digits, check) = match text.as_bytes() {
+            [digits @ .., check] if digits.len() == 5 => (digits, *check),
+            _ => return None,
+        };
+        let is_form =
+            digits.iter().all(u8::is_ascii_digit) && (check.is_ascii_digit() || check == b'X');
+        is_form.then(|| Self(text.clone()))
+    }
+
+    /// Whether they are those of this number.
+    pub fn are_of(&self, id_no: &str) -> bool {
+        id_no.len() == LENGTH && id_no.ends_with(self.0.as_str())
+    }
+}
+
+impl fmt::Debug for LastSix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LastSix(***)")
+    }
+}
+
 impl fmt::Debug for IdNo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IdNo(***)")
@@ -154,6 +184,17 @@ mod tests {
         assert_eq!(id_no.last_six(), "310026");
         assert_eq!(id_no.born(), NaiveDate::from_ymd_opt(1985, 12, 31).unwrap());
         assert_eq!(id_no.masked(), "659***********0026");
+    }
+
+    #[test]
+    fn six_characters_stand_for_a_number_that_ends_in_them() {
+        let six = LastSix::parse(" 31002x ").unwrap();
+        assert!(six.are_of("11010519491231002X") && !six.are_of("110105194912310021"));
+        assert!(!six.are_of("31002X"), "six characters are no number");
+        assert_eq!(format!("{six:?}"), "LastSix(***)");
+        for bad in ["", "31002", "3100211", "X10021", "3100２1", "11010519491231002X"] {
+            assert_eq!(LastSix::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod mask;
 mod phone;
 mod seal;
 
-pub use id_no::{IdNo, InvalidIdNo};
+pub use id_no::{IdNo, InvalidIdNo, LastSix};
 pub use mask::{mask_id_no, mask_phone};
 pub use phone::{InvalidPhone, Phone};
-pub use seal::{Broken, RootTooShort, Vault};
+pub use seal::{BadRoots, Broken, Vault};

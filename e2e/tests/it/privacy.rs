@@ -2,8 +2,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use e2e::Spans;
 use fleet::{Admin, Api, Demo, Sandbox, Timeline, Urls, Worker};
+use reqwest::Method;
 use serde_json::json;
 use servers::{Durability, PrivateNats, PrivatePostgres};
 use service::Tasks;
@@ -57,7 +60,8 @@ fn pair(bytes: &[u8]) -> usize {
     usize::from(bytes[0]) << 8 | usize::from(bytes[1])
 }
 
-/// As it is, as a dump writes bytes, as an address writes it, as JSON may write it; in small letters.
+/// As it is, as a dump writes bytes, as an address writes it, as JSON may write it, as base64 of whatever it stands in;
+/// in small letters.
 fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     let hex: Vec<String> = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let json = secret.chars().map(|letter| match letter {
@@ -68,10 +72,18 @@ fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
         byte => format!("%{byte:02x}"),
     });
-    [secret.to_owned(), hex.concat(), json.collect(), address.collect()]
-        .into_iter()
-        .map(|form| form.to_ascii_lowercase().into_bytes())
-        .collect()
+    let mut forms = vec![secret.to_owned(), hex.concat(), json.collect(), address.collect()];
+    forms.extend((0..3).flat_map(|before| in_base64(secret, before)));
+    forms.into_iter().map(|form| form.to_ascii_lowercase().into_bytes()).collect()
+}
+
+/// What of a secret's base64 is the same whatever stands around it, with so many bytes before it in its group of three;
+/// in the ordinary alphabet and in that of addresses.
+fn in_base64(secret: &str, before: usize) -> [String; 2] {
+    let bytes = [&vec![0; before][..], secret.as_bytes()].concat();
+    // A letter is of the secret alone where all its six bits are.
+    let (first, last) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+    [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|engine| engine.encode(&bytes)[first..last].to_owned())
 }
 
 /// Every file in a folder, and what it holds.
@@ -111,7 +123,9 @@ async fn secrets_of(sandbox: &Sandbox) -> BTreeSet<String> {
     for (index, person) in sandbox.roster().await.unwrap().into_iter().enumerate() {
         secrets.insert(sandbox.openid(&format!("demo-worker-{index:02}")).await.unwrap());
         let local = person.phone.trim_start_matches("+86").to_owned();
-        secrets.extend([format!("+86{local}"), local, person.name, person.id_no]);
+        // The address of their picture, kept with them, leads to their face.
+        let picture = format!("/realname/photos/face_{:04}", index + 1);
+        secrets.extend([format!("+86{local}"), local, person.name, person.id_no, picture]);
     }
     secrets
 }
@@ -143,6 +157,9 @@ async fn mishaps(urls: &Urls, demo: &Demo, sandbox: &Sandbox) {
     }
     let text = json!({ "phone": other.phone });
     assert_ne!(worker.api().post("/api/mp/sms-codes", &text).await.unwrap().code, 0);
+    let unbound = json!({ "site_id": demo.site_id, "bound": false, "keyword": other.name });
+    let export = admin.api().request(Method::POST, "/api/admin/workers/export").json(&unbound);
+    assert_eq!(export.send().await.unwrap().status(), 200);
     let sync = json!({ "site_id": demo.site_id });
     assert_ne!(admin.api().post("/api/admin/workers/sync", &sync).await.unwrap().code, 0);
     assert!(worker.bind(&urls.gateway).await.is_err(), "bound while WeChat is away");
@@ -159,6 +176,10 @@ fn a_secret_is_found_in_every_form() {
         "?q=%E6%B5%8B%E8%AF%95%E5%B7%A5%E4%BA%BA01",
         r#""\u6d4b\u8bd5\u5de5\u4eba01""#,
     ] {
+        assert_eq!(secrets.in_bytes(text.as_bytes()), name, "{text}");
+    }
+    for before in ["", "a", "ab"] {
+        let text = STANDARD_NO_PAD.encode(format!("{before}测试工人01 and so on"));
         assert_eq!(secrets.in_bytes(text.as_bytes()), name, "{text}");
     }
     assert_eq!(secrets.in_bytes(b"+8619900000001").len(), 1);

@@ -9,6 +9,7 @@ mod list_passages;
 mod list_permissions;
 mod record_events;
 mod register_device;
+mod seal_anew;
 mod take_heartbeat;
 
 use service::{Scope, Shell, Store};
@@ -23,6 +24,7 @@ pub(crate) use list_passages::ListPassages;
 pub(crate) use list_permissions::ListPermissions;
 pub(crate) use record_events::MOST_EVENTS;
 pub(crate) use register_device::RegisterDevice;
+pub(crate) use seal_anew::SEAL_ANEW_EVERY;
 
 /// What a sealed secret is for.
 const SECRET: &str = "device.secret";

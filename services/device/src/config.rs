@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use service::config::{DatabaseConfig, Env, Invalid, Secret};
+use service::config::{DatabaseConfig, Env, Invalid, SecretRing};
 
 const SHORTEST_SECRET: usize = 32;
 
@@ -12,7 +12,7 @@ pub struct Config {
     /// Where controllers reach us.
     pub listen: SocketAddr,
     /// Opens and seals the controllers' secrets.
-    pub vault_secret: Secret,
+    pub vault: SecretRing,
 }
 
 impl Config {
@@ -21,12 +21,7 @@ impl Config {
         let database = DatabaseConfig::read(env);
         let grpc_listen = env.optional("SITEPASS_DEVICE_GRPC_LISTEN");
         let listen = env.or("SITEPASS_DEVICE_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8081)));
-        let vault_secret = env.secret("SITEPASS_VAULT_SECRET", SHORTEST_SECRET);
-        Ok(Self {
-            database: database?,
-            grpc_listen: grpc_listen?,
-            listen: listen?,
-            vault_secret: vault_secret?,
-        })
+        let vault = env.secret_ring("SITEPASS_VAULT", SHORTEST_SECRET);
+        Ok(Self { database: database?, grpc_listen: grpc_listen?, listen: listen?, vault: vault? })
     }
 }

@@ -16,6 +16,7 @@ mod wiring;
 pub use announcer::Announcer;
 pub use config::Config;
 pub use consumers::{FollowAreas, FollowExplanations, FollowWorkers};
+pub use store::sealed_under;
 pub use wiring::{Error, serve, start};
 
 /// The schema's migrations.

@@ -4,10 +4,10 @@ use proto::device::v1::device_service_server::DeviceServiceServer;
 use schedule::{Job, Run};
 use service::{ListenError, Shell, Store, StoreError};
 use tonic::service::Routes;
-use vault::{RootTooShort, Vault};
+use vault::{BadRoots, Vault};
 
 use crate::announcer::Announcer;
-use crate::app::{App, FORGET_EVERY, LOOK_EVERY};
+use crate::app::{App, FORGET_EVERY, LOOK_EVERY, SEAL_ANEW_EVERY};
 use crate::config::Config;
 use crate::consumers::{FollowAreas, FollowExplanations, FollowWorkers};
 use crate::grpc::{Grpc, POLICY};
@@ -21,7 +21,7 @@ pub enum Error {
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error("the secret of the vault is no good")]
-    Vault(#[from] RootTooShort),
+    Vault(#[from] BadRoots),
 }
 
 /// Starts the service in this process; it runs until the shell's tasks are stopped.
@@ -32,7 +32,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
 /// As [`serve`], and says where controllers reach it: of interest where the configured port is 0.
 pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     let store = Store::connect(&config.database, "device").await?;
-    let vault = Vault::from_root(config.vault_secret.expose())?;
+    let vault = Vault::from_ring(&config.vault.expose(), config.vault.current)?;
     let grpc_listener = service::listen_if(config.grpc_listen).await?;
     let listener = service::listen(config.listen).await?;
     let address =
@@ -48,7 +48,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
     events::run(&shell, &store, FollowAreas);
     events::run(&shell, &store, FollowWorkers);
     events::run(&shell, &store, FollowExplanations);
-    let (silence, nonces) = (app.clone(), app);
+    let (silence, nonces, sealing) = (app.clone(), app.clone(), app);
     let jobs = vec![
         Job::every("device.silence", LOOK_EVERY, move |run: Run| {
             let app = silence.clone();
@@ -57,6 +57,10 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
         Job::every("device.nonces", FORGET_EVERY, move |run: Run| {
             let app = nonces.clone();
             async move { app.forget_nonces(&run).await }
+        }),
+        Job::every("device.seal-anew", SEAL_ANEW_EVERY, move |run: Run| {
+            let app = sealing.clone();
+            async move { app.seal_anew(&run).await }
         }),
     ];
     schedule::run(&shell, &store, jobs);

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use reqwest::Url;
-use service::config::{DatabaseConfig, Env, Invalid, Secret};
+use service::config::{DatabaseConfig, Env, Invalid, Secret, SecretRing};
 
 use crate::domain::MIN_PASSWORD_CHARS;
 use crate::sms;
@@ -12,11 +12,13 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Only when other processes call this one.
     pub grpc_listen: Option<SocketAddr>,
-    /// The root of everything sealed; without it nothing sealed opens again.
-    pub vault_secret: Secret,
+    /// The roots of everything sealed; without them nothing sealed opens again.
+    pub vault: SecretRing,
     pub wechat: wechat::Config,
     pub sms: sms::Config,
     pub realname_url: String,
+    /// How often each site's roster is read without being asked to, and how often whole; site time. Never where absent.
+    pub roster_rhythm: Option<RosterRhythm>,
     /// Of the account `admin`, made at the start where there is no account at all.
     pub first_admin_password: Option<Secret>,
 }
@@ -25,21 +27,41 @@ impl Config {
     pub fn read(env: &mut Env) -> Result<Self, Invalid> {
         let database = DatabaseConfig::read(env);
         let grpc_listen = env.optional("SITEPASS_DIRECTORY_GRPC_LISTEN");
-        let vault_secret = env.secret("SITEPASS_VAULT_SECRET", 32);
+        let vault = env.secret_ring("SITEPASS_VAULT", 32);
         let wechat = read_wechat(env);
         let sms = read_sms(env);
         let realname_url = env.required::<Url>("SITEPASS_REALNAME_URL");
+        let roster_rhythm = read_roster_rhythm(env);
         let first_admin_password = read_first_admin_password(env);
         Ok(Self {
             database: database?,
             grpc_listen: grpc_listen?,
-            vault_secret: vault_secret?,
+            vault: vault?,
             wechat: wechat?,
             sms: sms?,
             realname_url: realname_url?.to_string(),
+            roster_rhythm: roster_rhythm?,
             first_admin_password: first_admin_password?,
         })
     }
+}
+
+/// How often rosters are read without being asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RosterRhythm {
+    pub every_minutes: u32,
+    pub whole_every_hours: u32,
+}
+
+fn read_roster_rhythm(env: &mut Env) -> Result<Option<RosterRhythm>, Invalid> {
+    const WHOLE: &str = "SITEPASS_ROSTER_WHOLE_HOURS";
+    let every_minutes = env.or("SITEPASS_ROSTER_MINUTES", 30);
+    let whole_every_hours = env.or(WHOLE, 24)?;
+    if whole_every_hours == 0 {
+        return Err(env.mistake(WHOLE, "is 0: nobody would ever be found gone"));
+    }
+    let every_minutes = every_minutes?;
+    Ok((every_minutes > 0).then_some(RosterRhythm { every_minutes, whole_every_hours }))
 }
 
 fn read_wechat(env: &mut Env) -> Result<wechat::Config, Invalid> {

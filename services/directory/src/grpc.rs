@@ -52,6 +52,13 @@ pub const POLICY: Policy = policy! {
     "ChangePassword": Access::Account,
     "CheckSignIn": Access::Service,
     "MatchWorkers": Access::Permission(Permission::WorkerRead),
+    "GetWorker": Access::Permission(Permission::WorkerRead),
+    "ListRosterReadings": Access::Permission(Permission::WorkerRead),
+    "ListRosterChanges": Access::Permission(Permission::WorkerRead),
+    "ExportWorkers": Access::Permission(Permission::WorkerExport),
+    "GetRegistrationCode": Access::Permission(Permission::WorkerRead),
+    "FindRegistration": Access::Public,
+    "CheckBinding": Access::Service,
 };
 
 /// The calls of the contract on this app.
@@ -178,8 +185,8 @@ impl DirectoryService for Grpc {
         request: Request<pb::SearchWorkersRequest>,
     ) -> Answer<pb::SearchWorkersResponse> {
         let caller = caller(&request)?;
-        let query = parse::search_workers(request.into_inner())?;
-        answer(self.app.search_workers(&caller, query).await)
+        let (filter, page) = parse::search_workers(request.into_inner())?;
+        answer(self.app.search_workers(&caller, &filter, page).await)
     }
 
     async fn name_workers(
@@ -328,6 +335,67 @@ impl DirectoryService for Grpc {
         let caller = caller(&request)?;
         let query = parse::match_workers(request.into_inner())?;
         answer(self.app.match_workers(&caller, query).await)
+    }
+
+    async fn get_worker(
+        &self,
+        request: Request<pb::GetWorkerRequest>,
+    ) -> Answer<pb::GetWorkerResponse> {
+        let caller = caller(&request)?;
+        let worker = parse::id("worker_id", &request.get_ref().worker_id)?;
+        answer(self.app.get_worker(&caller, worker).await)
+    }
+
+    async fn list_roster_readings(
+        &self,
+        request: Request<pb::ListRosterReadingsRequest>,
+    ) -> Answer<pb::ListRosterReadingsResponse> {
+        let caller = caller(&request)?;
+        let (site, page) = parse::list_roster_readings(request.into_inner())?;
+        answer(self.app.list_roster_readings(&caller, site, page).await)
+    }
+
+    async fn list_roster_changes(
+        &self,
+        request: Request<pb::ListRosterChangesRequest>,
+    ) -> Answer<pb::ListRosterChangesResponse> {
+        let caller = caller(&request)?;
+        let query = parse::list_roster_changes(request.into_inner())?;
+        answer(self.app.list_roster_changes(&caller, query).await)
+    }
+
+    async fn export_workers(
+        &self,
+        request: Request<pb::ExportWorkersRequest>,
+    ) -> Answer<pb::ExportWorkersResponse> {
+        let caller = caller(&request)?;
+        let filter = parse::export_workers(request.into_inner())?;
+        answer(self.app.export_workers(&caller, &filter).await)
+    }
+
+    async fn get_registration_code(
+        &self,
+        request: Request<pb::GetRegistrationCodeRequest>,
+    ) -> Answer<pb::GetRegistrationCodeResponse> {
+        let caller = caller(&request)?;
+        let site = parse::id("site_id", &request.get_ref().site_id)?;
+        answer(self.app.get_registration_code(&caller, site).await)
+    }
+
+    async fn find_registration(
+        &self,
+        request: Request<pb::FindRegistrationRequest>,
+    ) -> Answer<pb::FindRegistrationResponse> {
+        let code = parse::code("code", &request.get_ref().code)?;
+        answer(self.app.find_registration(&code).await)
+    }
+
+    async fn check_binding(
+        &self,
+        request: Request<pb::CheckBindingRequest>,
+    ) -> Answer<pb::CheckBindingResponse> {
+        let (worker, user) = parse::check_binding(request.get_ref())?;
+        answer(self.app.check_binding(worker, user).await)
     }
 }
 

@@ -13,9 +13,10 @@ mod wire;
 mod wiring;
 
 pub use announcer::Announcer;
-pub use config::Config;
+pub use config::{Config, RosterRhythm};
 pub use grpc::POLICY;
 pub use sms::Config as SmsConfig;
+pub use store::sealed_under;
 pub use wiring::{Error, serve};
 
 /// Of the service's schema; the platform's tables come before.

@@ -4,12 +4,12 @@ use auth::{Audience, Caller, Claims, Subject, TokenError};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use service::Refusal;
 use std::net::SocketAddr;
 use types::{ErrorCode, Permission};
 
-use crate::call::{Admitted, RequestId, Shared};
+use crate::call::{Admitted, Gateway, RequestId, Shared};
 use crate::crossing;
 use crate::failure::Failure;
 
@@ -54,6 +54,11 @@ pub const TABLE: &[Route] = &[
     ("GET", "/api/admin/workers", may(Permission::WorkerRead)),
     ("POST", "/api/admin/workers/search", may(Permission::WorkerRead)),
     ("POST", "/api/admin/workers/sync", may(Permission::WorkerSync)),
+    ("GET", "/api/admin/workers/sync", may(Permission::WorkerRead)),
+    ("GET", "/api/admin/workers/sync/{reading_id}", may(Permission::WorkerRead)),
+    ("POST", "/api/admin/workers/export", may(Permission::WorkerExport)),
+    ("GET", "/api/admin/workers/{worker_id}", may(Permission::WorkerRead)),
+    ("GET", "/api/admin/sites/{site_id}/registration-code", may(Permission::WorkerRead)),
     ("DELETE", "/api/admin/workers/{worker_id}/binding", may(Permission::WorkerUnbind)),
     ("POST", "/api/admin/accounts", may(Permission::AccountManage)),
     ("GET", "/api/admin/work-tickets", may(Permission::TicketRead)),
@@ -101,6 +106,7 @@ pub const TABLE: &[Route] = &[
     ("POST", "/api/mp/login", Public),
     // The WeChat code in the body says who it is.
     ("POST", "/api/mp/bind", Public),
+    ("GET", "/api/mp/registrations/{code}", Session),
     ("POST", "/api/mp/sms-codes", Session),
     ("POST", "/api/mp/subscriptions", Worker),
     ("GET", "/api/mp/tasks/today", Worker),
@@ -156,22 +162,38 @@ pub(crate) async fn admit(
         let allowed: Vec<&str> = lines.map(|(listed, _, _)| *listed).collect();
         return unlisted(&allowed);
     };
-    // A question about a site by whoever reaches every site goes on once it is recorded.
-    let site = if method == "GET" { crossing::named(request.uri().query()) } else { None };
     let admitted = admitted(&gateway, *access, request.headers(), request.extensions()).await;
-    let admitted = match (admitted, site) {
-        (Ok(admitted), Some(site)) => {
-            crossing::record(&gateway, &admitted.caller, site).await.map(|()| admitted)
-        }
-        (admitted, _) => admitted,
+    let cleared = match admitted {
+        Ok(admitted) => cleared(&gateway, *access, admitted, method, request.uri()).await,
+        refused => refused,
     };
-    match admitted {
+    match cleared {
         Ok(admitted) => {
             request.extensions_mut().insert(admitted);
             next.run(request).await
         }
         Err(refusal) => Failure(refusal).into_response(),
     }
+}
+
+/// What is asked of others before a caller goes on: whether a phone is still its worker's, and that a crossing of sites
+/// is recorded.
+async fn cleared(
+    gateway: &Gateway,
+    access: Access,
+    admitted: Admitted,
+    method: &str,
+    uri: &Uri,
+) -> Result<Admitted, Refusal> {
+    if let (Worker, Some(claims)) = (access, &admitted.claims) {
+        gateway.bindings.check(&gateway.shell, claims).await?;
+    }
+    // A question about a site by whoever reaches every site goes on once it is recorded.
+    let site = if method == "GET" { crossing::named(uri.query()) } else { None };
+    if let Some(site) = site {
+        crossing::record(gateway, &admitted.caller, site).await?;
+    }
+    Ok(admitted)
 }
 
 /// Of a path that is listed the other methods are named; one that is not listed is closed.

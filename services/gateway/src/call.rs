@@ -26,6 +26,7 @@ use tonic::{Code, Request, Response, Status};
 use types::{ErrorCode, Language, WorkerId};
 
 use crate::Config;
+use crate::bindings::Bindings;
 use crate::crossing::Crossings;
 use crate::failure::Failure;
 use crate::sign_ins::SignIns;
@@ -46,6 +47,8 @@ pub(crate) struct Gateway {
     pub(crate) room: Semaphore,
     /// Uploads in hand: each is held in memory.
     pub(crate) upload_room: Semaphore,
+    /// Which phones' sessions are known to be of bound workers.
+    pub(crate) bindings: Bindings,
     pub(crate) sign_ins: SignIns,
 }
 

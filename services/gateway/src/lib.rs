@@ -3,6 +3,7 @@
 
 pub mod access;
 mod answer;
+mod bindings;
 mod call;
 mod config;
 mod crossing;

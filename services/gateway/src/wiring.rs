@@ -54,6 +54,7 @@ fn gateway(config: Config, shell: Shell) -> Result<Shared, StartError> {
         upload_room: Semaphore::new(MAX_UPLOADS),
         crossings: Crossings::default(),
         sign_ins: SignIns::default(),
+        bindings: Bindings::default(),
         config,
         shell,
     }))

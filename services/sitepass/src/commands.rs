@@ -5,6 +5,7 @@ pub(crate) mod jobs;
 pub(crate) mod outbox;
 pub(crate) mod parked;
 pub(crate) mod state;
+pub(crate) mod vault;
 
 use anyhow::{Context, bail};
 use service::Store;

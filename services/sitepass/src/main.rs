@@ -52,6 +52,9 @@ enum Command {
     /// Looks after what services run by themselves.
     #[command(subcommand)]
     Jobs(commands::jobs::JobsCommand),
+    /// Looks after what is sealed.
+    #[command(subcommand)]
+    Vault(commands::vault::VaultCommand),
 }
 
 /// What ends the process early.
@@ -91,6 +94,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::State(command) => commands::state::run(command).await,
         Command::Parked(command) => commands::parked::run(command).await,
         Command::Jobs(command) => commands::jobs::run(command).await,
+        Command::Vault(command) => commands::vault::run(command).await,
     }
 }
 

@@ -156,11 +156,13 @@ pub(crate) fn ticket_created(
     id: TicketId,
     unbound: &[WorkerId],
     warnings: &[Warning],
+    roster_synced_at: Option<DateTime<Utc>>,
 ) -> pb::CreateTicketResponse {
     pb::CreateTicketResponse {
         ticket_id: id.to_string(),
         unbound_worker_ids: unbound.iter().map(ToString::to_string).collect(),
         warnings: warnings.iter().map(warning).collect(),
+        roster_synced_at: roster_synced_at.map(timestamp),
     }
 }
 

@@ -15,7 +15,7 @@ fn book(fill: impl FnOnce(&mut Worksheet)) -> Vec<u8> {
 
 /// A good workbook with one part more, or with one part replaced.
 fn with_part(name: &str, content: &[u8]) -> Vec<u8> {
-    let good = Sheet::new("s", &["姓名"]).finish().unwrap();
+    let good = crate::book(vec![Sheet::new("s", &["姓名"])]).unwrap();
     let mut archive = ZipArchive::new(Cursor::new(good)).unwrap();
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for part in 0..archive.len() {
@@ -98,7 +98,7 @@ fn what_is_no_workbook_is_refused() {
     zip.start_file("hello.txt", SimpleFileOptions::default()).unwrap();
     let zip = zip.finish().unwrap().into_inner();
     assert_eq!(read(&zip, Limits::default()), Err(Unreadable::NoWorkbook));
-    let cut = Sheet::new("s", &["x"]).finish().unwrap();
+    let cut = crate::book(vec![Sheet::new("s", &["x"])]).unwrap();
     assert_eq!(read(&cut[..cut.len() / 2], Limits::default()), Err(Unreadable::NoWorkbook));
 }
 
@@ -131,7 +131,7 @@ fn a_text_that_looks_like_a_formula_stays_a_text() {
     let texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "plain"];
     let mut sheet = Sheet::new("s", &["a", "b", "c", "d", "e", "f"]);
     sheet.row(texts);
-    let bytes = sheet.finish().unwrap();
+    let bytes = crate::book(vec![sheet]).unwrap();
     let rows = read(&bytes, Limits::default()).unwrap();
     assert_eq!(rows[1].cells, texts.map(|each| text(each.trim())));
     let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();

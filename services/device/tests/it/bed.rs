@@ -14,10 +14,10 @@ use proto::device::v1::{
 };
 use proto::directory::v1::{Area, AreaChanged, Engagement, Worker, WorkerChanged};
 use serde_json::{Value, json};
-use service::config::Secret;
-use service::grpc::Transport;
+use service::config::{Secret, SecretRing};
+use service::grpc::{Peers, Transport};
 use service::http::Client;
-use service::{Refusal, Store};
+use service::{Refusal, Store, Tasks};
 use test_support::Harness;
 use types::{AreaId, ContractorId, ErrorCode, EventId, SiteId, WorkerId};
 
@@ -40,7 +40,7 @@ impl Bed {
             database: harness.database.config(),
             grpc_listen: None,
             listen: ([127, 0, 0, 1], 0).into(),
-            vault_secret: Secret::new(&[7; 32]),
+            vault: SecretRing::of_one(Secret::new(&[7; 32])),
         };
         let address = device::start(config, harness.shell.clone()).await.unwrap();
         let store = harness.store("device").await;
@@ -56,6 +56,23 @@ impl Bed {
         };
         bed.deliver(&FollowAreas, &area_changed(site, area, NORTH, 1)).await;
         bed
+    }
+
+    /// Stops the service and starts it again with these secrets, on the same tables.
+    pub(crate) async fn restart(&mut self, vault: SecretRing) {
+        let shell = &mut self.harness.shell;
+        shell.tasks.stop();
+        assert!(shell.tasks.finished(Duration::from_secs(10)).await, "a task did not stop");
+        (shell.tasks, shell.peers) = (Tasks::new(), Peers::in_process());
+        let config = Config {
+            database: self.harness.database.config(),
+            grpc_listen: None,
+            listen: ([127, 0, 0, 1], 0).into(),
+            vault,
+        };
+        let address = device::start(config, self.harness.shell.clone()).await.unwrap();
+        self.client = DeviceServiceClient::new(self.harness.shell.peers.transport("device"));
+        self.base = format!("http://{address}");
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

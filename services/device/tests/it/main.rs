@@ -11,4 +11,5 @@ mod peers;
 mod permissions;
 mod registration;
 mod signatures;
+mod vault;
 mod vendor_events;

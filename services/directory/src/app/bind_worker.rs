@@ -6,13 +6,15 @@ use proto::directory::v1::{BindWorkerResponse, WorkerBound, WorkerUnbound};
 use serde_json::json;
 use service::{Scope, StoreError, Tx};
 use types::{BindingId, SiteZone, WorkerId};
-use vault::{IdNo, Phone};
+use vault::{IdNo, LastSix, Phone};
 
 use super::enter_mini_program::wechat_refused;
 use super::{App, Error, fact, personal};
 use crate::domain::{
-    Binding, BindingEnd, Held, Index, Plan, SmsCode, WechatUserId, Worker, WorkerStatus, plan,
+    Binding, BindingCandidate as Candidate, BindingEnd, Held, Index, Match, Plan, SmsCode,
+    WechatUserId, Worker, WorkerStatus, match_by_six, plan,
 };
+use crate::store::people::Numbered;
 use crate::{store, wire};
 
 /// Two bindings that meet: one of them tries again and finds what the other did.
@@ -30,10 +32,17 @@ pub(crate) enum PhoneProof {
     },
 }
 
+/// How somebody says who they are.
+pub(crate) enum IdProof {
+    Whole(IdNo),
+    /// With the phone, where a site of theirs is content with it.
+    LastSix(LastSix),
+}
+
 pub(crate) struct BindWorker {
     pub mp_code: String,
     pub proof: PhoneProof,
-    pub id_no: IdNo,
+    pub id_no: IdProof,
     /// Helps only where the roster has no identity number for the person.
     pub name: Option<String>,
 }
@@ -50,6 +59,16 @@ struct Proved {
     code: Option<Index>,
 }
 
+/// What to look for on the roster.
+enum Wanted {
+    /// Indexes of the identity number, and of the name if one was given.
+    Person {
+        id_nos: Vec<Index>,
+        names: Vec<Index>,
+    },
+    Six(LastSix),
+}
+
 impl App {
     /// Binds who came through WeChat to a worker of the roster. A new binding ends what either had with someone else;
     /// the same pair again changes nothing.
@@ -60,16 +79,25 @@ impl App {
         cmd: BindWorker,
     ) -> Result<BindWorkerResponse, Error> {
         let BindWorker { mp_code, proof, id_no, name } = cmd;
-        if id_no.born() > SiteZone::default().date_at(self.clock.now()) {
+        if let IdProof::Whole(id_no) = &id_no
+            && id_no.born() > SiteZone::default().date_at(self.clock.now())
+        {
             return Err(Error::field("id_no", "birth date is yet to come"));
         }
         let session = self.session(&mp_code).await?;
         let proved = self.prove(proof).await?;
-        let id_no = personal::id_no_index(&self.vault, &id_no);
-        let name = name.map(|name| personal::name_index(&self.vault, &name));
+        let wanted = match id_no {
+            IdProof::LastSix(six) => Wanted::Six(six),
+            IdProof::Whole(id_no) => Wanted::Person {
+                id_nos: personal::id_no_indexes(&self.vault, &id_no),
+                names: name
+                    .map(|name| personal::name_indexes(&self.vault, &name))
+                    .unwrap_or_default(),
+            },
+        };
         let mut attempt = 1;
         loop {
-            match self.bind(caller, &session, &proved, &id_no, name.as_ref()).await {
+            match self.bind(caller, &session, &proved, &wanted).await {
                 Err(Error::Store(err)) if attempt < ATTEMPTS && met_another(&err) => attempt += 1,
                 answer => return answer,
             }
@@ -99,15 +127,12 @@ impl App {
         caller: &Caller,
         session: &wechat::Session,
         proved: &Proved,
-        id_no: &Index,
-        name: Option<&Index>,
+        wanted: &Wanted,
     ) -> Result<BindWorkerResponse, Error> {
         let now = self.clock.now();
         let mut tx =
             self.store.begin(Scope::System("a worker's engagements of every site")).await?;
-        let phone = personal::phone_index(&self.vault, &proved.phone);
-        let worker = store::workers::matching(&mut tx, id_no, name, &phone).await?;
-        let worker = worker.ok_or(Error::WorkerNotFound)?;
+        let worker = self.look_up(&mut tx, &proved.phone, wanted).await?;
         tracing::Span::current().record("worker.id", tracing::field::display(worker));
         if let Some(code) = &proved.code {
             self.use_sms_code(&mut tx, &proved.phone, code).await?;
@@ -119,7 +144,10 @@ impl App {
         if workers[ours].status != WorkerStatus::Active {
             return Err(Error::WorkerNotFound);
         }
-        if let Plan::Bind { ends } = plan(worker, user, held) {
+        let plan = plan(worker, user, held);
+        let took_over =
+            matches!(&plan, Plan::Bind { ends } if ends.iter().any(|ended| ended.worker == worker));
+        if let Plan::Bind { ends } = plan {
             for binding in ends {
                 let of = workers
                     .iter_mut()
@@ -139,7 +167,7 @@ impl App {
             };
             events::enqueue(&mut tx, &event, now).await?;
             let mut record = fact(caller, "worker.bind", "worker", worker.to_string(), now);
-            record.after = Some(json!({ "binding_id": event.binding_id }));
+            record.after = Some(json!({ "binding_id": event.binding_id, "took_over": took_over }));
             events::audit(&mut tx, record).await?;
         }
         tx.commit().await?;
@@ -147,7 +175,39 @@ impl App {
             worker_id: worker.to_string(),
             wechat_user_id: user.to_string(),
             site_ids: workers[ours].sites().iter().map(ToString::to_string).collect(),
+            took_over,
         })
+    }
+
+    async fn look_up(
+        &self,
+        tx: &mut Tx,
+        phone: &Phone,
+        wanted: &Wanted,
+    ) -> Result<WorkerId, Error> {
+        let phones = personal::phone_indexes(&self.vault, phone);
+        match wanted {
+            Wanted::Person { id_nos, names } => {
+                let worker = store::workers::matching(tx, id_nos, names, &phones).await?;
+                worker.ok_or(Error::WorkerNotFound)
+            }
+            Wanted::Six(six) => {
+                let numbered = store::people::numbered_by_phone(tx, &phones).await?;
+                let candidate = |kept: Numbered| {
+                    let id_no =
+                        personal::open_id_no(&self.vault, kept.worker_id, &kept.id_no_sealed)?;
+                    let worker = kept.worker_id.into();
+                    let fits = six.are_of(&id_no);
+                    Ok(Candidate { worker, fits, six_are_enough: kept.six_are_enough })
+                };
+                let candidates = numbered.into_iter().map(candidate);
+                match match_by_six(&candidates.collect::<Result<Vec<_>, StoreError>>()?) {
+                    Match::One(worker) => Ok(worker),
+                    Match::Nobody => Err(Error::WorkerNotFound),
+                    Match::WholeNumberNeeded => Err(Error::WholeNumberNeeded),
+                }
+            }
+        }
     }
 }
 

@@ -37,6 +37,7 @@ impl App {
         let known_areas = store::areas::active(&mut tx, site, &areas).await?;
         let known: HashMap<WorkerId, bool> =
             store::people::on_site(&mut tx, site, &workers, own).await?.into_iter().collect();
+        let synced_at = store::rosters::synced_at(&mut tx, site).await?;
         let unknown_areas =
             areas.iter().filter(|id| !known_areas.iter().any(|area| area.id == **id));
         let unknown_workers = workers.iter().filter(|id| !known.contains_key(id));
@@ -49,6 +50,7 @@ impl App {
             unbound_worker_ids: unbound.map(ToString::to_string).collect(),
             areas: known_areas.iter().map(wire::area).collect(),
             ending_workers: Vec::new(),
+            roster_synced_at: synced_at.map(proto::timestamp),
         })
     }
 }

@@ -48,7 +48,7 @@ impl App {
         let user = NewUser {
             id,
             openid_sealed: personal::seal_openid(&self.vault, id, &session.openid),
-            openid_index: personal::openid_index(&self.vault, &session.openid),
+            openid_indexes: personal::openid_indexes(&self.vault, &session.openid),
             unionid_sealed: session
                 .unionid
                 .as_ref()

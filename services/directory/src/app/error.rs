@@ -1,4 +1,4 @@
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use service::StoreError;
 use service::idempotency::ClaimError;
 use types::FieldProblem;
@@ -26,6 +26,12 @@ pub(crate) enum Error {
     Upstream(&'static str),
     #[error("not allowed: {0}")]
     NotAllowed(&'static str),
+    /// What was read last stays in force; none was ever read where there is no instant.
+    #[error("the real-name system gives no roster")]
+    RosterAway { synced_at: Option<DateTime<Utc>> },
+    /// The last six characters of an identity number, where the site asks for all of it.
+    #[error("the whole identity number is needed")]
+    WholeNumberNeeded,
     #[error("a newer reading of the roster has begun")]
     SyncOvertaken,
     #[error(transparent)]

@@ -2,7 +2,7 @@ use auth::Caller;
 use proto::directory::v1::RefreshSignInResponse;
 use service::Scope;
 
-use super::sign_in::{Issued, hash};
+use super::sign_in::{Issued, hashes};
 use super::{App, Error, fact};
 use crate::domain::{FamilyEnd, RefusedRefresh};
 use crate::store;
@@ -15,10 +15,10 @@ impl App {
         caller: &Caller,
         token: &str,
     ) -> Result<RefreshSignInResponse, Error> {
-        let hash = hash(&self.vault, token);
+        let hashes = hashes(&self.vault, token);
         let now = self.system.now();
         let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
-        let token = store::refresh::lock(&mut tx, &hash).await?.ok_or(Error::NotSignedIn)?;
+        let token = store::refresh::lock(&mut tx, &hashes).await?.ok_or(Error::NotSignedIn)?;
         let family = token.family;
         match token.exchange(now) {
             Ok(()) => {}
@@ -39,7 +39,7 @@ impl App {
         let account = store::accounts::get(&mut tx, family.account).await?;
         let account =
             account.filter(|account| account.may_sign_in(now)).ok_or(Error::NotSignedIn)?;
-        store::refresh::mark_used(&mut tx, &hash, now).await?;
+        store::refresh::mark_used(&mut tx, &hashes, now).await?;
         let issued = Issued::next(&mut tx, &self.vault, family.id, now).await?;
         tx.commit().await?;
         Ok(issued.refresh(&account, family.id))

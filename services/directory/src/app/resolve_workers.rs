@@ -30,6 +30,12 @@ impl Purpose {
     }
 }
 
+impl Purpose {
+    const fn needs_a_face(self) -> bool {
+        matches!(self, Self::DoorSync | Self::FaceVerification)
+    }
+}
+
 impl FromStr for Purpose {
     type Err = &'static str;
 
@@ -51,7 +57,7 @@ impl App {
     ) -> Result<ResolveWorkersResponse, Error> {
         let mut tx = self.store.begin(Scope::System("people are of every site")).await?;
         let people = store::people::reachable(&mut tx, workers).await?;
-        let opened = people.into_iter().map(|person| self.open(person));
+        let opened = people.into_iter().map(|person| self.open(person, purpose));
         let workers = opened.collect::<Result<Vec<_>, _>>()?;
         let mut record = fact(
             caller,
@@ -66,7 +72,7 @@ impl App {
         Ok(ResolveWorkersResponse { workers })
     }
 
-    fn open(&self, person: Reachable) -> Result<ResolvedWorker, StoreError> {
+    fn open(&self, person: Reachable, purpose: Purpose) -> Result<ResolvedWorker, StoreError> {
         let clear = personal::open_worker(
             &self.vault,
             person.worker_id,
@@ -74,6 +80,10 @@ impl App {
             person.id_no_sealed.as_deref(),
             person.phone_sealed.as_deref(),
         )?;
+        let photo_url = person.photo_url_sealed.filter(|_| purpose.needs_a_face());
+        let photo_url = photo_url
+            .map(|sealed| personal::open_photo_url(&self.vault, person.worker_id, &sealed))
+            .transpose()?;
         let user = person.wechat_user_id.zip(person.openid_sealed);
         let openid = user.map(|(user, sealed)| personal::open_openid(&self.vault, user, &sealed));
         Ok(ResolvedWorker {
@@ -83,6 +93,7 @@ impl App {
             phone: clear.phone.unwrap_or_default(),
             openid: openid.transpose()?.unwrap_or_default(),
             face_id: person.face_id.unwrap_or_default(),
+            photo_url: photo_url.unwrap_or_default(),
         })
     }
 }

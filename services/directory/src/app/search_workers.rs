@@ -2,6 +2,7 @@ use std::fmt;
 
 use auth::Caller;
 use proto::directory::v1::SearchWorkersResponse;
+use service::Scope;
 use types::{ContractorId, Page, SiteId};
 use vault::{IdNo, Phone};
 
@@ -9,38 +10,33 @@ use super::{App, Error, confined, personal};
 use crate::store;
 use crate::store::people::Wanted;
 
-pub(crate) struct SearchWorkers {
+/// Whom to look for, of those the caller may see.
+#[derive(Clone)]
+pub(crate) struct WorkerFilter {
     pub site: SiteId,
     pub contractor: Option<ContractorId>,
     /// An exact name, or a whole phone or identity number; empty finds everybody.
     pub keyword: String,
     pub bound: Option<bool>,
-    pub page: Page,
 }
 
-impl fmt::Debug for SearchWorkers {
+impl fmt::Debug for WorkerFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SearchWorkers").field("site", &self.site).finish_non_exhaustive()
+        f.debug_struct("WorkerFilter").field("site", &self.site).finish_non_exhaustive()
     }
 }
 
 impl App {
     /// The people of a site, numbers masked. A contractor's administrator finds their own and those of none.
-    #[tracing::instrument(name = "worker.search", skip_all, fields(site.id = %query.site))]
+    #[tracing::instrument(name = "worker.search", skip_all, fields(site.id = %filter.site))]
     pub(crate) async fn search_workers(
         &self,
         caller: &Caller,
-        query: SearchWorkers,
+        filter: &WorkerFilter,
+        page: Page,
     ) -> Result<SearchWorkersResponse, Error> {
-        let SearchWorkers { site, contractor, keyword, bound, page } = query;
-        let scope = confined(caller, site)?;
-        if let (Some(own), Some(wanted)) = (caller.contractor, contractor)
-            && own != wanted
-        {
-            return Err(Error::NotFound);
-        }
-        let keyword = (!keyword.trim().is_empty()).then(|| self.indexes(&keyword));
-        let wanted = Wanted { contractor, confined_to: caller.contractor, keyword, bound };
+        let (scope, wanted) = self.wanted(caller, filter)?;
+        let site = filter.site;
         let mut tx = self.store.begin(scope).await?;
         store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
         let (people, total) = store::people::search(&mut tx, site, &wanted, page).await?;
@@ -53,15 +49,37 @@ impl App {
         })
     }
 
+    /// What a filter means for this caller. To a contractor's administrator another contractor is unknown.
+    pub(super) fn wanted(
+        &self,
+        caller: &Caller,
+        filter: &WorkerFilter,
+    ) -> Result<(Scope, Wanted), Error> {
+        let scope = confined(caller, filter.site)?;
+        if let (Some(own), Some(wanted)) = (caller.contractor, filter.contractor)
+            && own != wanted
+        {
+            return Err(Error::NotFound);
+        }
+        let keyword = filter.keyword.trim();
+        let wanted = Wanted {
+            contractor: filter.contractor,
+            confined_to: caller.contractor,
+            keyword: (!keyword.is_empty()).then(|| self.indexes(keyword)),
+            bound: filter.bound,
+        };
+        Ok((scope, wanted))
+    }
+
     /// What the keyword would be kept as, whatever it is.
     fn indexes(&self, keyword: &str) -> Vec<Vec<u8>> {
-        let mut indexes = vec![personal::name_index(&self.vault, keyword)];
-        indexes.extend(
-            Phone::parse(keyword).ok().map(|phone| personal::phone_index(&self.vault, &phone)),
-        );
-        indexes.extend(
-            IdNo::parse(keyword).ok().map(|id_no| personal::id_no_index(&self.vault, &id_no)),
-        );
+        let mut indexes = personal::name_indexes(&self.vault, keyword);
+        if let Ok(phone) = Phone::parse(keyword) {
+            indexes.extend(personal::phone_indexes(&self.vault, &phone));
+        }
+        if let Ok(id_no) = IdNo::parse(keyword) {
+            indexes.extend(personal::id_no_indexes(&self.vault, &id_no));
+        }
         indexes
     }
 }

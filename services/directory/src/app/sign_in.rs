@@ -11,6 +11,8 @@ use crate::{store, wire};
 const MAX_ATTEMPTS: i64 = 10;
 const ATTEMPTS_COUNT_FOR: TimeDelta = TimeDelta::minutes(15);
 
+const REFRESH_TOKEN: &str = "account.refresh_token";
+
 impl App {
     /// An unknown user, a wrong password and a disabled account answer alike and take the same time.
     #[tracing::instrument(name = "account.sign_in", skip_all)]
@@ -117,6 +119,11 @@ impl Issued {
 }
 
 /// What is kept of a token; of no use to who reads the database.
-pub(super) fn hash(vault: &Vault, token: &str) -> Vec<u8> {
-    vault.blind_index("account.refresh_token", token).to_vec()
+fn hash(vault: &Vault, token: &str) -> Vec<u8> {
+    vault.blind_index(REFRESH_TOKEN, token).to_vec()
+}
+
+/// What may be kept of it: the same under each key.
+pub(super) fn hashes(vault: &Vault, token: &str) -> Vec<Vec<u8>> {
+    vault.blind_indexes(REFRESH_TOKEN, token).into_iter().map(|hash| hash.to_vec()).collect()
 }

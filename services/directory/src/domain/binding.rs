@@ -70,9 +70,66 @@ pub(crate) fn plan(worker: WorkerId, user: WechatUserId, held: Held) -> Plan {
     }
 }
 
+/// A worker of the roster with the proved phone and an identity number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub worker: WorkerId,
+    /// Whether the six characters are the last of their number.
+    pub fits: bool,
+    /// Whether a site they are on is content with six.
+    pub six_are_enough: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Match {
+    One(WorkerId),
+    /// Nobody, or several: an administrator decides.
+    Nobody,
+    /// No site of theirs is content with six.
+    WholeNumberNeeded,
+}
+
+/// Whom six characters and a proved phone mean. Where the whole number is needed the answer is the same whether the six
+/// fit or not.
+pub(crate) fn match_by_six(candidates: &[Candidate]) -> Match {
+    let mut fitting =
+        candidates.iter().filter(|candidate| candidate.six_are_enough && candidate.fits);
+    match (fitting.next(), fitting.next()) {
+        (Some(one), None) => Match::One(one.worker),
+        (None, _) if candidates.iter().any(|candidate| !candidate.six_are_enough) => {
+            Match::WholeNumberNeeded
+        }
+        _ => Match::Nobody,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn candidate(fits: bool, six_are_enough: bool) -> Candidate {
+        Candidate { worker: WorkerId::new(), fits, six_are_enough }
+    }
+
+    #[test]
+    fn six_characters_bind_one_person_whose_site_is_content_with_them() {
+        let (fitting, other) = (candidate(true, true), candidate(false, true));
+        assert_eq!(match_by_six(&[other, fitting]), Match::One(fitting.worker));
+        assert_eq!(match_by_six(&[other]), Match::Nobody);
+        assert_eq!(match_by_six(&[]), Match::Nobody);
+    }
+
+    #[test]
+    fn two_whom_six_characters_fit_are_left_to_an_administrator() {
+        assert_eq!(match_by_six(&[candidate(true, true), candidate(true, true)]), Match::Nobody);
+    }
+
+    #[test]
+    fn where_the_whole_number_is_needed_nothing_tells_whether_six_fit() {
+        for fits in [true, false] {
+            assert_eq!(match_by_six(&[candidate(fits, false)]), Match::WholeNumberNeeded);
+        }
+    }
 
     fn binding(worker: WorkerId, user: WechatUserId) -> Binding {
         let bound_at = DateTime::from_timestamp(1_772_409_600, 0).unwrap();

@@ -46,6 +46,8 @@ pub(crate) struct Engagement {
 pub(crate) struct RosterEntry {
     pub keys: Keys,
     pub face: Option<FaceId>,
+    /// Of the address of their picture: enough to see that it is another.
+    pub photo: Option<Index>,
     pub engagement: Engagement,
 }
 
@@ -55,6 +57,7 @@ pub(crate) struct Worker {
     pub id: WorkerId,
     pub keys: Keys,
     pub face: Option<FaceId>,
+    pub photo: Option<Index>,
     pub status: WorkerStatus,
     pub engagements: Vec<Engagement>,
     pub bound: bool,
@@ -70,17 +73,18 @@ pub(crate) enum Followed {
 
 impl Worker {
     pub(crate) fn from_roster(id: WorkerId, entry: RosterEntry) -> Self {
-        let RosterEntry { keys, face, engagement } = entry;
-        let engagements = vec![engagement];
-        Self { id, keys, face, status: WorkerStatus::Active, engagements, bound: false, version: 1 }
+        let RosterEntry { keys, face, photo, engagement } = entry;
+        let (status, engagements) = (WorkerStatus::Active, vec![engagement]);
+        Self { id, keys, face, photo, status, engagements, bound: false, version: 1 }
     }
 
     /// Takes over what a site's roster says. Other sites' engagements stay.
     pub(crate) fn follow(&mut self, entry: RosterEntry) -> Followed {
-        let RosterEntry { keys, face, engagement } = entry;
+        let RosterEntry { keys, face, photo, engagement } = entry;
         let here = self.engagements.iter_mut().find(|held| held.site == engagement.site);
         let same = self.keys == keys
             && self.face == face
+            && self.photo == photo
             && self.status == WorkerStatus::Active
             && here.as_deref() == Some(&engagement);
         if same {
@@ -90,7 +94,8 @@ impl Worker {
             Some(held) => *held = engagement,
             None => self.engagements.push(engagement),
         }
-        (self.keys, self.face, self.status) = (keys, face, WorkerStatus::Active);
+        (self.keys, self.face, self.photo) = (keys, face, photo);
+        self.status = WorkerStatus::Active;
         self.version += 1;
         Followed::Changed
     }
@@ -131,7 +136,7 @@ mod tests {
             team: "one".to_owned(),
         };
         let keys = Keys { name: vec![1], id_no: Some(vec![2]), phone: Some(vec![3]) };
-        RosterEntry { keys, face: FaceId::parse("face_1").ok(), engagement }
+        RosterEntry { keys, face: FaceId::parse("face_1").ok(), photo: None, engagement }
     }
 
     #[test]
@@ -145,10 +150,11 @@ mod tests {
     #[test]
     fn whatever_the_roster_says_otherwise_is_a_new_version() {
         let site = SiteId::new();
-        let changes: [fn(&mut RosterEntry); 5] = [
+        let changes: [fn(&mut RosterEntry); 6] = [
             |entry| entry.keys.phone = None,
             |entry| entry.keys.name = vec![9],
             |entry| entry.face = None,
+            |entry| entry.photo = Some(vec![4]),
             |entry| entry.engagement.team = "two".to_owned(),
             |entry| entry.engagement.contractor = Some(ContractorId::new()),
         ];

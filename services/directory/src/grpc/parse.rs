@@ -1,7 +1,9 @@
 //! Messages to commands: every bad field is named at once, and never with its value.
 
 mod accounts;
+mod binding;
 mod places;
+mod roster;
 mod settings;
 
 use std::fmt::Display;
@@ -12,18 +14,20 @@ use proto::directory::v1 as pb;
 use service::{Fields, Refusal};
 use types::{Page, WorkerId};
 use uuid::Uuid;
-use vault::{IdNo, Phone};
+use vault::Phone;
 
-use crate::app::{
-    BadName, BindWorker, CheckReferences, Line, MatchWorkers, PhoneProof, Purpose, SearchWorkers,
-};
-use crate::domain::{FamilyId, SmsCode};
+use crate::app::{BadName, CheckReferences, Line, MatchWorkers, Purpose};
+use crate::domain::FamilyId;
 
 pub(super) use accounts::{
     change_account, change_password, create_account, list_accounts, reset_password,
 };
+pub(super) use binding::{bind_worker, check_binding};
 pub(super) use places::{
     change_area, change_contractor, change_site, create_area, create_contractor, create_site,
+};
+pub(super) use roster::{
+    export_workers, list_roster_changes, list_roster_readings, search_workers,
 };
 
 const MAX_NAME: usize = 60;
@@ -71,28 +75,6 @@ pub(super) fn credentials(message: &pb::SignInRequest) -> Result<(), Refusal> {
             "is too long",
         );
         Some(())
-    })
-}
-
-pub(super) fn search_workers(message: pb::SearchWorkersRequest) -> Result<SearchWorkers, Refusal> {
-    let pb::SearchWorkersRequest { site_id, contractor_id, keyword, bound, page } = message;
-    read(|fields| {
-        let site = fields.parse("site_id", &site_id);
-        let contractor = fields.parse_optional("contractor_id", &contractor_id);
-        fields.check(keyword.chars().count() <= MAX_NAME, "keyword", "is too long");
-        fields.check(
-            matches!(bound.as_str(), "" | "true" | "false"),
-            "bound",
-            "is neither true nor false",
-        );
-        let page = read_page(fields, page);
-        Some(SearchWorkers {
-            site: site?,
-            contractor,
-            keyword,
-            bound: bound.parse().ok(),
-            page: page?,
-        })
     })
 }
 
@@ -170,28 +152,6 @@ pub(super) fn phone(text: &str) -> Result<Phone, Refusal> {
 
 fn read_phone(fields: &mut Fields, text: &str) -> Option<Phone> {
     Phone::parse(text).map_err(|problem| fields.problem("phone", problem.to_string())).ok()
-}
-
-pub(super) fn bind_worker(message: &pb::BindWorkerRequest) -> Result<BindWorker, Refusal> {
-    read(|fields| {
-        let mp_code = read_code(fields, "mp_code", &message.mp_code);
-        let id_no = IdNo::parse(&message.id_no);
-        let id_no = id_no.map_err(|problem| fields.problem("id_no", problem.to_string())).ok();
-        let name = match message.name.trim() {
-            "" => None,
-            name => fields.text("name", name, MAX_NAME),
-        };
-        let proof = if message.phone_code.is_empty() {
-            let phone = read_phone(fields, &message.phone);
-            let code = SmsCode::parse(&message.sms_code);
-            fields.check(code.is_some(), "sms_code", "is not 6 digits");
-            phone.zip(code).map(|(phone, code)| PhoneProof::Sms { phone, code })
-        } else {
-            read_code(fields, "phone_code", &message.phone_code)
-                .map(|phone_code| PhoneProof::Wechat { phone_code })
-        };
-        Some(BindWorker { mp_code: mp_code?, proof: proof?, id_no: id_no?, name })
-    })
 }
 
 pub(super) fn unbind_worker(

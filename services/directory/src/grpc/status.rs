@@ -30,6 +30,12 @@ fn refusal(err: Error) -> Refusal {
             Refusal::new(ErrorCode::UpstreamUnavailable).data("upstream", upstream)
         }
         Error::NotAllowed(reason) => Refusal::new(ErrorCode::StateConflict).data("reason", reason),
+        Error::RosterAway { synced_at } => Refusal::new(ErrorCode::UpstreamUnavailable)
+            .data("upstream", "realname")
+            .data("roster_synced_at", synced_at.map(|at| at.to_rfc3339())),
+        Error::WholeNumberNeeded => {
+            Refusal::new(ErrorCode::ValidationFailed).field("id_no", "is needed whole on this site")
+        }
         Error::SyncOvertaken => {
             Refusal::new(ErrorCode::StateConflict).data("reason", "a newer sync has begun")
         }
@@ -60,6 +66,8 @@ mod tests {
             (Error::WorkerNotFound, 40_401),
             (Error::SmsCodeWrong, 40_015),
             (Error::Upstream("realname"), 50_301),
+            (Error::RosterAway { synced_at: None }, 50_301),
+            (Error::WholeNumberNeeded, 40_001),
             (Error::SyncOvertaken, 40_902),
             (Error::NotAllowed("it is one's own account"), 40_902),
             (Error::Store(StoreError::Unavailable), 50_302),

@@ -89,3 +89,26 @@ pub(crate) async fn end(
     .await?;
     guarded(&result, 1)
 }
+
+/// The last binding of two, whether it lasts or not.
+#[derive(Debug)]
+pub(crate) struct Last {
+    /// None while it lasts.
+    pub ended_because: Option<String>,
+}
+
+/// The last binding of these two, if there ever was one.
+pub(crate) async fn last(
+    tx: &mut Tx,
+    worker: WorkerId,
+    user: WechatUserId,
+) -> Result<Option<Last>, StoreError> {
+    let last = sqlx::query_as!(
+        Last,
+        "SELECT ended_because FROM directory.bindings WHERE worker_id = $1 AND wechat_user_id = $2
+         ORDER BY ended_at DESC NULLS FIRST LIMIT 1",
+        worker.as_uuid(),
+        user.0,
+    );
+    Ok(last.fetch_optional(&mut **tx).await?)
+}

@@ -109,6 +109,7 @@ pub(crate) struct Reachable {
     pub id_no_sealed: Option<Vec<u8>>,
     pub phone_sealed: Option<Vec<u8>>,
     pub face_id: Option<String>,
+    pub photo_url_sealed: Option<Vec<u8>>,
     pub wechat_user_id: Option<Uuid>,
     pub openid_sealed: Option<Vec<u8>>,
 }
@@ -119,7 +120,7 @@ pub(crate) async fn reachable(
 ) -> Result<Vec<Reachable>, StoreError> {
     let people = sqlx::query_as!(
         Reachable,
-        r#"SELECT w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id,
+        r#"SELECT w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id, w.photo_url_sealed,
                u.wechat_user_id AS "wechat_user_id?", u.openid_sealed AS "openid_sealed?"
            FROM directory.workers w
            LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
@@ -151,4 +152,31 @@ pub(crate) async fn on_site(
     .fetch_all(&mut **tx)
     .await?;
     Ok(rows.into_iter().map(|row| (row.worker_id.into(), row.bound)).collect())
+}
+
+/// A person with an identity number, found by phone.
+#[derive(Debug)]
+pub(crate) struct Numbered {
+    pub worker_id: Uuid,
+    pub id_no_sealed: Vec<u8>,
+    /// Whether a site they are on is content with the last six characters.
+    pub six_are_enough: bool,
+}
+
+/// The active people with one of these phones who have an identity number.
+pub(crate) async fn numbered_by_phone(
+    tx: &mut Tx,
+    phones: &[Index],
+) -> Result<Vec<Numbered>, StoreError> {
+    let people = sqlx::query_as!(
+        Numbered,
+        r#"SELECT w.worker_id, w.id_no_sealed AS "id_no_sealed!",
+               EXISTS (SELECT FROM directory.engagements e JOIN directory.sites s ON s.site_id = e.site_id
+                       WHERE e.worker_id = w.worker_id AND e.left_at IS NULL AND s.bind_id_last_six)
+                   AS "six_are_enough!"
+           FROM directory.workers w
+           WHERE w.phone_index = ANY($1) AND w.status = 'ACTIVE' AND w.id_no_sealed IS NOT NULL"#,
+        phones,
+    );
+    Ok(people.fetch_all(&mut **tx).await?)
 }

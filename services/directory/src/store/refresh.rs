@@ -40,12 +40,13 @@ pub(crate) async fn add(
 }
 
 /// The token with its family, both locked: the second of two at once sees what the first did.
-pub(crate) async fn lock(tx: &mut Tx, hash: &[u8]) -> Result<Option<Token>, StoreError> {
+/// It is looked for by its hash under each key.
+pub(crate) async fn lock(tx: &mut Tx, hashes: &[Vec<u8>]) -> Result<Option<Token>, StoreError> {
     let row = sqlx::query!(
         "SELECT f.family_id, f.account_id, f.ended_at, t.expires_at, t.used_at
          FROM directory.refresh_tokens t JOIN directory.refresh_families f ON f.family_id = t.family_id
-         WHERE t.token_hash = $1 FOR UPDATE",
-        hash,
+         WHERE t.token_hash = ANY($1) FOR UPDATE",
+        hashes,
     )
     .fetch_optional(&mut **tx)
     .await?;
@@ -63,12 +64,12 @@ pub(crate) async fn lock(tx: &mut Tx, hash: &[u8]) -> Result<Option<Token>, Stor
 /// [`StoreError::Conflict`] when it was used already.
 pub(crate) async fn mark_used(
     tx: &mut Tx,
-    hash: &[u8],
+    hashes: &[Vec<u8>],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let result = sqlx::query!(
-        "UPDATE directory.refresh_tokens SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL",
-        hash,
+        "UPDATE directory.refresh_tokens SET used_at = $2 WHERE token_hash = ANY($1) AND used_at IS NULL",
+        hashes,
         at,
     )
     .execute(&mut **tx)

@@ -1,15 +1,45 @@
+//! How far each site's roster has been read.
+
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
 use types::SiteId;
+use uuid::Uuid;
 
-/// Begins a reading of the site's roster: any earlier one that is still writing is overtaken.
-pub(crate) async fn begin(tx: &mut Tx, site: SiteId) -> Result<i64, StoreError> {
+use crate::domain::{ReadingKind, Roster};
+
+/// When a reading begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begin {
+    /// Site time.
+    pub at: DateTime<Utc>,
+    /// System time: until then it is taken to be under way.
+    pub now: DateTime<Utc>,
+    pub busy_until: DateTime<Utc>,
+    /// Whether one that is under way is overtaken.
+    pub overtakes: bool,
+}
+
+/// Begins a reading of the site's roster and answers its number; `None` where one is under way that is not to be
+/// overtaken.
+pub(crate) async fn begin(
+    tx: &mut Tx,
+    site: SiteId,
+    begin: Begin,
+) -> Result<Option<i64>, StoreError> {
     let epoch = sqlx::query_scalar!(
-        "INSERT INTO directory.roster_syncs AS held (site_id, epoch, added, changed, gone) VALUES ($1, 1, 0, 0, 0)
-         ON CONFLICT (site_id) DO UPDATE SET epoch = held.epoch + 1 RETURNING epoch",
+        "INSERT INTO directory.roster_syncs AS held (site_id, epoch, added, changed, gone, tried_at, busy_until)
+         VALUES ($1, 1, 0, 0, 0, $2, $3)
+         ON CONFLICT (site_id) DO UPDATE SET epoch = held.epoch + 1, tried_at = excluded.tried_at,
+             busy_until = excluded.busy_until
+         WHERE $4 OR held.busy_until IS NULL OR held.busy_until <= $5
+         RETURNING epoch",
         site.as_uuid(),
+        begin.at,
+        begin.busy_until,
+        begin.overtakes,
+        begin.now,
     );
-    Ok(epoch.fetch_one(&mut **tx).await?)
+    Ok(epoch.fetch_optional(&mut **tx).await?)
 }
 
 /// Holds the roster for this transaction; `false` when a newer reading has begun.
@@ -29,29 +59,50 @@ pub(crate) struct Brought {
     pub changed: u32,
     pub unchanged: u32,
     pub gone: u32,
+    /// Rows that tell nobody apart.
+    pub left_out: u32,
 }
 
+/// The roster is as the reading says. `read_up_to` stays where it is when the reading does not know better.
 pub(crate) async fn finish(
     tx: &mut Tx,
     site: SiteId,
+    kind: ReadingKind,
     brought: Brought,
+    read_up_to: Option<DateTime<Utc>>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let count = |people: u32| i32::try_from(people).unwrap_or(i32::MAX);
+    let whole = kind == ReadingKind::Whole;
     sqlx::query!(
-        "UPDATE directory.roster_syncs SET synced_at = $2, added = $3, changed = $4, gone = $5 WHERE site_id = $1",
+        "UPDATE directory.roster_syncs SET synced_at = $2, added = $3, changed = $4, gone = $5, busy_until = NULL,
+             whole_at = CASE WHEN $6 THEN $2 ELSE whole_at END, read_up_to = coalesce($7, read_up_to)
+         WHERE site_id = $1",
         site.as_uuid(),
         at,
-        count(brought.added),
-        count(brought.changed),
-        count(brought.gone),
+        super::count(brought.added),
+        super::count(brought.changed),
+        super::count(brought.gone),
+        whole,
+        read_up_to,
     )
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
-/// When the site's roster was last read whole.
+/// The reading of this number is no longer under way.
+pub(crate) async fn release(tx: &mut Tx, site: SiteId, epoch: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE directory.roster_syncs SET busy_until = NULL WHERE site_id = $1 AND epoch = $2",
+        site.as_uuid(),
+        epoch,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// When the site's roster was last read.
 pub(crate) async fn synced_at(
     tx: &mut Tx,
     site: SiteId,
@@ -61,4 +112,31 @@ pub(crate) async fn synced_at(
         site.as_uuid()
     );
     Ok(at.fetch_optional(&mut **tx).await?.flatten())
+}
+
+struct Row {
+    site_id: Uuid,
+    created_at: DateTime<Utc>,
+    tried_at: Option<DateTime<Utc>>,
+    synced_at: Option<DateTime<Utc>>,
+    whole_at: Option<DateTime<Utc>>,
+    read_up_to: Option<DateTime<Utc>>,
+}
+
+/// How far each site of the scope is, those read longest ago first.
+pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<(SiteId, Roster)>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT s.site_id, s.created_at, r.tried_at AS "tried_at?", r.synced_at AS "synced_at?",
+               r.whole_at AS "whole_at?", r.read_up_to AS "read_up_to?"
+           FROM directory.sites s LEFT JOIN directory.roster_syncs r ON r.site_id = s.site_id
+           ORDER BY r.tried_at NULLS FIRST, s.site_id"#,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let roster = |row: Row| {
+        let Row { site_id, created_at, tried_at, synced_at, whole_at, read_up_to } = row;
+        (site_id.into(), Roster { made_at: created_at, tried_at, synced_at, whole_at, read_up_to })
+    };
+    Ok(rows.into_iter().map(roster).collect())
 }

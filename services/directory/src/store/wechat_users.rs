@@ -8,7 +8,8 @@ use crate::domain::WechatUserId;
 pub(crate) struct NewUser {
     pub id: WechatUserId,
     pub openid_sealed: Vec<u8>,
-    pub openid_index: Vec<u8>,
+    /// Under each key, the current one's first.
+    pub openid_indexes: Vec<Vec<u8>>,
     pub unionid_sealed: Option<Vec<u8>>,
 }
 
@@ -18,12 +19,15 @@ pub(crate) async fn keep(
     user: &NewUser,
     at: DateTime<Utc>,
 ) -> Result<WechatUserId, StoreError> {
+    if let Some(kept) = find(tx, &user.openid_indexes).await? {
+        return Ok(kept);
+    }
     let inserted = sqlx::query!(
         "INSERT INTO directory.wechat_users (wechat_user_id, openid_sealed, openid_index, unionid_sealed, created_at)
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (openid_index) DO NOTHING",
         user.id.0,
         user.openid_sealed,
-        user.openid_index,
+        user.openid_indexes.first().map(Vec::as_slice),
         user.unionid_sealed,
         at,
     )
@@ -32,13 +36,18 @@ pub(crate) async fn keep(
     if inserted.rows_affected() == 1 {
         return Ok(user.id);
     }
+    // Another call kept them in that moment.
+    find(tx, &user.openid_indexes).await?.ok_or(StoreError::Conflict)
+}
+
+async fn find(tx: &mut Tx, openids: &[Vec<u8>]) -> Result<Option<WechatUserId>, StoreError> {
     let id = sqlx::query_scalar!(
-        "SELECT wechat_user_id FROM directory.wechat_users WHERE openid_index = $1",
-        user.openid_index,
+        "SELECT wechat_user_id FROM directory.wechat_users WHERE openid_index = ANY($1)",
+        openids,
     )
-    .fetch_one(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    Ok(WechatUserId(id))
+    Ok(id.map(WechatUserId))
 }
 
 /// Holds other bindings of this user back until the transaction ends.

@@ -47,7 +47,8 @@ pub(crate) async fn lock(tx: &mut Tx, workers: &[WorkerId]) -> Result<(), StoreE
 pub(crate) async fn load(tx: &mut Tx, workers: &[WorkerId]) -> Result<Vec<Worker>, StoreError> {
     let mut engagements = engagements(tx, workers).await?;
     let rows = sqlx::query!(
-        r#"SELECT w.worker_id, w.name_index, w.id_no_index, w.phone_index, w.face_id, w.status, w.version,
+        r#"SELECT w.worker_id, w.name_index, w.id_no_index, w.phone_index, w.face_id, w.photo_url_index, w.status,
+               w.version,
                EXISTS (SELECT FROM directory.bindings b
                        WHERE b.worker_id = w.worker_id AND b.ended_at IS NULL) AS "bound!"
            FROM directory.workers w WHERE w.worker_id = ANY($1) ORDER BY w.worker_id"#,
@@ -60,6 +61,7 @@ pub(crate) async fn load(tx: &mut Tx, workers: &[WorkerId]) -> Result<Vec<Worker
         Ok(Worker {
             id: row.worker_id.into(),
             face: row.face_id.as_deref().map(FaceId::parse).transpose().map_err(|_| corrupt())?,
+            photo: row.photo_url_index,
             status: WorkerStatus::parse(&row.status).ok_or_else(corrupt)?,
             engagements: engagements.remove(&row.worker_id).unwrap_or_default(),
             keys: Keys { name: row.name_index, id_no: row.id_no_index, phone: row.phone_index },
@@ -98,6 +100,7 @@ pub(crate) struct Sealed {
     pub name: Vec<u8>,
     pub id_no: Option<Vec<u8>>,
     pub phone: Option<Vec<u8>>,
+    pub photo_url: Option<Vec<u8>>,
 }
 
 /// Writes new workers (version 1) and those one version further than they were read.
@@ -109,13 +112,14 @@ pub(crate) async fn save(
     let column = |read: fn(&Sealed) -> Option<Vec<u8>>| people.iter().map(read).collect::<Vec<_>>();
     let result = sqlx::query!(
         "INSERT INTO directory.workers AS held (worker_id, name_sealed, name_index, id_no_sealed, id_no_index,
-             phone_sealed, phone_index, face_id, status, version, created_at)
-         SELECT *, $11::timestamptz FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[],
-             $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::bigint[])
+             phone_sealed, phone_index, face_id, status, version, photo_url_sealed, photo_url_index, created_at)
+         SELECT *, $13::timestamptz FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[],
+             $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::bigint[], $11::bytea[], $12::bytea[])
          ON CONFLICT (worker_id) DO UPDATE SET name_sealed = excluded.name_sealed, name_index = excluded.name_index,
              id_no_sealed = excluded.id_no_sealed, id_no_index = excluded.id_no_index,
              phone_sealed = excluded.phone_sealed, phone_index = excluded.phone_index, face_id = excluded.face_id,
-             status = excluded.status, version = excluded.version
+             status = excluded.status, version = excluded.version, photo_url_sealed = excluded.photo_url_sealed,
+             photo_url_index = excluded.photo_url_index
          WHERE held.version = excluded.version - 1",
         &people.iter().map(|sealed| sealed.worker.id.as_uuid()).collect::<Vec<_>>(),
         &people.iter().map(|sealed| sealed.name.clone()).collect::<Vec<_>>(),
@@ -127,6 +131,8 @@ pub(crate) async fn save(
         &people.iter().map(|sealed| sealed.worker.face.as_ref().map(ToString::to_string)).collect::<Vec<_>>() as _,
         &people.iter().map(|sealed| sealed.worker.status.as_str().to_owned()).collect::<Vec<_>>(),
         &people.iter().map(|sealed| kept(sealed.worker.version)).collect::<Vec<_>>(),
+        &column(|sealed| sealed.photo_url.clone()) as _,
+        &column(|sealed| sealed.worker.photo.clone()) as _,
         at,
     )
     .execute(&mut **tx)
@@ -149,26 +155,42 @@ pub(crate) async fn save_state(tx: &mut Tx, workers: &[&Worker]) -> Result<(), S
     guarded(&result, workers.len())
 }
 
-/// Writes the engagements on one site.
+/// Writes the engagements on one site. One that was another, or had ended, becomes a past one.
 pub(crate) async fn engage(
     tx: &mut Tx,
     site: SiteId,
     held: &[(WorkerId, &Engagement)],
+    at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let contractors: Vec<Option<Uuid>> = held
         .iter()
         .map(|(_, engagement)| engagement.contractor.map(ContractorId::as_uuid))
         .collect();
     sqlx::query!(
-        "INSERT INTO directory.engagements (site_id, worker_id, contractor_id, trade, team)
-         SELECT $1::uuid, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[])
+        "WITH new AS (
+             SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[])
+                 AS new (worker_id, contractor_id, trade, team)
+         ), past AS (
+             INSERT INTO directory.past_engagements
+                 (worker_id, site_id, contractor_id, trade, team, engaged_at, left_at)
+             SELECT e.worker_id, e.site_id, e.contractor_id, e.trade, e.team, e.engaged_at, coalesce(e.left_at, $6)
+             FROM directory.engagements e JOIN new ON new.worker_id = e.worker_id
+             WHERE e.site_id = $1 AND (e.left_at IS NOT NULL
+                 OR (e.contractor_id, e.trade, e.team) IS DISTINCT FROM (new.contractor_id, new.trade, new.team))
+         )
+         INSERT INTO directory.engagements AS held (site_id, worker_id, contractor_id, trade, team, engaged_at)
+         SELECT $1::uuid, new.*, $6::timestamptz FROM new
          ON CONFLICT (site_id, worker_id) DO UPDATE SET contractor_id = excluded.contractor_id,
-             trade = excluded.trade, team = excluded.team, left_at = NULL",
+             trade = excluded.trade, team = excluded.team, left_at = NULL,
+             engaged_at = CASE WHEN held.left_at IS NULL AND (held.contractor_id, held.trade, held.team)
+                     IS NOT DISTINCT FROM (excluded.contractor_id, excluded.trade, excluded.team)
+                 THEN held.engaged_at ELSE excluded.engaged_at END",
         site.as_uuid(),
         &held.iter().map(|(worker, _)| worker.as_uuid()).collect::<Vec<_>>(),
         &contractors as _,
         &held.iter().map(|(_, engagement)| engagement.trade.clone()).collect::<Vec<_>>(),
         &held.iter().map(|(_, engagement)| engagement.team.clone()).collect::<Vec<_>>(),
+        at,
     )
     .execute(&mut **tx)
     .await?;
@@ -206,20 +228,22 @@ pub(crate) async fn disengage(
 }
 
 /// The active worker somebody says to be: by identity number, else by name and phone where the roster has no number.
+/// Each is looked for by its index under any key; names and phones go in pairs.
 pub(crate) async fn matching(
     tx: &mut Tx,
-    id_no: &Index,
-    name: Option<&Index>,
-    phone: &Index,
+    id_nos: &[Index],
+    names: &[Index],
+    phones: &[Index],
 ) -> Result<Option<WorkerId>, StoreError> {
     let found = sqlx::query_scalar!(
         "SELECT worker_id FROM directory.workers
          WHERE status = 'ACTIVE'
-           AND (id_no_index = $1 OR (id_no_index IS NULL AND name_index = $2 AND phone_index = $3))
+           AND (id_no_index = ANY($1) OR (id_no_index IS NULL AND (name_index, phone_index) IN (
+               SELECT * FROM unnest($2::bytea[], $3::bytea[]) AS pair (name, phone) WHERE name IS NOT NULL)))
          ORDER BY id_no_index NULLS LAST LIMIT 1",
-        id_no,
-        name,
-        phone,
+        id_nos,
+        names,
+        phones,
     )
     .fetch_optional(&mut **tx)
     .await?;

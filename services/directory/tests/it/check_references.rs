@@ -43,6 +43,8 @@ async fn every_id_that_is_not_of_the_site_is_named() {
     assert!(checked.contractor_on_site);
     assert_eq!((checked.areas, checked.unknown_area_ids), (vec![area], vec![nowhere]));
     assert_eq!(checked.unknown_worker_ids, [workers[2].clone(), nobody], "who left is unknown too");
+    let synced_at = proto::instant(checked.roster_synced_at.as_ref());
+    assert_eq!(synced_at, Some(world.harness.now()), "how old the roster is can be said");
     assert_eq!(checked.unbound_worker_ids, [workers[1].clone()]);
 
     let message = pb::CheckReferencesRequest { worker_ids: workers, ..message };

@@ -18,10 +18,12 @@ use tokio::sync::Semaphore;
 #[derive(Debug, Clone)]
 pub(crate) struct Outside {
     pub(crate) url: String,
-    roster: Arc<Mutex<Vec<Value>>>,
+    roster: Arc<Mutex<Arc<Vec<Value>>>>,
     texts: Arc<Mutex<Vec<Value>>>,
     sms_answer: Arc<Mutex<&'static str>>,
     realname_away: Arc<Mutex<bool>>,
+    /// `updated_since` of each reading's first page; empty where the whole roster was asked for.
+    asked_since: Arc<Mutex<Vec<String>>>,
     /// Readings of the roster pass here; a test may hold them.
     gate: Arc<Semaphore>,
 }
@@ -35,6 +37,7 @@ impl Outside {
             texts: Arc::default(),
             sms_answer: Arc::new(Mutex::new("Ok")),
             realname_away: Arc::default(),
+            asked_since: Arc::default(),
             gate: Arc::new(Semaphore::new(1000)),
         };
         let router = Router::new()
@@ -49,11 +52,16 @@ impl Outside {
     }
 
     pub(crate) fn set_roster(&self, people: &[Value]) {
-        *self.roster.lock().unwrap() = people.to_vec();
+        *self.roster.lock().unwrap() = Arc::new(people.to_vec());
     }
 
     pub(crate) fn realname_goes_away(&self, away: bool) {
         *self.realname_away.lock().unwrap() = away;
+    }
+
+    /// What each reading asked for: `updated_since`, or nothing for the whole roster.
+    pub(crate) fn asked_since(&self) -> Vec<String> {
+        self.asked_since.lock().unwrap().clone()
     }
 
     /// The code that every further text is answered with; `drop` answers nothing of use.
@@ -156,11 +164,27 @@ async fn roster(
     if *outside.realname_away.lock().unwrap() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
+    let since = query.get("updated_since").cloned().unwrap_or_default();
+    let people: Vec<&Value> = people.iter().filter(|person| is_after(person, &since)).collect();
     let page: usize = query["page"].parse().unwrap();
+    if page == 1 {
+        outside.asked_since.lock().unwrap().push(since);
+    }
     let size: usize = query["page_size"].parse().unwrap();
-    let items: Vec<&Value> = people.iter().skip((page - 1) * size).take(size).collect();
+    let items: Vec<&Value> = people.iter().copied().skip((page - 1) * size).take(size).collect();
     let data = json!({ "items": items, "total": people.len(), "page": page, "page_size": size });
     Json(json!({ "code": 0, "message": "ok", "data": data })).into_response()
+}
+
+fn is_after(person: &Value, since: &str) -> bool {
+    let instant = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap();
+    since.is_empty() || instant(person["updated_at"].as_str().unwrap()) > instant(since)
+}
+
+/// Somebody whom the roster says it knew otherwise before.
+pub(crate) fn dated(mut person: Value, at: &str) -> Value {
+    person["updated_at"] = json!(at);
+    person
 }
 
 /// An invented person of the roster; the county of the identity number is not assigned.
@@ -173,12 +197,17 @@ pub(crate) fn person(number: u32) -> Value {
         "trade": "木工",
         "team": "木工班",
         "face_id": format!("face_{number:04}"),
+        "photo_url": photo_url(number),
         "status": "ACTIVE",
     })
 }
 
 pub(crate) fn name(number: u32) -> String {
     format!("测试工人{number:02}")
+}
+
+pub(crate) fn photo_url(number: u32) -> String {
+    format!("https://realname.example/photos/{number:04}.jpg")
 }
 
 pub(crate) fn phone(number: u32) -> String {

@@ -8,7 +8,7 @@ use service::idempotency::METADATA;
 use sqlx::{AssertSqlSafe, PgPool};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::outside::{id_no, name, phone};
+use crate::outside::{id_no, name, phone, photo_url};
 use crate::send_sms_code;
 use crate::world::{PASSWORD, World, told};
 
@@ -119,6 +119,7 @@ async fn nothing_personal_stands_in_clear_in_any_table_event_or_log_line() {
         phone(1),
         id_no(1),
         id_no(1)[6..].to_owned(),
+        photo_url(1),
         "openid-of-a".to_owned(),
         "unionid-of-a".to_owned(),
         PASSWORD.to_owned(),

@@ -1,13 +1,15 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+use std::time::Duration;
+
 use auth::Caller;
 use directory::{Config, SmsConfig};
 use prost::Message;
 use proto::directory::v1 as pb;
 use proto::directory::v1::directory_service_client::DirectoryServiceClient;
-use service::config::Secret;
+use service::config::{Secret, SecretRing};
 use service::grpc::{Peers, Transport};
-use service::{Refusal, Shell};
+use service::{Refusal, Shell, Tasks};
 use sqlx::PgPool;
 use test_support::Harness;
 use tonic::{Request, Response, Status};
@@ -20,11 +22,16 @@ pub(crate) const PASSWORD: &str = "a password of some length";
 pub(crate) struct World {
     pub(crate) harness: Harness,
     pub(crate) outside: Outside,
+    /// The outside's own: it outlives the directory.
+    outside_tasks: Tasks,
+    config: Config,
     pub(crate) client: DirectoryServiceClient<Transport>,
     pub(crate) admin: PgPool,
     /// Of no site yet; whoever manages sites reaches each.
     pub(crate) sysadmin: Caller,
 }
+
+pub(crate) const ROOT: &[u8] = &[7; 32];
 
 impl World {
     pub(crate) async fn new() -> Self {
@@ -32,19 +39,36 @@ impl World {
     }
 
     pub(crate) async fn with(first_admin_password: Option<&str>) -> Self {
+        let password = first_admin_password.map(|text| Secret::new(text.as_bytes()));
+        Self::configured(|config| config.first_admin_password = password).await
+    }
+
+    pub(crate) async fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let harness = Harness::new().await;
-        let outside = Outside::start(&harness.shell.tasks).await;
-        let config = config(&harness, &outside, first_admin_password);
-        directory::serve(config, harness.shell.clone()).await.unwrap();
+        let outside_tasks = Tasks::new();
+        let outside = Outside::start(&outside_tasks).await;
+        let mut config = config(&harness, &outside);
+        change(&mut config);
+        directory::serve(config.clone(), harness.shell.clone()).await.unwrap();
         let client = DirectoryServiceClient::new(harness.shell.peers.transport("directory"));
         let admin = harness.database.admin();
         let sysadmin = harness.sysadmin(&[]);
-        Self { harness, outside, client, admin, sysadmin }
+        Self { harness, outside, outside_tasks, config, client, admin, sysadmin }
+    }
+
+    /// Stops the directory and starts it again, configured otherwise, on the same tables.
+    pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Config)) {
+        finish(&self.harness.shell.tasks).await;
+        let shell = &mut self.harness.shell;
+        (shell.tasks, shell.peers) = (Tasks::new(), Peers::in_process());
+        change(&mut self.config);
+        directory::serve(self.config.clone(), shell.clone()).await.unwrap();
+        self.client = DirectoryServiceClient::new(shell.peers.transport("directory"));
     }
 
     /// Another directory on the same tables, as a second process would be.
     pub(crate) async fn replica(&self) -> DirectoryServiceClient<Transport> {
-        let config = config(&self.harness, &self.outside, None);
+        let config = config(&self.harness, &self.outside);
         let shell = Shell { peers: Peers::in_process(), ..self.harness.shell.clone() };
         directory::serve(config, shell.clone()).await.unwrap();
         DirectoryServiceClient::new(shell.peers.transport("directory"))
@@ -217,14 +241,15 @@ impl World {
     pub(crate) async fn stop(self) {
         self.admin.close().await;
         self.harness.stop().await;
+        finish(&self.outside_tasks).await;
     }
 }
 
-fn config(harness: &Harness, outside: &Outside, first_admin_password: Option<&str>) -> Config {
+fn config(harness: &Harness, outside: &Outside) -> Config {
     Config {
         database: harness.database.config(),
         grpc_listen: None,
-        vault_secret: Secret::new(&[7; 32]),
+        vault: SecretRing::of_one(Secret::new(ROOT)),
         wechat: wechat::Config {
             url: outside.url.clone(),
             appid: "wx-test".to_owned(),
@@ -240,8 +265,14 @@ fn config(harness: &Harness, outside: &Outside, first_admin_password: Option<&st
             code_template: "1000001".to_owned(),
         },
         realname_url: outside.url.clone(),
-        first_admin_password: first_admin_password.map(|text| Secret::new(text.as_bytes())),
+        roster_rhythm: None,
+        first_admin_password: None,
     }
+}
+
+async fn finish(tasks: &Tasks) {
+    tasks.stop();
+    assert!(tasks.finished(Duration::from_secs(10)).await, "a task did not stop");
 }
 
 /// The answer, or the refusal that travelled.

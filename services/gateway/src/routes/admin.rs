@@ -11,13 +11,16 @@ mod devices;
 mod explain;
 mod notifications;
 mod passages;
+mod registrations;
 mod reports;
+mod roster_readings;
 mod rosters;
 mod sites;
 mod ticket_export;
 mod ticket_search;
 mod videos;
 mod work_tickets;
+mod worker_files;
 mod workers;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -45,4 +48,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .merge(ticket_search::router())
         .merge(rosters::router())
         .merge(ticket_export::router())
+        .merge(roster_readings::router())
+        .merge(worker_files::router())
+        .merge(registrations::router())
 }

@@ -2,6 +2,7 @@
 
 mod binding;
 mod records;
+mod registrations;
 mod tasks;
 mod training;
 
@@ -15,6 +16,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .merge(tasks::router())
         .merge(training::router())
         .merge(records::router())
+        .merge(registrations::router())
 }
 
 /// An address of ours as a player needs it: whole, where we know how clients reach us.

@@ -118,8 +118,7 @@ fn a_command_s_route_never_asks_for_a_reading_permission_alone() {
         let searches = ["/api/admin/workers/search", "/api/admin/work-tickets/search"];
         let question = method == "GET" || searches.contains(&path);
         // Questions that are a permission of their own.
-        let apart =
-            [Permission::AuditVerify, Permission::AuditExport, Permission::TicketExport];
+        let apart = [Permission::AuditVerify, Permission::AuditExport, Permission::TicketExport];
         assert_eq!(reading(permission) || apart.contains(&permission), question, "{route:?}");
     }
 }

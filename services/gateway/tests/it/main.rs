@@ -13,6 +13,7 @@ mod media;
 mod mini_program;
 mod peers;
 mod places;
+mod roster;
 mod rosters;
 mod sign_ins;
 mod webhook;

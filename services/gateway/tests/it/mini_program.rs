@@ -30,10 +30,11 @@ async fn binding_needs_no_token_and_answers_one() {
             worker_id: worker.clone(),
             wechat_user_id: "u".to_owned(),
             site_ids: vec![site.clone()],
+            took_over: false,
         })
     });
     let bound = edge.post("", "/api/mp/bind", &bind()).await;
-    assert_eq!(keys(bound.data()), ["mp_session_token", "worker_id"]);
+    assert_eq!(keys(bound.data()), ["mp_session_token", "took_over", "worker_id"]);
     assert_eq!(bound.data()["worker_id"], edge.worker.to_string());
     let asked = edge.fakes.only("DirectoryService/BindWorker");
     assert_eq!(asked.caller.subject, auth::Subject::Anonymous);

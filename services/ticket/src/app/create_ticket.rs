@@ -113,7 +113,7 @@ impl App {
         let (caller, ticket) = (&cmd.caller, &ticket.value);
         let mut warnings = warnings_of(&mut tx, caller, ticket, &nobody, told, now).await?;
         warnings.append(&mut cmd.warnings);
-        let answer = wire::ticket_created(ticket.id, &unbound, &warnings);
+        let answer = wire::ticket_created(ticket.id, &unbound, &warnings, truth.roster_synced_at);
         idempotency::answer(&mut tx, cmd.key.as_ref(), &answer).await?;
         tx.commit().await?;
         Ok(answer)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use auth::Caller;
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use proto::directory::v1::directory_service_client::DirectoryServiceClient;
 use proto::directory::v1::{CheckReferencesRequest, SiteSettings};
 use proto::training::v1::CheckVideosRequest;
@@ -62,6 +62,8 @@ pub(super) struct Truth {
     /// Last dates of engagements that have one.
     pub(super) engaged_until: BTreeMap<WorkerId, NaiveDate>,
     pub(super) videos: BTreeMap<VideoId, Video>,
+    /// When the roster behind it was last read from the real-name system.
+    pub(super) roster_synced_at: Option<DateTime<Utc>>,
 }
 
 impl App {
@@ -118,6 +120,7 @@ impl App {
                 })
                 .collect::<Option<_>>()
                 .ok_or_else(|| nonsense(TRAINING, "a video"))?,
+            roster_synced_at: proto::instant(references.roster_synced_at.as_ref()),
         })
     }
 }

@@ -91,8 +91,12 @@ async fn unbound_workers_are_allowed_and_named() {
     let world = World::new().await;
     let unbound = world.workers[1].to_string();
     world.peers.lock().unwrap().unbound.insert(unbound.clone());
+    let yesterday = world.harness.now() - chrono::TimeDelta::days(1);
+    world.peers.lock().unwrap().roster_synced_at = Some(yesterday);
     let answer = world.create(&world.admin, world.three_days()).await.unwrap();
     assert_eq!(answer.unbound_worker_ids, [unbound]);
+    let synced_at = proto::instant(answer.roster_synced_at.as_ref());
+    assert_eq!(synced_at, Some(yesterday), "by a roster of yesterday");
     let ticket = world.ticket(&answer.ticket_id).await;
     let day = &ticket.daily_tickets[0].daily_ticket_id;
     let workers = world.daily(&world.admin, day).await.unwrap().workers;

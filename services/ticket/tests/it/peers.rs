@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use chrono::{DateTime, Utc};
 use proto::directory::v1::{
     CheckReferencesRequest, CheckReferencesResponse, EndingWorker, Site, SiteSettings,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Known {
     /// How long every video takes.
     pub(crate) duration_sec: u32,
     pub(crate) contractor_on_site: bool,
+    pub(crate) roster_synced_at: Option<DateTime<Utc>>,
     /// Both answer that they cannot.
     pub(crate) away: bool,
     /// Who asked, call by call.
@@ -60,6 +62,7 @@ pub(crate) fn provide(shell: &Shell) -> Peers {
         ending: Vec::new(),
         duration_sec: 0,
         contractor_on_site: true,
+        roster_synced_at: None,
         away: false,
         asked_by: Vec::new(),
     }));
@@ -119,6 +122,7 @@ impl UnaryService<CheckReferencesRequest> for Directory {
                     })
                     .collect(),
                 unknown_worker_ids: among(message.worker_ids, &known.unknown),
+                roster_synced_at: known.roster_synced_at.map(proto::timestamp),
             }))
         })
     }

@@ -85,7 +85,7 @@ struct TicketRosterFile {
     ))
 )]
 async fn get_import_template() -> Result<Response, Failure> {
-    workbook::file("workers-template", sheets::Sheet::new("作业人员", &HEADINGS))
+    workbook::file("workers-template", vec![sheets::Sheet::new("作业人员", &HEADINGS)])
 }
 
 /// Whom pasted lines mean. Imports nobody.

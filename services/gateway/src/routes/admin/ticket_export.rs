@@ -53,7 +53,7 @@ async fn export_work_ticket(call: Call, Id(ticket_id): Id) -> Result<Response, F
     let written = tokio::task::spawn_blocking(move || {
         workbook::file(
             &format!("work-ticket-{ticket_id}"),
-            sheet(&ticket, &workers, &names, language),
+            vec![sheet(&ticket, &workers, &names, language)],
         )
     });
     written.await.map_err(|err| {

@@ -140,6 +140,8 @@ struct CreatedTicket {
     /// On the ticket, and not yet reachable by WeChat.
     unbound_worker_ids: Vec<String>,
     warnings: Vec<Warning>,
+    /// When the roster was last read from the real-name system, by which its people were checked; null: never.
+    roster_synced_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -243,10 +245,11 @@ async fn create_work_ticket(call: Call, Command(new): Command<NewTicket>) -> Ans
     let message = CreateTicketRequest::from(new);
     let created = call.ticket().create_ticket(call.command(message)).await;
     let created = created.map_err(|status| Failure::renamed(&status, WORDS))?;
-    let ticket::CreateTicketResponse { ticket_id, unbound_worker_ids, warnings } =
+    let ticket::CreateTicketResponse { ticket_id, unbound_worker_ids, warnings, roster_synced_at } =
         created.into_inner();
     let warnings = warnings.into_iter().map(Warning::from).collect();
-    answer(CreatedTicket { ticket_id, unbound_worker_ids, warnings })
+    let roster_synced_at = instant(roster_synced_at);
+    answer(CreatedTicket { ticket_id, unbound_worker_ids, warnings, roster_synced_at })
 }
 
 /// The ticket, and for each day how far training and access are.

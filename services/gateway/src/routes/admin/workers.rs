@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use proto::directory::v1::{
-    SearchWorkersRequest, SyncWorkersRequest, UnbindWorkerRequest, WorkerRow,
+    EngagementSpell, GetWorkerRequest, SearchWorkersRequest, SyncWorkersRequest,
+    UnbindWorkerRequest, WorkerRow,
 };
 use serde::{Deserialize, Serialize};
-use types::Page;
+use types::{ErrorCode, Page};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -11,7 +14,11 @@ use uuid::Uuid;
 
 use crate::answer::{Answer, Done, Enveloped, answer, instant, some};
 use crate::call::{Call, Shared, ask};
+use crate::failure::Failure;
 use crate::request::{Command, Id, Listed, Query, id, page, wire};
+
+/// For a roster of ten thousand people.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
@@ -19,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(search_workers))
         .routes(routes!(sync_workers))
         .routes(routes!(unbind_worker))
+        .routes(routes!(get_worker))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -58,7 +66,7 @@ struct Unbind {
 
 /// Numbers are masked.
 #[derive(Serialize, ToSchema)]
-struct Worker {
+pub(super) struct Worker {
     worker_id: String,
     name: String,
     id_no: String,
@@ -102,7 +110,50 @@ struct Synced {
     changed: u32,
     unchanged: u32,
     gone: u32,
+    /// Rows of the real-name system that tell nobody apart.
+    left_out: u32,
     synced_at: Option<DateTime<Utc>>,
+    reading_id: String,
+}
+
+/// A time on a site's roster.
+#[derive(Serialize, ToSchema)]
+struct Engagement {
+    site_id: String,
+    contractor_id: Option<String>,
+    trade: String,
+    team: String,
+    /// Null where nobody wrote it down.
+    engaged_at: Option<DateTime<Utc>>,
+    /// Null while it lasts.
+    left_at: Option<DateTime<Utc>>,
+}
+
+impl From<EngagementSpell> for Engagement {
+    fn from(spell: EngagementSpell) -> Self {
+        Self {
+            site_id: spell.site_id,
+            contractor_id: some(spell.contractor_id),
+            trade: spell.trade,
+            team: spell.team,
+            engaged_at: instant(spell.engaged_at),
+            left_at: instant(spell.left_at),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct WorkerDetail {
+    #[serde(flatten)]
+    worker: Worker,
+    /// ACTIVE, or INACTIVE: on no site's roster any more.
+    status: String,
+    /// Those that last first, then the latest to end.
+    engagements: Vec<Engagement>,
+    /// Null while not bound.
+    bound_at: Option<DateTime<Utc>>,
+    /// Whether the real-name system has a picture of them.
+    has_photo: bool,
 }
 
 #[utoipa::path(
@@ -170,14 +221,36 @@ async fn found(
 async fn sync_workers(call: Call, Command(sync): Command<Sync>) -> Answer<Synced> {
     let message = SyncWorkersRequest { site_id: sync.site_id.to_string() };
     let mut request = call.command(message);
-    request.set_timeout(std::time::Duration::from_secs(14));
+    request.set_timeout(PATIENCE);
     let synced = call.directory().sync_workers(request).await?.into_inner();
     answer(Synced {
         added: synced.added,
         changed: synced.changed,
         unchanged: synced.unchanged,
         gone: synced.gone,
+        left_out: synced.left_out,
         synced_at: instant(synced.synced_at),
+        reading_id: synced.reading_id,
+    })
+}
+
+/// One worker, numbers masked, with every engagement on the caller's sites.
+#[utoipa::path(
+    get,
+    path = "/api/admin/workers/{worker_id}",
+    tag = "workers",
+    params(("worker_id" = Uuid, Path)),
+    responses((status = 200, body = Enveloped<WorkerDetail>))
+)]
+async fn get_worker(call: Call, Id(worker_id): Id) -> Answer<WorkerDetail> {
+    let found =
+        ask!(call.directory.get_worker(GetWorkerRequest { worker_id: worker_id.clone() })).await?;
+    answer(WorkerDetail {
+        worker: found.worker.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into(),
+        status: found.status,
+        engagements: found.engagements.into_iter().map(Into::into).collect(),
+        bound_at: instant(found.bound_at),
+        has_photo: found.has_photo,
     })
 }
 

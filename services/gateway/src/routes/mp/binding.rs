@@ -50,6 +50,7 @@ struct Bind {
     sms_code: Option<String>,
     /// Of getPhoneNumber.
     phone_code: Option<String>,
+    /// The whole number; the last six characters where the site is content with them.
     #[schema(min_length = 1)]
     id_no: String,
     /// Helps where the roster has no identity number for this person.
@@ -60,6 +61,8 @@ struct Bind {
 struct Bound {
     worker_id: String,
     mp_session_token: String,
+    /// Whether this ended the binding of another phone.
+    took_over: bool,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -137,7 +140,7 @@ async fn bind_worker(call: Call, Command(bind): Command<Bind>) -> Answer<Bound> 
     };
     let bound = call.directory().bind_worker(call.command(message)).await?.into_inner();
     let mp_session_token = session(&call, &bound.worker_id, bound.wechat_user_id, &bound.site_ids)?;
-    answer(Bound { worker_id: bound.worker_id, mp_session_token })
+    answer(Bound { worker_id: bound.worker_id, mp_session_token, took_over: bound.took_over })
 }
 
 /// A token of the worker, or before binding of the WeChat user alone.

@@ -1,0 +1,158 @@
+//! What each reading of a roster came to.
+
+use chrono::{DateTime, Utc};
+use service::{StoreError, Tx};
+use types::{AccountId, Page, SiteId, WorkerId};
+use uuid::Uuid;
+
+use crate::domain::{ReadingEnd, ReadingId, ReadingKind, RosterChange};
+
+use super::rosters::Brought;
+use super::{count, uuids};
+
+/// A reading as kept. Counts are what its end wrote.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub reading_id: Uuid,
+    pub kind: String,
+    pub asked_by: Option<Uuid>,
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub outcome: Option<String>,
+    pub added: i32,
+    pub changed: i32,
+    pub unchanged: i32,
+    pub gone: i32,
+    pub left_out: i32,
+}
+
+/// Writes down that a reading began. Those of the site that have not ended never will: they are overtaken.
+pub(crate) async fn begin(
+    tx: &mut Tx,
+    site: SiteId,
+    (reading, kind): (ReadingId, ReadingKind),
+    asked_by: Option<AccountId>,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE directory.roster_readings SET ended_at = $2, outcome = $3 WHERE site_id = $1 AND ended_at IS NULL",
+        site.as_uuid(),
+        at,
+        ReadingEnd::Overtaken.as_str(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO directory.roster_readings (reading_id, site_id, kind, asked_by, started_at)
+         VALUES ($1, $2, $3, $4, $5)",
+        reading.0,
+        site.as_uuid(),
+        kind.as_str(),
+        asked_by.map(AccountId::as_uuid),
+        at,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends a reading that has not ended.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    reading: ReadingId,
+    end: ReadingEnd,
+    brought: Brought,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let Brought { added, changed, unchanged, gone, left_out } = brought;
+    sqlx::query!(
+        "UPDATE directory.roster_readings SET ended_at = $2, outcome = $3, added = $4, changed = $5, unchanged = $6,
+             gone = $7, left_out = $8
+         WHERE reading_id = $1 AND ended_at IS NULL",
+        reading.0,
+        at,
+        end.as_str(),
+        count(added),
+        count(changed),
+        count(unchanged),
+        count(gone),
+        count(left_out),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes down whom a reading found new, otherwise or gone. A person is noted once a reading.
+pub(crate) async fn note(
+    tx: &mut Tx,
+    site: SiteId,
+    reading: ReadingId,
+    found: &[(WorkerId, RosterChange)],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO directory.roster_changes (reading_id, site_id, worker_id, change)
+         SELECT $1::uuid, $2::uuid, * FROM unnest($3::uuid[], $4::text[])
+         ON CONFLICT (reading_id, worker_id) DO NOTHING",
+        reading.0,
+        site.as_uuid(),
+        &uuids(&found.iter().map(|(worker, _)| *worker).collect::<Vec<_>>()),
+        &found.iter().map(|(_, change)| change.as_str().to_owned()).collect::<Vec<_>>(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets the site's readings that began before `before`, and whom they found.
+pub(crate) async fn forget(
+    tx: &mut Tx,
+    site: SiteId,
+    before: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "DELETE FROM directory.roster_readings WHERE site_id = $1 AND started_at < $2",
+        site.as_uuid(),
+        before,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// One page of the site's readings, newest first, and how many there are.
+pub(crate) async fn list(
+    tx: &mut Tx,
+    site: SiteId,
+    page: Page,
+) -> Result<(Vec<Reading>, u32), StoreError> {
+    let readings = sqlx::query_as!(
+        Reading,
+        "SELECT reading_id, kind, asked_by, started_at, ended_at, outcome, added, changed, unchanged, gone, left_out
+         FROM directory.roster_readings WHERE site_id = $1
+         ORDER BY started_at DESC, reading_id LIMIT $2 OFFSET $3",
+        site.as_uuid(),
+        page.limit(),
+        page.offset(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let total = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM directory.roster_readings WHERE site_id = $1"#,
+        site.as_uuid(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok((readings, u32::try_from(total).unwrap_or(u32::MAX)))
+}
+
+/// The site of a reading that the scope shows.
+pub(crate) async fn site_of(tx: &mut Tx, reading: ReadingId) -> Result<Option<SiteId>, StoreError> {
+    let site = sqlx::query_scalar!(
+        "SELECT site_id FROM directory.roster_readings WHERE reading_id = $1",
+        reading.0,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(site.map(SiteId::from))
+}

@@ -1,0 +1,67 @@
+use proto::directory::v1::GetRegistrationCodeRequest;
+use qrcode::QrCode;
+use qrcode::render::svg;
+use serde::Serialize;
+use types::ErrorCode;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::answer::{Answer, Enveloped, answer};
+use crate::call::{Call, Shared, ask};
+use crate::failure::Failure;
+use crate::request::Id;
+
+/// Of the picture, in pixels; it is a drawing and may be printed at any size.
+const PICTURE: u32 = 320;
+
+pub(super) fn router() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(get_registration_code))
+}
+
+#[derive(Serialize, ToSchema)]
+struct RegistrationCode {
+    /// Names the site; no secret.
+    code: String,
+    site_name: String,
+    /// What the picture says; null where it is not known how clients reach us, and the picture says the code alone.
+    link: Option<String>,
+    /// The picture, SVG.
+    qr_svg: String,
+    /// Whether the last six characters of the identity number are enough to bind.
+    id_last_six: bool,
+}
+
+/// The link by which a site's workers bind, and a QR picture of it to hang up.
+#[utoipa::path(
+    get,
+    path = "/api/admin/sites/{site_id}/registration-code",
+    tag = "sites",
+    params(("site_id" = Uuid, Path)),
+    responses((status = 200, body = Enveloped<RegistrationCode>))
+)]
+async fn get_registration_code(call: Call, Id(site_id): Id) -> Answer<RegistrationCode> {
+    let message = GetRegistrationCodeRequest { site_id };
+    let found = ask!(call.directory.get_registration_code(message)).await?;
+    let base = call.gateway.config.public_url.as_ref();
+    let link = base.map(|base| {
+        format!("{}/m/register?code={}", base.as_str().trim_end_matches('/'), found.code)
+    });
+    let qr_svg = picture(link.as_ref().unwrap_or(&found.code))?;
+    answer(RegistrationCode {
+        code: found.code,
+        site_name: found.site_name,
+        link,
+        qr_svg,
+        id_last_six: found.id_last_six,
+    })
+}
+
+fn picture(text: &str) -> Result<String, Failure> {
+    let code = QrCode::new(text).map_err(|err| {
+        tracing::error!(error = %err, "a registration link makes no picture");
+        Failure::new(ErrorCode::Internal)
+    })?;
+    Ok(code.render::<svg::Color<'_>>().min_dimensions(PICTURE, PICTURE).build())
+}

@@ -1,0 +1,188 @@
+//! Rosters, files of workers, registration links and sessions whose binding has ended.
+
+use chrono::Duration;
+use proto::directory::v1::{
+    CheckBindingRequest, CheckBindingResponse, Contractor, EngagementSpell, ExportWorkersRequest,
+    ExportWorkersResponse, FindRegistrationRequest, FindRegistrationResponse,
+    GetRegistrationCodeRequest, GetRegistrationCodeResponse, GetWorkerRequest, GetWorkerResponse,
+    ListRosterReadingsRequest, ListRosterReadingsResponse, RosterReading, WorkerRow,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use types::ErrorCode;
+
+use crate::help::{edge, id, keys};
+
+const CHECK: &str = "DirectoryService/CheckBinding";
+const TASKS: &str = "/api/mp/tasks/today";
+
+#[tokio::test]
+async fn a_phone_whose_binding_ended_is_told_why_and_one_that_is_bound_is_asked_about_now_and_then()
+{
+    let edge = edge().await;
+    let phone = edge.phone();
+    edge.fakes.on(CHECK, |_: CheckBindingRequest| {
+        Ok(CheckBindingResponse { bound: true, ended_because: String::new() })
+    });
+    for _ in 0..3 {
+        edge.get(&phone, TASKS).await;
+    }
+    let asked: CheckBindingRequest = edge.fakes.only(CHECK).message();
+    assert_eq!(asked.worker_id, edge.worker.to_string());
+    assert_eq!(asked.wechat_user_id, "session-1");
+
+    edge.fakes.on(CHECK, |_: CheckBindingRequest| {
+        Ok(CheckBindingResponse { bound: false, ended_because: "REPLACED".to_owned() })
+    });
+    edge.system.advance(Duration::seconds(29));
+    assert_ne!(edge.get(&phone, TASKS).await.code(), 40106, "a yes is believed for half a minute");
+    edge.system.advance(Duration::seconds(1));
+    let ended = edge.get(&phone, TASKS).await;
+    assert_eq!((ended.status, ended.code()), (401, 40106));
+    assert_eq!(ended.body["data"]["reason"], "REPLACED");
+    let tickets = edge.fakes.asked("TicketService/ListWorkerTasks").len();
+    assert_eq!(
+        edge.get(&phone, TASKS).await.code(),
+        40106,
+        "a no is not remembered, but asked for"
+    );
+    assert_eq!(edge.fakes.asked("TicketService/ListWorkerTasks").len(), tickets);
+
+    edge.fakes.on(CHECK, |_: CheckBindingRequest| {
+        Ok(CheckBindingResponse { bound: true, ended_because: String::new() })
+    });
+    assert_ne!(edge.get(&phone, TASKS).await.code(), 40106, "bound again, it goes on at once");
+}
+
+#[tokio::test]
+async fn while_directory_is_away_a_phone_s_token_is_believed() {
+    let edge = edge().await;
+    edge.fakes.refuse(CHECK, ErrorCode::UpstreamUnavailable);
+    let phone = edge.phone();
+    edge.get(&phone, TASKS).await;
+    edge.get(&phone, TASKS).await;
+    assert_eq!(edge.fakes.asked("TicketService/ListWorkerTasks").len(), 2);
+    assert_eq!(edge.fakes.asked(CHECK).len(), 1, "and not waited for each time");
+}
+
+#[tokio::test]
+async fn a_worker_is_shown_masked_with_every_engagement() {
+    let edge = edge().await;
+    edge.fakes.on("DirectoryService/GetWorker", |request: GetWorkerRequest| {
+        let row = WorkerRow {
+            worker_id: request.worker_id,
+            name: "测试工人01".to_owned(),
+            phone_masked: "199****0001".to_owned(),
+            ..WorkerRow::default()
+        };
+        let spell = EngagementSpell { trade: "木工".to_owned(), ..EngagementSpell::default() };
+        Ok(GetWorkerResponse {
+            worker: Some(row),
+            status: "ACTIVE".to_owned(),
+            engagements: vec![spell],
+            bound_at: None,
+            has_photo: true,
+        })
+    });
+    let shown = edge.get(&edge.sysadmin(), &format!("/api/admin/workers/{}", id())).await;
+    let shown = shown.data();
+    assert_eq!((&shown["phone"], &shown["has_photo"]), (&json!("199****0001"), &json!(true)));
+    assert_eq!(shown["engagements"][0]["trade"], "木工");
+    assert_eq!(
+        (&shown["bound_at"], &shown["engagements"][0]["left_at"]),
+        (&Value::Null, &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn the_readings_of_a_roster_are_listed_for_one_site() {
+    let edge = edge().await;
+    edge.fakes.on("DirectoryService/ListRosterReadings", |_: ListRosterReadingsRequest| {
+        let reading = RosterReading {
+            kind: "WHOLE".to_owned(),
+            outcome: "RUNNING".to_owned(),
+            ..RosterReading::default()
+        };
+        Ok(ListRosterReadingsResponse { readings: vec![reading], total: 1, roster_synced_at: None })
+    });
+    let path = "/api/admin/workers/sync";
+    assert_eq!(edge.get(&edge.sysadmin(), path).await.fields(), ["site_id"]);
+    let listed = edge.get(&edge.sysadmin(), &format!("{path}?site_id={}", edge.site)).await;
+    let first = &listed.data()["items"][0];
+    assert_eq!((&first["asked_by"], &first["outcome"]), (&Value::Null, &json!("RUNNING")));
+    assert_eq!(listed.data()["roster_synced_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn workers_are_exported_as_a_workbook() {
+    let edge = edge().await;
+    let contractor = id();
+    let asked_for = contractor.clone();
+    edge.fakes.on("DirectoryService/ExportWorkers", move |_: ExportWorkersRequest| {
+        let row = WorkerRow {
+            name: "=cmd|'/c calc'!A0".to_owned(),
+            contractor_id: contractor.clone(),
+            ..WorkerRow::default()
+        };
+        let named = Contractor {
+            contractor_id: contractor.clone(),
+            name: "示例一建".to_owned(),
+            ..Contractor::default()
+        };
+        Ok(ExportWorkersResponse {
+            site_name: "一号工地".to_owned(),
+            workers: vec![row],
+            contractors: vec![named],
+            ..ExportWorkersResponse::default()
+        })
+    });
+    let wanted =
+        json!({"site_id": edge.site.to_string(), "contractor_id": asked_for, "bound": false});
+    let request = edge.request(Method::POST, "/api/admin/workers/export");
+    let answer = request.bearer_auth(edge.sysadmin()).json(&wanted).send().await.unwrap();
+    let headers = answer.headers().clone();
+    assert_eq!(answer.status(), 200);
+    assert!(headers["content-type"].to_str().unwrap().contains("spreadsheetml"));
+    assert_eq!(headers["content-disposition"], "attachment; filename=\"workers.xlsx\"");
+    assert_eq!(headers["cache-control"], "no-store");
+    assert!(answer.bytes().await.unwrap().starts_with(b"PK"));
+    let asked: ExportWorkersRequest = edge.fakes.only("DirectoryService/ExportWorkers").message();
+    assert_eq!((asked.contractor_id, asked.bound), (asked_for, "false".to_owned()));
+    let bad = edge.post(&edge.sysadmin(), "/api/admin/workers/export", &json!({"bound": 1})).await;
+    assert_eq!(bad.fields(), ["bound", "site_id"]);
+}
+
+#[tokio::test]
+async fn a_site_s_registration_code_comes_with_a_picture() {
+    let edge = edge().await;
+    edge.fakes.on("DirectoryService/GetRegistrationCode", |_: GetRegistrationCodeRequest| {
+        Ok(GetRegistrationCodeResponse {
+            code: "0A1B2C3D4E".to_owned(),
+            site_name: "一号工地".to_owned(),
+            id_last_six: true,
+        })
+    });
+    let path = format!("/api/admin/sites/{}/registration-code", edge.site);
+    let answer = edge.get(&edge.sysadmin(), &path).await;
+    assert_eq!(keys(answer.data()), ["code", "id_last_six", "link", "qr_svg", "site_name"]);
+    assert!(answer.data()["qr_svg"].as_str().unwrap().contains("<svg"));
+    assert_eq!(answer.data()["link"], Value::Null, "nobody said how clients reach us");
+}
+
+#[tokio::test]
+async fn who_scanned_a_code_learns_what_binding_asks_for() {
+    let edge = edge().await;
+    let site = edge.site.to_string();
+    edge.fakes.on("DirectoryService/FindRegistration", move |_: FindRegistrationRequest| {
+        Ok(FindRegistrationResponse {
+            site_id: site.clone(),
+            site_name: "一号工地".to_owned(),
+            id_last_six: true,
+        })
+    });
+    let found = edge.get(&edge.unbound_phone(), "/api/mp/registrations/0A1B2C3D4E").await;
+    assert_eq!(found.data()["id_last_six"], true);
+    let asked: FindRegistrationRequest =
+        edge.fakes.only("DirectoryService/FindRegistration").message();
+    assert_eq!(asked.code, "0A1B2C3D4E");
+}
