@@ -215,7 +215,7 @@ fn shell(world: &World) -> Result<Shell> {
         system: SystemClock::system(),
         tasks: Tasks::new(),
         peers: Peers::in_process(),
-        nats: world.client.clone(),
+        nats: world.connection.clone(),
         stream_prefix: fresh_prefix(),
         stream_replicas: 1,
         keys: auth::CallerKeys::from_root(&[42; 32])?,

@@ -272,6 +272,7 @@ impl TicketService for Tickets {
             ticket_id: made.ticket_id,
             unbound_worker_ids: made.unbound_worker_ids,
             warnings: made.warnings,
+            roster_synced_at: made.roster_synced_at,
         }))
     }
 

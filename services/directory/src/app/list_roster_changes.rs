@@ -3,13 +3,13 @@ use proto::directory::v1::{ListRosterChangesResponse, RosterChange};
 use types::Page;
 
 use super::{App, Error, personal, scope};
-use crate::domain::{ReadingId, RosterChange};
+use crate::domain::{ReadingId, RosterChange as Change};
 use crate::store;
 
 #[derive(Debug)]
 pub(crate) struct ListRosterChanges {
     pub reading: ReadingId,
-    pub change: Option<RosterChange>,
+    pub change: Option<Change>,
     pub page: Page,
 }
 

@@ -58,16 +58,21 @@ impl App {
             return Err(Error::NotFound);
         }
         let contractor = contractor.or(caller.contractor);
-        let read: Vec<Result<Sought, WorkerMatch>> =
-            lines.iter().map(|line| self.sought(line)).collect();
+        let read: Vec<Result<Wanted, WorkerMatch>> =
+            lines.iter().map(|line| self.looked_up(line)).collect();
 
         let mut tx = self.store.begin(scope(caller)).await?;
         store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
-        let indexes = indexes(&read);
+        let indexes = lookups(&read);
         let wanted = [&*indexes[0], &*indexes[1], &*indexes[2]];
         let rows = store::matches::candidates(&mut tx, site, wanted, caller.contractor).await?;
-        let candidates: Vec<Candidate> =
-            rows.iter().map(|row| candidate(row, contractor)).collect();
+        let candidates: Vec<Candidate> = rows
+            .iter()
+            .map(|row| {
+                let keys = personal::current_keys(&self.vault, &row.person)?;
+                Ok(candidate(row, keys, contractor))
+            })
+            .collect::<Result<_, StoreError>>()?;
         let rows = rows.into_iter().map(|row| {
             let worker = WorkerId::from(row.person.worker_id);
             personal::row(&self.vault, row.person).map(|row| (worker, row))
@@ -77,8 +82,8 @@ impl App {
         let answers: Vec<WorkerMatch> = read
             .into_iter()
             .enumerate()
-            .map(|(place, sought)| match sought {
-                Ok(sought) => told(matcher.take(place, &sought), &rows),
+            .map(|(place, wanted)| match wanted {
+                Ok(wanted) => told(matcher.take(place, &wanted.sought()), &rows),
                 Err(unreadable) => unreadable,
             })
             .collect();
@@ -94,33 +99,49 @@ impl App {
     }
 
     /// What a line is looked up by, or what about it cannot be read.
-    fn sought(&self, line: &Line) -> Result<Sought, WorkerMatch> {
+    fn looked_up(&self, line: &Line) -> Result<Wanted, WorkerMatch> {
         let Line { name, id_no, phone } = line;
         if name.is_none() && id_no.is_none() && phone.is_none() {
             return Err(unreadable("EMPTY", Part::Name, "says nothing of anybody"));
         }
         let vault = &self.vault;
-        Ok(Sought {
-            id_no: index(id_no.as_ref(), Part::IdNo, |id_no| personal::id_no_index(vault, id_no))?,
-            name: index(name.as_ref(), Part::Name, |name| personal::name_index(vault, name))?,
-            phone: index(phone.as_ref(), Part::Phone, |phone| personal::phone_index(vault, phone))?,
+        Ok(Wanted {
+            id_no: indexes(id_no.as_ref(), Part::IdNo, |no| personal::id_no_indexes(vault, no))?,
+            name: indexes(name.as_ref(), Part::Name, |name| personal::name_indexes(vault, name))?,
+            phone: indexes(phone.as_ref(), Part::Phone, |no| personal::phone_indexes(vault, no))?,
         })
     }
 }
 
-fn index<T, E: fmt::Display>(
+/// What a line is looked up by: indexes under each key of the vault, the current one's first; none of what it does not
+/// say.
+struct Wanted {
+    name: Vec<Index>,
+    id_no: Vec<Index>,
+    phone: Vec<Index>,
+}
+
+impl Wanted {
+    /// Under the current key.
+    fn sought(&self) -> Sought {
+        let first = |indexes: &[Index]| indexes.first().cloned();
+        Sought { name: first(&self.name), id_no: first(&self.id_no), phone: first(&self.phone) }
+    }
+}
+
+fn indexes<T, E: fmt::Display>(
     read: Option<&Result<T, E>>,
     part: Part,
-    index: impl FnOnce(&T) -> Index,
-) -> Result<Option<Index>, WorkerMatch> {
+    indexes: impl FnOnce(&T) -> Vec<Index>,
+) -> Result<Vec<Index>, WorkerMatch> {
     let outcome = match part {
         Part::Name => "BAD_NAME",
         Part::IdNo => "BAD_ID_NO",
         Part::Phone => "BAD_PHONE",
     };
     match read {
-        None => Ok(None),
-        Some(Ok(value)) => Ok(Some(index(value))),
+        None => Ok(Vec::new()),
+        Some(Ok(value)) => Ok(indexes(value)),
         Some(Err(problem)) => Err(unreadable(outcome, part, &problem.to_string())),
     }
 }
@@ -135,34 +156,30 @@ fn unreadable(outcome: &str, part: Part, detail: &str) -> WorkerMatch {
 }
 
 /// Names, identity numbers and phones of the lines that can be read.
-fn indexes(read: &[Result<Sought, WorkerMatch>]) -> [Vec<Index>; 3] {
+fn lookups(read: &[Result<Wanted, WorkerMatch>]) -> [Vec<Index>; 3] {
     let mut indexes = [Vec::new(), Vec::new(), Vec::new()];
-    for sought in read.iter().flatten() {
+    for wanted in read.iter().flatten() {
         let [names, id_nos, phones] = &mut indexes;
         // With a number, a name only helps where the roster has none for the person, and then beside a phone.
-        if sought.id_no.is_none() || sought.phone.is_some() {
-            names.extend(sought.name.clone());
+        if wanted.id_no.is_empty() || !wanted.phone.is_empty() {
+            names.extend_from_slice(&wanted.name);
         }
-        id_nos.extend(sought.id_no.clone());
-        if sought.id_no.is_none() && sought.name.is_none() {
-            phones.extend(sought.phone.clone());
+        id_nos.extend_from_slice(&wanted.id_no);
+        if wanted.id_no.is_empty() && wanted.name.is_empty() {
+            phones.extend_from_slice(&wanted.phone);
         }
     }
     indexes
 }
 
-fn candidate(row: &Row, contractor: Option<ContractorId>) -> Candidate {
+fn candidate(row: &Row, keys: Keys, contractor: Option<ContractorId>) -> Candidate {
     let others = row
         .person
         .contractor_id
         .is_some_and(|held| contractor.is_some_and(|wanted| wanted.as_uuid() != held));
     Candidate {
         worker: WorkerId::from(row.person.worker_id),
-        keys: Keys {
-            name: row.name_index.clone(),
-            id_no: row.id_no_index.clone(),
-            phone: row.phone_index.clone(),
-        },
+        keys,
         place: match (row.here, others) {
             (false, _) => Place::NotOnSite,
             (true, true) => Place::OtherContractor,

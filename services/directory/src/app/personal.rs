@@ -49,6 +49,12 @@ pub(super) fn keys(vault: &Vault, listed: &Listed) -> Keys {
     keys_of(vault, &listed.name, id_no, listed.phone.as_ref().map(Phone::as_str))
 }
 
+/// What somebody is found by under the current key, whichever they are kept under.
+pub(super) fn current_keys(vault: &Vault, person: &Person) -> Result<Keys, StoreError> {
+    let opened = open_person(vault, person)?;
+    Ok(keys_of(vault, &opened.name, opened.id_no.as_deref(), opened.phone.as_deref()))
+}
+
 fn keys_of(vault: &Vault, name: &str, id_no: Option<&str>, phone: Option<&str>) -> Keys {
     let index = |purpose, value: &str| vault.blind_index(purpose, value).to_vec();
     Keys {
@@ -178,18 +184,17 @@ pub(super) fn open_worker(
     })
 }
 
+fn open_person(vault: &Vault, person: &Person) -> Result<Opened, StoreError> {
+    let Person { worker_id, name_sealed, id_no_sealed, phone_sealed, .. } = person;
+    open_worker(vault, *worker_id, name_sealed, id_no_sealed.as_deref(), phone_sealed.as_deref())
+}
+
 /// A row for a list: the name in full, the numbers masked.
 pub(super) fn row(
     vault: &Vault,
     person: Person,
 ) -> Result<proto::directory::v1::WorkerRow, StoreError> {
-    let opened = open_worker(
-        vault,
-        person.worker_id,
-        &person.name_sealed,
-        person.id_no_sealed.as_deref(),
-        person.phone_sealed.as_deref(),
-    )?;
+    let opened = open_person(vault, &person)?;
     Ok(proto::directory::v1::WorkerRow {
         worker_id: person.worker_id.to_string(),
         name: opened.name,

@@ -14,7 +14,7 @@ use proto::directory::v1 as pb;
 use service::{Fields, Refusal};
 use types::{Page, WorkerId};
 use uuid::Uuid;
-use vault::Phone;
+use vault::{IdNo, Phone};
 
 use crate::app::{BadName, CheckReferences, Line, MatchWorkers, Purpose};
 use crate::domain::FamilyId;

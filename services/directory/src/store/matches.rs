@@ -8,13 +8,10 @@ use crate::domain::Index;
 
 use super::people::Person;
 
-/// Somebody who could be meant, what they are found by, and how they stand to the site.
+/// Somebody who could be meant, and how they stand to the site.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub person: Person,
-    pub name_index: Vec<u8>,
-    pub id_no_index: Option<Vec<u8>>,
-    pub phone_index: Option<Vec<u8>>,
     /// On the site's roster now.
     pub here: bool,
 }
@@ -33,7 +30,7 @@ pub(crate) async fn candidates(
                UNION SELECT worker_id FROM directory.workers WHERE id_no_index = ANY ($3)
                UNION SELECT worker_id FROM directory.workers WHERE phone_index = ANY ($4))
            SELECT DISTINCT ON (w.worker_id) w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id,
-                  w.name_index, w.id_no_index, w.phone_index, e.contractor_id, e.trade, e.team,
+                  e.contractor_id, e.trade, e.team,
                   b.binding_id IS NOT NULL AS "bound!", e.site_id = $1 AS "here!"
            FROM named
            JOIN directory.workers w ON w.worker_id = named.worker_id AND w.status = 'ACTIVE'
@@ -61,9 +58,6 @@ pub(crate) async fn candidates(
             team: row.team,
             bound: row.bound,
         },
-        name_index: row.name_index,
-        id_no_index: row.id_no_index,
-        phone_index: row.phone_index,
         here: row.here,
     });
     Ok(row.collect())

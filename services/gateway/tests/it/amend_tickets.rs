@@ -183,6 +183,7 @@ async fn a_copy_takes_the_client_s_key_and_tells_what_it_left_out() {
             ticket_id: "t".to_owned(),
             unbound_worker_ids: Vec::new(),
             warnings: vec![left],
+            roster_synced_at: None,
         })
     });
     let path = format!("/api/admin/work-tickets/{}/copy", id());

@@ -26,7 +26,7 @@ fn workbook(rows: &[[&str; 3]]) -> Vec<u8> {
     for row in rows {
         sheet.row(row);
     }
-    sheet.finish().unwrap()
+    sheets::book(vec![sheet]).unwrap()
 }
 
 fn worker(number: u32) -> WorkerRow {
@@ -155,13 +155,14 @@ async fn what_is_no_workbook_is_refused_by_what_it_is() {
     assert_eq!((text.code(), text.fields()), (41501, vec!["file".to_owned()]));
     let large = upload(&edge, IMPORT, vec![0; (2 << 20) + 1], &site).await;
     assert_eq!(large.code(), 41301);
-    let headless = upload(&edge, IMPORT, Sheet::new("s", &["工种"]).finish().unwrap(), &site).await;
+    let headless =
+        upload(&edge, IMPORT, sheets::book(vec![Sheet::new("s", &["工种"])]).unwrap(), &site).await;
     assert_eq!((headless.code(), headless.fields()), (40001, vec!["file".to_owned()]));
     let mut rows = Sheet::new("s", &["姓名"]);
     for number in 0..2_001 {
         rows.row([format!("测试{number}")]);
     }
-    let many = upload(&edge, IMPORT, rows.finish().unwrap(), &site).await;
+    let many = upload(&edge, IMPORT, sheets::book(vec![rows]).unwrap(), &site).await;
     assert_eq!((many.code(), many.fields()), (40001, vec!["file".to_owned()]));
     let nothing =
         upload(&edge, IMPORT, Vec::new(), &[("colour", "red"), ("contractor_id", "x")]).await;

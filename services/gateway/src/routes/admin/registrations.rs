@@ -6,7 +6,6 @@ use types::ErrorCode;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use crate::answer::{Answer, Enveloped, answer};
 use crate::call::{Call, Shared, ask};

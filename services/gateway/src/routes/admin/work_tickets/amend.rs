@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::effects::{TicketChange, TicketEdit, Warning};
 use super::{CreatedTicket, NotifyPolicy, VideoRule, WORDS, Window};
-use crate::answer::{Answer, Enveloped, Items, answer};
+use crate::answer::{Answer, Enveloped, Items, answer, instant};
 use crate::call::{Call, Shared, ask};
 use crate::failure::Failure;
 use crate::request::{Command, Id, Ids, Paging, Query, TimeOfDay, ids, wire};
@@ -224,9 +224,10 @@ async fn copy_work_ticket(
     };
     let made = call.ticket().copy_ticket(call.command(message)).await;
     let made = made.map_err(|status| Failure::renamed(&status, WORDS))?.into_inner();
-    let CopyTicketResponse { ticket_id, unbound_worker_ids, warnings } = made;
+    let CopyTicketResponse { ticket_id, unbound_worker_ids, warnings, roster_synced_at } = made;
     let warnings = warnings.into_iter().map(Warning::from).collect();
-    answer(CreatedTicket { ticket_id, unbound_worker_ids, warnings })
+    let roster_synced_at = instant(roster_synced_at);
+    answer(CreatedTicket { ticket_id, unbound_worker_ids, warnings, roster_synced_at })
 }
 
 /// Every edit by a person, the newest first.
