@@ -1,6 +1,7 @@
 //! Two sites, three contractors, every role and every bad token against every route of the document, on real services.
 
 mod samples;
+mod tables;
 mod world;
 
 use reqwest::Method;
@@ -20,6 +21,8 @@ const OF_CONTRACTOR: [&str; 4] = ["ticket_id", "daily_ticket_id", "notification_
 async fn nobody_reaches_what_is_not_theirs_and_everybody_what_is() {
     let world = World::start().await;
     let mut wrong = Vec::new();
+    let site = world.objects.get("site_id").unwrap();
+    tables::hold_a_site_apart(&world.database_url, &site, &mut wrong).await;
     bad_tokens_open_nothing(&world, &mut wrong).await;
     unknown_fields_are_refused(&world, &mut wrong).await;
     lacking_a_permission_is_told(&world, &mut wrong).await;

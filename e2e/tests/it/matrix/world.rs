@@ -27,6 +27,7 @@ pub(crate) struct Actor {
 
 pub(crate) struct World {
     pub(crate) installation: Installation,
+    pub(crate) database_url: String,
     pub(crate) document: Value,
     pub(crate) routes: Vec<Route>,
     pub(crate) actors: Vec<Actor>,
@@ -50,7 +51,9 @@ impl World {
             "gateway,sandbox",
             "directory,ticket,training,notification,access-grant,device,audit,report",
         ];
-        let installation = Installation::start(&Backing::shared().await, &split, None).await;
+        let backing = Backing::shared().await;
+        let database_url = backing.database_url.clone();
+        let installation = Installation::start(&backing, &split, None).await;
         let urls = installation.urls.clone();
         let demo = fleet::seed(&urls, &Installation::video()).await.unwrap();
         fleet::play(&urls, &demo, &Timeline::new(false)).await.unwrap();
@@ -73,7 +76,17 @@ impl World {
         let client =
             reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         let objects = Objects(objects);
-        Self { installation, document, routes, actors, phone, stranger, objects, client }
+        Self {
+            installation,
+            database_url,
+            document,
+            routes,
+            actors,
+            phone,
+            stranger,
+            objects,
+            client,
+        }
     }
 
     pub(crate) fn actor(&self, name: &str) -> &Actor {
