@@ -275,7 +275,9 @@ mod tests {
         let expected: [Option<&[u8]>; 4] = [None, Some(b"second"), Some(b"third"), Some(b"fourth")];
         assert_eq!((whole.expose(), whole.current, finished), (expected.to_vec(), 3, Ok(())));
         assert!(!format!("{whole:?}").contains("second"));
-        for bad in ["SITEPASS_KEY_SECRET", "SITEPASS_KEY_FORMER_SECRETS", "SITEPASS_KEY_NEXT_SECRET"] {
+        for bad in
+            ["SITEPASS_KEY_SECRET", "SITEPASS_KEY_FORMER_SECRETS", "SITEPASS_KEY_NEXT_SECRET"]
+        {
             let mut pairs = vec![("SITEPASS_KEY_SECRET", "third")];
             pairs.retain(|(key, _)| *key != bad);
             pairs.push((bad, "one"));

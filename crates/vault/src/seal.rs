@@ -318,7 +318,10 @@ mod tests {
         let after = rotated().seal("worker.id_no", RECORD, b"secret");
         assert_eq!((before[0], after[0], rotated().key_version()), (1, 2, 2));
         for sealed in [&before, &after] {
-            assert_eq!(rotated().open("worker.id_no", RECORD, sealed).unwrap().as_slice(), b"secret");
+            assert_eq!(
+                rotated().open("worker.id_no", RECORD, sealed).unwrap().as_slice(),
+                b"secret"
+            );
         }
         assert_eq!(vault().open("worker.id_no", RECORD, &after), Err(Broken::UnknownKey(2)));
     }
@@ -355,10 +358,15 @@ mod tests {
 
     #[test]
     fn a_ring_without_its_current_key_or_with_too_many_is_refused() {
-        for (roots, current) in [(&[None, Some(ROOT)][..], 1), (&[Some(ROOT)], 2), (&[Some(ROOT)], 0)] {
+        for (roots, current) in
+            [(&[None, Some(ROOT)][..], 1), (&[Some(ROOT)], 2), (&[Some(ROOT)], 0)]
+        {
             assert_eq!(Vault::from_ring(roots, current).unwrap_err(), BadRoots::NoCurrent);
         }
         assert_eq!(Vault::from_ring(&[Some(ROOT); 256], 1).unwrap_err(), BadRoots::TooMany);
-        assert_eq!(Vault::from_ring(&[Some(&[7; 31]), Some(ROOT)], 2).unwrap_err(), BadRoots::TooShort);
+        assert_eq!(
+            Vault::from_ring(&[Some(&[7; 31]), Some(ROOT)], 2).unwrap_err(),
+            BadRoots::TooShort
+        );
     }
 }

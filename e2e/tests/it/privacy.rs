@@ -74,10 +74,7 @@ fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     });
     let mut forms = vec![secret.to_owned(), hex.concat(), json.collect(), address.collect()];
     forms.extend((0..3).flat_map(|before| in_base64(secret, before)));
-    forms
-        .into_iter()
-        .map(|form| form.to_ascii_lowercase().into_bytes())
-        .collect()
+    forms.into_iter().map(|form| form.to_ascii_lowercase().into_bytes()).collect()
 }
 
 /// What of a secret's base64 is the same whatever stands around it, with so many bytes before it in its group of three;

@@ -22,11 +22,6 @@ impl Config {
         let grpc_listen = env.optional("SITEPASS_DEVICE_GRPC_LISTEN");
         let listen = env.or("SITEPASS_DEVICE_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8081)));
         let vault = env.secret_ring("SITEPASS_VAULT", SHORTEST_SECRET);
-        Ok(Self {
-            database: database?,
-            grpc_listen: grpc_listen?,
-            listen: listen?,
-            vault: vault?,
-        })
+        Ok(Self { database: database?, grpc_listen: grpc_listen?, listen: listen?, vault: vault? })
     }
 }

@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn people_are_parted_into_present_left_and_not_told_apart() {
-        let person = |status: &str| json!({ "name": "a", "phone": "19900000001", "status": status });
+        let person =
+            |status: &str| json!({ "name": "a", "phone": "19900000001", "status": status });
         let nobody = json!({ "name": "a", "phone": "12345" });
         let pulled = pulled(json!([person("ACTIVE"), person("LEFT"), nobody]));
         assert_eq!((pulled.present.len(), pulled.left.len(), pulled.left_out), (1, 1, 1));

@@ -43,7 +43,9 @@ impl Bindings {
         let mut directory = DirectoryServiceClient::new(shell.peers.transport("directory"));
         match directory.check_binding(request).await.map(tonic::Response::into_inner) {
             Ok(answer) if !answer.bound => {
-                return Err(Refusal::new(ErrorCode::BindingEnded).data("reason", answer.ended_because));
+                return Err(
+                    Refusal::new(ErrorCode::BindingEnded).data("reason", answer.ended_because)
+                );
             }
             Ok(_) => {}
             Err(status) => tracing::debug!(code = ?status.code(), "a session is believed unasked"),

@@ -8,6 +8,7 @@ use blobs::{Blobs, SecretTooShort, UrlSigner};
 use service::{ListenError, Shell};
 use tokio::sync::Semaphore;
 
+use crate::bindings::Bindings;
 use crate::call::{Gateway, Shared};
 use crate::{Config, access, edge, routes};
 

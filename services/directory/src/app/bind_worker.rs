@@ -62,7 +62,10 @@ struct Proved {
 /// What to look for on the roster.
 enum Wanted {
     /// Indexes of the identity number, and of the name if one was given.
-    Person { id_nos: Vec<Index>, names: Vec<Index> },
+    Person {
+        id_nos: Vec<Index>,
+        names: Vec<Index>,
+    },
     Six(LastSix),
 }
 
@@ -87,7 +90,9 @@ impl App {
             IdProof::LastSix(six) => Wanted::Six(six),
             IdProof::Whole(id_no) => Wanted::Person {
                 id_nos: personal::id_no_indexes(&self.vault, &id_no),
-                names: name.map(|name| personal::name_indexes(&self.vault, &name)).unwrap_or_default(),
+                names: name
+                    .map(|name| personal::name_indexes(&self.vault, &name))
+                    .unwrap_or_default(),
             },
         };
         let mut attempt = 1;
@@ -140,7 +145,8 @@ impl App {
             return Err(Error::WorkerNotFound);
         }
         let plan = plan(worker, user, held);
-        let took_over = matches!(&plan, Plan::Bind { ends } if ends.iter().any(|ended| ended.worker == worker));
+        let took_over =
+            matches!(&plan, Plan::Bind { ends } if ends.iter().any(|ended| ended.worker == worker));
         if let Plan::Bind { ends } = plan {
             for binding in ends {
                 let of = workers
@@ -173,7 +179,12 @@ impl App {
         })
     }
 
-    async fn look_up(&self, tx: &mut Tx, phone: &Phone, wanted: &Wanted) -> Result<WorkerId, Error> {
+    async fn look_up(
+        &self,
+        tx: &mut Tx,
+        phone: &Phone,
+        wanted: &Wanted,
+    ) -> Result<WorkerId, Error> {
         let phones = personal::phone_indexes(&self.vault, phone);
         match wanted {
             Wanted::Person { id_nos, names } => {
@@ -183,7 +194,8 @@ impl App {
             Wanted::Six(six) => {
                 let numbered = store::people::numbered_by_phone(tx, &phones).await?;
                 let candidate = |kept: Numbered| {
-                    let id_no = personal::open_id_no(&self.vault, kept.worker_id, &kept.id_no_sealed)?;
+                    let id_no =
+                        personal::open_id_no(&self.vault, kept.worker_id, &kept.id_no_sealed)?;
                     let worker = kept.worker_id.into();
                     let fits = six.are_of(&id_no);
                     Ok(Candidate { worker, fits, six_are_enough: kept.six_are_enough })

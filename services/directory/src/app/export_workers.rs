@@ -26,7 +26,10 @@ impl App {
         let all = Page { page: 1, page_size: MOST };
         let (people, total) = store::people::search(&mut tx, site, &wanted, all).await?;
         if total > MOST {
-            return Err(Error::field("contractor_id", "is needed: these are more than 15000 people"));
+            return Err(Error::field(
+                "contractor_id",
+                "is needed: these are more than 15000 people",
+            ));
         }
         let contractors = store::contractors::list(&mut tx, Some(site), None).await?;
         let synced_at = store::rosters::synced_at(&mut tx, site).await?;

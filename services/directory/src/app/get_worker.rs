@@ -16,7 +16,8 @@ impl App {
         worker: WorkerId,
     ) -> Result<GetWorkerResponse, Error> {
         let mut tx = self.store.begin(scope(caller)).await?;
-        let person = store::people::known(&mut tx, &[worker]).await?.pop().ok_or(Error::NotFound)?;
+        let person =
+            store::people::known(&mut tx, &[worker]).await?.pop().ok_or(Error::NotFound)?;
         let own = caller.contractor.map(types::ContractorId::as_uuid);
         let shown = |contractor: Option<uuid::Uuid>| match (own, contractor) {
             (Some(own), Some(contractor)) => own == contractor,

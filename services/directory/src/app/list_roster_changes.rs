@@ -26,7 +26,8 @@ impl App {
         let mut tx = self.store.begin(scope(caller)).await?;
         store::readings::site_of(&mut tx, reading).await?.ok_or(Error::NotFound)?;
         let own = caller.contractor;
-        let (found, total) = store::details::changed_by(&mut tx, reading, change, own, page).await?;
+        let (found, total) =
+            store::details::changed_by(&mut tx, reading, change, own, page).await?;
         let changes = found.into_iter().map(|(change, person)| {
             Ok(RosterChange { change, worker: Some(personal::row(&self.vault, person)?) })
         });

@@ -61,10 +61,18 @@ fn keys_of(vault: &Vault, name: &str, id_no: Option<&str>, phone: Option<&str>) 
 /// What a person may be kept by, under each key.
 pub(super) fn all_keys(vault: &Vault, listed: &Listed) -> Vec<Keys> {
     let names = name_indexes(vault, &listed.name);
-    let mut id_nos =
-        listed.id_no.as_ref().map(|id_no| id_no_indexes(vault, id_no)).unwrap_or_default().into_iter();
-    let mut phones =
-        listed.phone.as_ref().map(|phone| phone_indexes(vault, phone)).unwrap_or_default().into_iter();
+    let mut id_nos = listed
+        .id_no
+        .as_ref()
+        .map(|id_no| id_no_indexes(vault, id_no))
+        .unwrap_or_default()
+        .into_iter();
+    let mut phones = listed
+        .phone
+        .as_ref()
+        .map(|phone| phone_indexes(vault, phone))
+        .unwrap_or_default()
+        .into_iter();
     let keys = |name| Keys { name, id_no: id_nos.next(), phone: phones.next() };
     names.into_iter().map(keys).collect()
 }
@@ -94,9 +102,13 @@ pub(super) fn seal_unionid(vault: &Vault, user: WechatUserId, unionid: &str) -> 
 }
 
 /// A worker as kept, under the current key.
-pub(super) fn seal_worker_anew(vault: &Vault, kept: &SealedWorker) -> Result<SealedWorker, StoreError> {
+pub(super) fn seal_worker_anew(
+    vault: &Vault,
+    kept: &SealedWorker,
+) -> Result<SealedWorker, StoreError> {
     let record = kept.worker_id;
-    let opened = open_worker(vault, record, &kept.name, kept.id_no.as_deref(), kept.phone.as_deref())?;
+    let opened =
+        open_worker(vault, record, &kept.name, kept.id_no.as_deref(), kept.phone.as_deref())?;
     let photo_url = kept.photo_url.as_deref().map(|sealed| open_photo_url(vault, record, sealed));
     let photo_url = photo_url.transpose()?;
     let seal = |purpose, text: &String| vault.seal(purpose, record, text.as_bytes());
@@ -128,7 +140,11 @@ pub(super) fn seal_user_anew(vault: &Vault, kept: &SealedUser) -> Result<SealedU
     })
 }
 
-pub(super) fn open_photo_url(vault: &Vault, worker: Uuid, sealed: &[u8]) -> Result<String, StoreError> {
+pub(super) fn open_photo_url(
+    vault: &Vault,
+    worker: Uuid,
+    sealed: &[u8],
+) -> Result<String, StoreError> {
     open(vault, PHOTO_URL, "workers", worker, sealed)
 }
 

@@ -90,9 +90,8 @@ impl App {
         underway: Underway,
         contractors: &HashMap<String, ContractorId>,
     ) -> Result<(DateTime<Utc>, Brought), Error> {
-        let pulled = match self.realname.pull(underway.kind).await {
-            Ok(pulled) => pulled,
-            Err(_) => return Err(self.roster_away(underway.site).await?),
+        let Ok(pulled) = self.realname.pull(underway.kind).await else {
+            return Err(self.roster_away(underway.site).await?);
         };
         let Pulled { present, left, left_out, newest } = pulled;
         let people = self.distinct(present, underway.site, contractors);
@@ -178,10 +177,14 @@ impl App {
                 drop(tx);
                 return Err(self.roster_away(site).await?);
             }
-            ReadingKind::Whole => engaged.into_iter().filter(|worker| !seen.contains(worker)).collect(),
+            ReadingKind::Whole => {
+                engaged.into_iter().filter(|worker| !seen.contains(worker)).collect()
+            }
             ReadingKind::Changes { .. } => {
-                let keys: Vec<_> =
-                    left.iter().flat_map(|listed| personal::all_keys(&self.vault, listed)).collect();
+                let keys: Vec<_> = left
+                    .iter()
+                    .flat_map(|listed| personal::all_keys(&self.vault, listed))
+                    .collect();
                 let named = store::workers::find(&mut tx, &keys.iter().collect::<Vec<_>>()).await?;
                 let gone = named.into_iter().filter(|worker| !seen.contains(worker));
                 gone.filter(|worker| engaged.contains(worker)).collect()

@@ -2,7 +2,7 @@ use auth::Caller;
 use proto::directory::v1::SyncWorkersResponse;
 use types::SiteId;
 
-use super::read_roster::{ReadRoster, Read};
+use super::read_roster::{Read, ReadRoster};
 use super::{App, Error, confined};
 use crate::domain::ReadingKind;
 use crate::store;

@@ -92,7 +92,8 @@ pub(crate) enum Match {
 /// Whom six characters and a proved phone mean. Where the whole number is needed the answer is the same whether the six
 /// fit or not.
 pub(crate) fn match_by_six(candidates: &[Candidate]) -> Match {
-    let mut fitting = candidates.iter().filter(|candidate| candidate.six_are_enough && candidate.fits);
+    let mut fitting =
+        candidates.iter().filter(|candidate| candidate.six_are_enough && candidate.fits);
     match (fitting.next(), fitting.next()) {
         (Some(one), None) => Match::One(one.worker),
         (None, _) if candidates.iter().any(|candidate| !candidate.six_are_enough) => {

@@ -17,7 +17,9 @@ use crate::app::{CheckReferences, CreateAccount, CreateArea, CreateSite, Purpose
 use crate::domain::{FamilyId, MIN_PASSWORD_CHARS, Settings, is_username};
 
 pub(super) use binding::{bind_worker, check_binding};
-pub(super) use roster::{export_workers, list_roster_changes, list_roster_readings, search_workers};
+pub(super) use roster::{
+    export_workers, list_roster_changes, list_roster_readings, search_workers,
+};
 
 const MAX_NAME: usize = 60;
 const MAX_PASSWORD_CHARS: usize = 256;

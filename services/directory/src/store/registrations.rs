@@ -12,10 +12,7 @@ pub(crate) struct Registration {
     pub id_last_six: bool,
 }
 
-pub(crate) async fn of_site(
-    tx: &mut Tx,
-    site: SiteId,
-) -> Result<Option<Registration>, StoreError> {
+pub(crate) async fn of_site(tx: &mut Tx, site: SiteId) -> Result<Option<Registration>, StoreError> {
     let found = sqlx::query_as!(
         Registration,
         "SELECT site_id, name AS site_name, registration_code AS code, bind_id_last_six AS id_last_six

@@ -60,11 +60,9 @@ pub(crate) async fn stale_of(
 }
 
 /// Writes sealed columns and indexes of workers who are held. Who they are stays the same, and so does their version.
-pub(crate) async fn save_workers(
-    tx: &mut Tx,
-    workers: &[SealedWorker],
-) -> Result<(), StoreError> {
-    let column = |read: fn(&SealedWorker) -> Option<Vec<u8>>| workers.iter().map(read).collect::<Vec<_>>();
+pub(crate) async fn save_workers(tx: &mut Tx, workers: &[SealedWorker]) -> Result<(), StoreError> {
+    let column =
+        |read: fn(&SealedWorker) -> Option<Vec<u8>>| workers.iter().map(read).collect::<Vec<_>>();
     let result = sqlx::query!(
         "UPDATE directory.workers w SET name_sealed = new.name, name_index = new.name_index,
              id_no_sealed = new.id_no, id_no_index = new.id_no_index, phone_sealed = new.phone,

@@ -10,11 +10,7 @@ use types::SiteId;
 use crate::outside::{id_no, name, person, phone};
 use crate::world::{World, bad_fields, code, told};
 
-async fn by_six(
-    world: &World,
-    number: u32,
-    six: &str,
-) -> Result<pb::BindWorkerResponse, Refusal> {
+async fn by_six(world: &World, number: u32, six: &str) -> Result<pb::BindWorkerResponse, Refusal> {
     let message = pb::BindWorkerRequest {
         mp_code: format!("demo-{number}"),
         phone_code: format!("phone-{}", phone(number)),
@@ -155,7 +151,10 @@ async fn the_unbound_are_exported_masked_to_who_may_and_it_is_recorded() {
     assert_eq!(export(&world.sysadmin, named).await.unwrap().workers.len(), 1);
     let records = world.records("worker.export").await;
     assert_eq!((records.len(), records[0].site_id.clone()), (2, site.to_string()));
-    assert!(records[0].after.contains(r#""count":2"#) && records[1].after.contains(r#""by_keyword":true"#));
+    assert!(
+        records[0].after.contains(r#""count":2"#)
+            && records[1].after.contains(r#""by_keyword":true"#)
+    );
     assert!(!records[1].after.contains(&phone(2)), "never the keyword itself");
 
     let other = world.contractor("示例二建", &[site]).await;

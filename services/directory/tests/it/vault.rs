@@ -136,11 +136,8 @@ async fn a_value_moved_to_another_row_or_under_an_unknown_key_is_refused() {
     let world = World::new().await;
     let (site, workers) = world.staffed(1..=2).await;
     let search = async |keyword: String| {
-        let message = pb::SearchWorkersRequest {
-            site_id: site.to_string(),
-            keyword,
-            ..Default::default()
-        };
+        let message =
+            pb::SearchWorkersRequest { site_id: site.to_string(), keyword, ..Default::default() };
         told(world.client.clone().search_workers(world.by(&world.sysadmin, message)).await)
     };
     let move_one = "UPDATE directory.workers SET phone_sealed =

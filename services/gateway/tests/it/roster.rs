@@ -17,7 +17,8 @@ const CHECK: &str = "DirectoryService/CheckBinding";
 const TASKS: &str = "/api/mp/tasks/today";
 
 #[tokio::test]
-async fn a_phone_whose_binding_ended_is_told_why_and_one_that_is_bound_is_asked_about_now_and_then() {
+async fn a_phone_whose_binding_ended_is_told_why_and_one_that_is_bound_is_asked_about_now_and_then()
+{
     let edge = edge().await;
     let phone = edge.phone();
     edge.fakes.on(CHECK, |_: CheckBindingRequest| {
@@ -40,7 +41,11 @@ async fn a_phone_whose_binding_ended_is_told_why_and_one_that_is_bound_is_asked_
     assert_eq!((ended.status, ended.code()), (401, 40106));
     assert_eq!(ended.body["data"]["reason"], "REPLACED");
     let tickets = edge.fakes.asked("TicketService/ListWorkerTasks").len();
-    assert_eq!(edge.get(&phone, TASKS).await.code(), 40106, "a no is not remembered, but asked for");
+    assert_eq!(
+        edge.get(&phone, TASKS).await.code(),
+        40106,
+        "a no is not remembered, but asked for"
+    );
     assert_eq!(edge.fakes.asked("TicketService/ListWorkerTasks").len(), tickets);
 
     edge.fakes.on(CHECK, |_: CheckBindingRequest| {
@@ -83,7 +88,10 @@ async fn a_worker_is_shown_masked_with_every_engagement() {
     let shown = shown.data();
     assert_eq!((&shown["phone"], &shown["has_photo"]), (&json!("199****0001"), &json!(true)));
     assert_eq!(shown["engagements"][0]["trade"], "木工");
-    assert_eq!((&shown["bound_at"], &shown["engagements"][0]["left_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&shown["bound_at"], &shown["engagements"][0]["left_at"]),
+        (&Value::Null, &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -95,11 +103,7 @@ async fn the_readings_of_a_roster_are_listed_for_one_site() {
             outcome: "RUNNING".to_owned(),
             ..RosterReading::default()
         };
-        Ok(ListRosterReadingsResponse {
-            readings: vec![reading],
-            total: 1,
-            roster_synced_at: None,
-        })
+        Ok(ListRosterReadingsResponse { readings: vec![reading], total: 1, roster_synced_at: None })
     });
     let path = "/api/admin/workers/sync";
     assert_eq!(edge.get(&edge.sysadmin(), path).await.fields(), ["site_id"]);
@@ -132,7 +136,8 @@ async fn workers_are_exported_as_a_workbook() {
             ..ExportWorkersResponse::default()
         })
     });
-    let wanted = json!({"site_id": edge.site.to_string(), "contractor_id": asked_for, "bound": false});
+    let wanted =
+        json!({"site_id": edge.site.to_string(), "contractor_id": asked_for, "bound": false});
     let request = edge.request(Method::POST, "/api/admin/workers/export");
     let answer = request.bearer_auth(edge.sysadmin()).json(&wanted).send().await.unwrap();
     let headers = answer.headers().clone();

@@ -42,7 +42,10 @@ async fn a_ticket_is_made_as_the_requirements_say() {
     });
     let new = new_ticket();
     let made = edge.post(&edge.admin(Role::ContractorAdmin), "/api/admin/work-tickets", &new).await;
-    assert_eq!(*made.data(), json!({"ticket_id": "t", "unbound_worker_ids": ["w"], "roster_synced_at": null}));
+    assert_eq!(
+        *made.data(),
+        json!({"ticket_id": "t", "unbound_worker_ids": ["w"], "roster_synced_at": null})
+    );
     let asked: CreateTicketRequest = edge.fakes.only(CREATE).message();
     assert_eq!(asked.title, "1#楼钢筋绑扎");
     assert_eq!((asked.start_date.as_str(), asked.end_date.as_str()), ("2026-01-10", "2026-01-12"));

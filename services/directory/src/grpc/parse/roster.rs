@@ -48,7 +48,7 @@ fn page(fields: &mut Fields, wanted: Option<PageRequest>) -> Option<Page> {
 }
 
 pub(in crate::grpc) fn list_roster_readings(
-    message: pb::ListRosterReadingsRequest,
+    message: &pb::ListRosterReadingsRequest,
 ) -> Result<(SiteId, Page), Refusal> {
     read(|fields| {
         let site = fields.parse("site_id", &message.site_id);
@@ -58,7 +58,7 @@ pub(in crate::grpc) fn list_roster_readings(
 }
 
 pub(in crate::grpc) fn list_roster_changes(
-    message: pb::ListRosterChangesRequest,
+    message: &pb::ListRosterChangesRequest,
 ) -> Result<ListRosterChanges, Refusal> {
     read(|fields| {
         let reading = Uuid::try_parse(&message.reading_id).ok();

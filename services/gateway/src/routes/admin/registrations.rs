@@ -6,7 +6,6 @@ use types::ErrorCode;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use crate::answer::{Answer, Enveloped, answer};
 use crate::call::{Call, Shared, ask};
@@ -38,7 +37,7 @@ struct RegistrationCode {
     get,
     path = "/api/admin/sites/{site_id}/registration-code",
     tag = "sites",
-    params(("site_id" = Uuid, Path)),
+    params(("site_id" = uuid::Uuid, Path)),
     responses((status = 200, body = Enveloped<RegistrationCode>))
 )]
 async fn get_registration_code(call: Call, Id(site_id): Id) -> Answer<RegistrationCode> {

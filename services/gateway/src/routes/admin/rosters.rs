@@ -1,7 +1,9 @@
 //! What the readings of a roster brought.
 
 use chrono::{DateTime, Utc};
-use proto::directory::v1::{self as directory, ListRosterChangesRequest, ListRosterReadingsRequest};
+use proto::directory::v1::{
+    self as directory, ListRosterChangesRequest, ListRosterReadingsRequest,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;

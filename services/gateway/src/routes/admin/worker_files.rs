@@ -65,7 +65,8 @@ fn sheets(exported: ExportWorkersResponse, language: Language) -> Vec<Sheet> {
     let (head, yes, no) = words(language);
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for worker in &exported.workers {
-        let contractor = contractors.get(worker.contractor_id.as_str()).copied().unwrap_or_default();
+        let contractor =
+            contractors.get(worker.contractor_id.as_str()).copied().unwrap_or_default();
         let bound = if worker.bound { yes } else { no };
         rows.push(vec![
             worker.name.clone(),
@@ -93,9 +94,11 @@ fn sheets(exported: ExportWorkersResponse, language: Language) -> Vec<Sheet> {
 /// What heads the columns, and the words for bound and not bound.
 fn words(language: Language) -> ([&'static str; 7], &'static str, &'static str) {
     match language {
-        Language::ZhCn => {
-            (["姓名", "手机号", "身份证号", "施工单位", "工种", "班组", "微信绑定"], "已绑定", "未绑定")
-        }
+        Language::ZhCn => (
+            ["姓名", "手机号", "身份证号", "施工单位", "工种", "班组", "微信绑定"],
+            "已绑定",
+            "未绑定",
+        ),
         Language::En => (
             ["name", "phone", "identity number", "contractor", "trade", "team", "WeChat"],
             "bound",

@@ -240,7 +240,8 @@ async fn sync_workers(call: Call, Command(sync): Command<Sync>) -> Answer<Synced
     responses((status = 200, body = Enveloped<WorkerDetail>))
 )]
 async fn get_worker(call: Call, Id(worker_id): Id) -> Answer<WorkerDetail> {
-    let found = ask!(call.directory.get_worker(GetWorkerRequest { worker_id: worker_id.clone() })).await?;
+    let found =
+        ask!(call.directory.get_worker(GetWorkerRequest { worker_id: worker_id.clone() })).await?;
     answer(WorkerDetail {
         worker: found.worker.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into(),
         status: found.status,
