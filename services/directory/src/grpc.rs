@@ -351,7 +351,7 @@ impl DirectoryService for Grpc {
         request: Request<pb::ListRosterReadingsRequest>,
     ) -> Answer<pb::ListRosterReadingsResponse> {
         let caller = caller(&request)?;
-        let (site, page) = parse::list_roster_readings(request.into_inner())?;
+        let (site, page) = parse::list_roster_readings(request.get_ref())?;
         answer(self.app.list_roster_readings(&caller, site, page).await)
     }
 
@@ -360,7 +360,7 @@ impl DirectoryService for Grpc {
         request: Request<pb::ListRosterChangesRequest>,
     ) -> Answer<pb::ListRosterChangesResponse> {
         let caller = caller(&request)?;
-        let query = parse::list_roster_changes(request.into_inner())?;
+        let query = parse::list_roster_changes(request.get_ref())?;
         answer(self.app.list_roster_changes(&caller, query).await)
     }
 

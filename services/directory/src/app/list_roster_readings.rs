@@ -30,7 +30,7 @@ impl App {
 fn wire(reading: Reading) -> RosterReading {
     let count = |kept: i32| u32::try_from(kept).unwrap_or_default();
     RosterReading {
-        reading_id: reading.reading_id.to_string(),
+        reading_id: reading.id.to_string(),
         kind: reading.kind,
         asked_by: reading.asked_by.map(|account| account.to_string()).unwrap_or_default(),
         started_at: Some(proto::timestamp(reading.started_at)),

@@ -90,9 +90,8 @@ impl App {
         underway: Underway,
         contractors: &HashMap<String, ContractorId>,
     ) -> Result<(DateTime<Utc>, Brought), Error> {
-        let pulled = match self.realname.pull(underway.kind).await {
-            Ok(pulled) => pulled,
-            Err(_) => return Err(self.roster_away(underway.site).await?),
+        let Ok(pulled) = self.realname.pull(underway.kind).await else {
+            return Err(self.roster_away(underway.site).await?);
         };
         let Pulled { present, left, left_out, newest } = pulled;
         let people = self.distinct(present, underway.site, contractors);

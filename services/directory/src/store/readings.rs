@@ -13,7 +13,7 @@ use super::{count, uuids};
 /// A reading as kept. Counts are what its end wrote.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pub reading_id: Uuid,
+    pub id: Uuid,
     pub kind: String,
     pub asked_by: Option<Uuid>,
     pub started_at: DateTime<Utc>,
@@ -128,7 +128,7 @@ pub(crate) async fn list(
 ) -> Result<(Vec<Reading>, u32), StoreError> {
     let readings = sqlx::query_as!(
         Reading,
-        "SELECT reading_id, kind, asked_by, started_at, ended_at, outcome, added, changed, unchanged, gone, left_out
+        "SELECT reading_id AS id, kind, asked_by, started_at, ended_at, outcome, added, changed, unchanged, gone, left_out
          FROM directory.roster_readings WHERE site_id = $1
          ORDER BY started_at DESC, reading_id LIMIT $2 OFFSET $3",
         site.as_uuid(),

@@ -40,7 +40,7 @@ fn filter(
 }
 
 pub(in crate::grpc) fn list_roster_readings(
-    message: pb::ListRosterReadingsRequest,
+    message: &pb::ListRosterReadingsRequest,
 ) -> Result<(SiteId, Page), Refusal> {
     read(|fields| {
         let site = fields.parse("site_id", &message.site_id);
@@ -50,7 +50,7 @@ pub(in crate::grpc) fn list_roster_readings(
 }
 
 pub(in crate::grpc) fn list_roster_changes(
-    message: pb::ListRosterChangesRequest,
+    message: &pb::ListRosterChangesRequest,
 ) -> Result<ListRosterChanges, Refusal> {
     read(|fields| {
         let reading = Uuid::try_parse(&message.reading_id).ok();

@@ -37,7 +37,7 @@ struct RegistrationCode {
     get,
     path = "/api/admin/sites/{site_id}/registration-code",
     tag = "sites",
-    params(("site_id" = Uuid, Path)),
+    params(("site_id" = uuid::Uuid, Path)),
     responses((status = 200, body = Enveloped<RegistrationCode>))
 )]
 async fn get_registration_code(call: Call, Id(site_id): Id) -> Answer<RegistrationCode> {
