@@ -8,6 +8,7 @@ use auth::{Caller, CallerKeys};
 use proto::audit::v1::audit_service_client::AuditServiceClient;
 use proto::audit::v1::audit_service_server::{AuditService, AuditServiceServer};
 use proto::audit::v1::{
+    CrossSiteRequest, CrossSiteResponse, ExportEntriesRequest, ExportEntriesResponse,
     ListEntriesRequest, ListEntriesResponse, VerifyChainRequest, VerifyChainResponse,
 };
 use service::grpc::{Access, Peers, Policy, Transport};
@@ -34,6 +35,22 @@ impl AuditService for Odd {
         &self,
         _: Request<ListEntriesRequest>,
     ) -> Result<Response<ListEntriesResponse>, Status> {
+        panic!("reached a call without a policy entry")
+    }
+
+    type ExportEntriesStream = tokio_stream::Empty<Result<ExportEntriesResponse, Status>>;
+
+    async fn export_entries(
+        &self,
+        _: Request<ExportEntriesRequest>,
+    ) -> Result<Response<Self::ExportEntriesStream>, Status> {
+        panic!("reached a call without a policy entry")
+    }
+
+    async fn cross_site(
+        &self,
+        _: Request<CrossSiteRequest>,
+    ) -> Result<Response<CrossSiteResponse>, Status> {
         panic!("reached a call without a policy entry")
     }
 
