@@ -144,6 +144,7 @@ async fn a_reading_s_report_says_who_asked_and_whom_it_found() {
     world.outside.set_roster(&[person(1), others, person(3), nobody]);
     let first = world.sync(site).await.unwrap();
     assert_eq!((first.added, first.left_out), (3, 1));
+    world.harness.shell.clock.advance(TimeDelta::minutes(1));
     world.outside.set_roster(&[person(1)]);
     let second = world.sync(site).await.unwrap();
 
