@@ -147,8 +147,8 @@ async fn the_unbound_are_exported_masked_to_who_may_and_it_is_recorded() {
     assert_eq!(names, [name(2), name(3)]);
     assert_eq!(exported.workers[0].phone_masked, "199****0002");
     assert!(exported.roster_synced_at.is_some());
-    let named = pb::ExportWorkersRequest { keyword: phone(2), ..unbound.clone() };
-    assert_eq!(export(&world.sysadmin, named).await.unwrap().workers.len(), 1);
+    let by_phone = pb::ExportWorkersRequest { keyword: phone(2), ..unbound.clone() };
+    assert_eq!(export(&world.sysadmin, by_phone).await.unwrap().workers.len(), 1);
     let records = world.records("worker.export").await;
     assert_eq!((records.len(), records[0].site_id.clone()), (2, site.to_string()));
     assert!(
