@@ -13,12 +13,21 @@ use tonic::{Code, Request};
 use types::{AccountId, DeviceId, Role, SiteId, SystemClock};
 
 /// Calls that nobody need have signed in for; the gateway or WeChat's code says who it is.
-const OPEN: [&str; 6] =
-    ["SignIn", "RefreshSignIn", "SignOut", "EnterMiniProgram", "SendSmsCode", "BindWorker"];
+const OPEN: [&str; 7] = [
+    "SignIn",
+    "RefreshSignIn",
+    "SignOut",
+    "EnterMiniProgram",
+    "SendSmsCode",
+    "BindWorker",
+    "FindRegistration",
+];
 
 /// What begins so only asks.
-const QUESTIONS: [&str; 10] =
-    ["Get", "List", "Search", "Name", "Explain", "Verify", "Preview", "Find", "Export", "Check"];
+const QUESTIONS: [&str; 11] = [
+    "Get", "List", "Search", "Name", "Match", "Explain", "Verify", "Preview", "Find", "Export",
+    "Check",
+];
 
 /// What a controller asks for itself, through the service that authenticated it.
 const OF_DOORS: [&str; 2] = ["Decide", "ListDoorChanges"];
