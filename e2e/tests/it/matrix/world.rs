@@ -153,6 +153,7 @@ impl Seeded {
         })
         .await;
         let grant_id = first("/api/admin/access-grants", "grant_id").await;
+        let reading_id = first("/api/admin/workers/sync", "reading_id").await;
         let site = json!([site]);
         let account = json!({ "username": "target", "password": fleet::PASSWORD, "role": "Auditor", "site_ids": site });
         let account_id =
@@ -187,6 +188,7 @@ impl Seeded {
             ("worker_id", worker_id),
             ("notification_id", notification_id),
             ("grant_id", grant_id),
+            ("reading_id", reading_id),
             ("account_id", account_id),
             ("session_id", json!(uuid::Uuid::new_v4())),
             ("check_id", json!(uuid::Uuid::new_v4())),
