@@ -108,16 +108,37 @@ impl Route {
         if let Some(schema) = self.schema("application/json") {
             return Body::Json(sample(document, "", schema, objects));
         }
-        if self.schema("multipart/form-data").is_some() {
-            let site = objects.get("site_id").unwrap();
-            let bytes = std::fs::read(Installation::video()).unwrap();
-            let file = Part::bytes(bytes).file_name("a.mp4").mime_str("video/mp4").unwrap();
-            return Body::Form(
-                Form::new().text("title", fresh("视频")).text("site_id", site).part("file", file),
-            );
+        let Some(mut schema) = self.schema("multipart/form-data") else { return Body::None };
+        if let Some(reference) = schema["$ref"].as_str() {
+            schema = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
         }
-        Body::None
+        let mut form = Form::new();
+        for (name, part) in schema["properties"].as_object().unwrap() {
+            form = match name.as_str() {
+                "title" => form.text("title", fresh("视频")),
+                "file" if part["contentMediaType"].to_string().contains("spreadsheet") => {
+                    form.part("file", roster())
+                }
+                "file" => {
+                    let bytes = std::fs::read(Installation::video()).unwrap();
+                    let file = Part::bytes(bytes).file_name("a.mp4").mime_str("video/mp4").unwrap();
+                    form.part("file", file)
+                }
+                name => match objects.get(name) {
+                    Some(id) => form.text(name.to_owned(), id),
+                    None => form,
+                },
+            };
+        }
+        Body::Form(form)
     }
+}
+
+/// A list of one person.
+fn roster() -> Part {
+    let mut sheet = sheets::Sheet::new("名单", &["姓名", "身份证号", "手机号"]);
+    sheet.row(["测试工人01", "", ""]);
+    Part::bytes(sheets::book(vec![sheet]).unwrap()).file_name("a.xlsx")
 }
 
 /// What is asked for, by the name the API gives it.

@@ -52,7 +52,7 @@ struct Shown {
 
 /// Videos of the day watched to their end, of those it asks for.
 #[derive(Serialize, ToSchema)]
-struct Progress {
+struct VideoProgress {
     completed: u32,
     required: u32,
 }
@@ -72,7 +72,7 @@ struct WorkerOfDay {
     read: bool,
     /// `NOT_STARTED`, `IN_LEARNING`, `WAITING_VERIFY`, COMPLETED or FAILED.
     training_status: String,
-    progress: Progress,
+    progress: VideoProgress,
     /// When the day's training was complete.
     completed_at: Option<DateTime<Utc>>,
     /// Every area's grant is proved.
@@ -114,7 +114,7 @@ impl WorkerOfDay {
             notified: progress.notified,
             read: progress.read,
             training_status: progress.training_status,
-            progress: Progress {
+            progress: VideoProgress {
                 completed: progress.completed_videos,
                 required: progress.required_videos,
             },
