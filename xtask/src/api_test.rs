@@ -132,12 +132,14 @@ fn environment(
         ("SITEPASS_ADMIN_LISTEN", listen(ports.admin)),
         ("SITEPASS_PUBLIC_URL", url(ports.gateway)),
         ("SITEPASS_BLOB_DIR", state.join("blobs").display().to_string()),
+        ("SITEPASS_AUDIT_CHECKPOINT_DIR", state.join("checkpoints").display().to_string()),
         ("SITEPASS_FIRST_ADMIN_PASSWORD", DEMO_PASSWORD.to_owned()),
         ("SITEPASS_DOOR_WEBHOOK_SECRET", format!("whsec_{}", "MDEy".repeat(11))),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
-    for key in ["CALLER", "TOKEN", "VAULT", "BLOB"].map(|key| format!("SITEPASS_{key}_SECRET")) {
+    for key in ["CALLER", "TOKEN", "VAULT", "BLOB", "AUDIT_CHECKPOINT"] {
+        let key = format!("SITEPASS_{key}_SECRET");
         // Of a throwaway installation on loopback.
         let secret = key.repeat(2);
         pairs.push((key, secret));
