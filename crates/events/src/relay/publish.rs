@@ -155,6 +155,7 @@ impl<'a> Outlet<'a> {
     /// Sends all without waiting, then collects the confirmations up to the first that is missing or odd.
     async fn singles(&self, last: u64, rows: &[&Unsent]) -> usize {
         let mut pending = Vec::with_capacity(rows.len());
+        let mut before = None;
         for (row, expected) in rows.iter().zip(last..) {
             let subject = subject(&self.bus.prefix, self.context, &row.name, &row.site);
             let span = tracing::info_span!(
@@ -167,12 +168,16 @@ impl<'a> Outlet<'a> {
             );
             telemetry::set_parent(&span, row.traceparent.as_deref());
             let traceparent = span.in_scope(telemetry::current_traceparent);
-            // The stream takes it only as the successor of `expected`.
+            // The stream takes it only as the successor of `expected`, and of the row before it: where somebody else's
+            // message took that one's place, this one would fit by its number alone.
             let mut message = PublishMessage::build()
                 .payload(row.payload.clone().into())
                 .headers(headers(row, traceparent.or_else(|| row.traceparent.clone())));
             if !faults::mistake("no-fencing") {
                 message = message.expected_last_sequence(expected);
+                if let Some(before) = before.replace(row.event_id) {
+                    message = message.expected_last_message_id(before.to_string());
+                }
             }
             #[expect(clippy::disallowed_methods, reason = "the relay is the one that publishes")]
             let sending = self.bus.jetstream.send_publish(subject, message);
