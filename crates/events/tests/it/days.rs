@@ -137,7 +137,7 @@ async fn a_step_gives_up_rather_than_hold_up_those_behind_it() {
     let started = std::time::Instant::now();
     let refused = keep(&world.writer, "outbox", 3).await;
     assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
-    assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(started.elapsed().as_millis() < 1000, "{:?}", started.elapsed());
     long.rollback().await.unwrap();
     assert_eq!(keep(&world.writer, "outbox", 3).await.unwrap(), [partition("outbox", -6)]);
 }
