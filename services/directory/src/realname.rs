@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, SecondsFormat, Utc};
 use serde::Deserialize;
 use types::FaceId;
 use vault::{IdNo, Phone};
@@ -39,6 +39,8 @@ pub(crate) struct Listed {
     pub contractor_name: String,
     pub trade: String,
     pub team: String,
+    /// The last day they are meant to work here.
+    pub exit_date: Option<NaiveDate>,
 }
 
 /// What one reading of the roster was answered.
@@ -88,6 +90,8 @@ struct Item {
     face_id: Option<String>,
     #[serde(default)]
     photo_url: Option<String>,
+    #[serde(default)]
+    exit_date: Option<String>,
     #[serde(default)]
     status: Option<String>,
     #[serde(default)]
@@ -186,6 +190,7 @@ fn listed(item: Item) -> Listed {
         contractor_name: item.contractor_name.unwrap_or_default().trim().to_owned(),
         trade: item.trade.unwrap_or_default(),
         team: item.team.unwrap_or_default(),
+        exit_date: item.exit_date.and_then(|text| text.parse().ok()),
     }
 }
 
@@ -221,6 +226,20 @@ mod tests {
         let nobody = json!({ "name": "a", "phone": "12345" });
         let pulled = pulled(json!([person("ACTIVE"), person("LEFT"), nobody]));
         assert_eq!((pulled.present.len(), pulled.left.len(), pulled.left_out), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_day_of_leaving_that_is_no_date_counts_as_none() {
+        for (text, date) in [
+            (json!("2026-03-31"), NaiveDate::from_ymd_opt(2026, 3, 31)),
+            (json!("2026-02-30"), None),
+            (json!("soon"), None),
+            (json!(""), None),
+            (json!(null), None),
+        ] {
+            let item = json!({ "name": "a", "phone": "19900000001", "exit_date": text });
+            assert_eq!(pulled(json!([item])).present[0].exit_date, date, "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -27,7 +27,8 @@ pub const CONTRACTORS: [Contractor; 2] = [
     Contractor { code: "91659999MA0000023A", name: "示例建工第二工程公司" },
 ];
 
-/// How many people the roster holds: 测试工人01 … 测试工人60, 19900000001 …, `face_0001` ….
+/// How many people the roster holds: 测试工人01 … 测试工人60, 19900000001 …, `face_0001` …. The last one leaves the site
+/// at the end of the year in which the sandbox was started.
 pub const ROSTER_SIZE: u32 = 60;
 const OF_THE_FIRST: u32 = 36;
 
@@ -50,6 +51,8 @@ pub struct Person {
     pub contractor: Contractor,
     pub trade: &'static str,
     pub team: &'static str,
+    /// Their last day on the site.
+    pub exit_date: Option<NaiveDate>,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -75,6 +78,7 @@ impl Person {
             contractor: CONTRACTORS[usize::from(number > OF_THE_FIRST)],
             trade,
             team,
+            exit_date: (number == ROSTER_SIZE).then(end_of_year).flatten(),
             updated_at: DateTime::from_timestamp(1_767_225_600, 0)
                 .expect("the first of January 2026"),
         }
@@ -89,6 +93,7 @@ impl Person {
             "contractor_name": self.contractor.name,
             "trade": self.trade,
             "team": self.team,
+            "exit_date": self.exit_date,
             "face_id": self.face_id,
             "photo_url": format!("http://{host}/realname/photos/{}", self.face_id),
             "status": "ACTIVE",
@@ -101,6 +106,10 @@ impl Person {
             || self.phone == keyword
             || self.id_no.eq_ignore_ascii_case(keyword)
     }
+}
+
+fn end_of_year() -> Option<NaiveDate> {
+    NaiveDate::from_ymd_opt(Utc::now().year(), 12, 31)
 }
 
 // GB 11643: ISO 7064 MOD 11-2 over the first seventeen digits.

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use events::Pace;
 use events::testing::{Halt, Point};
+use events::{Pace, subject};
 use service::Scope;
 use test_support::eventually;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Recorder, World, at, quick, until_forgotten};
+use crate::world::{CONTEXT, Recorder, World, at, quick, until_forgotten};
 
 #[tokio::test]
 async fn committed_facts_reach_the_stream_once_and_in_their_order() {
@@ -105,6 +105,25 @@ async fn a_leader_that_sleeps_is_replaced_and_publishes_nothing_when_it_wakes() 
     world.publish(10..11).await;
     world.until_sent().await;
     assert_eq!(world.streamed().await, world.written().await);
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn where_another_publisher_took_a_facts_place_none_overtakes_the_one_before() {
+    let mut world = World::new().await;
+    world.publish(0..3).await;
+    let halt = Halt::at(Point::BeforePublish);
+    let relay = world.replica().await.halted(halt.clone());
+    world.running.spawn(relay.run(world.stop.clone()));
+    halt.reached().await;
+    // Now the number alone would let the second and the third in, and not the first.
+    let name = subject(&world.prefix, CONTEXT, "TrainingStarted", "-");
+    world.client.publish(name, "not ours".into()).await.unwrap();
+    world.until_streamed(1).await;
+    halt.release();
+    world.until_sent().await;
+    let own = world.streamed().await.into_iter().filter(|id| !id.is_empty());
+    assert_eq!(own.collect::<Vec<_>>(), world.written().await);
     world.shut_down().await;
 }
 

@@ -1,7 +1,5 @@
-use std::collections::HashMap;
-
 use auth::Caller;
-use proto::directory::v1::CheckReferencesResponse;
+use proto::directory::v1::{CheckReferencesResponse, EndingWorker};
 use types::{AreaId, ContractorId, SiteId, WorkerId};
 
 use super::{App, Error, confined};
@@ -35,13 +33,16 @@ impl App {
             _ => false,
         };
         let known_areas = store::areas::active(&mut tx, site, &areas).await?;
-        let known: HashMap<WorkerId, bool> =
-            store::people::on_site(&mut tx, site, &workers, own).await?.into_iter().collect();
+        let known = store::people::on_site(&mut tx, site, &workers, own).await?;
         let synced_at = store::rosters::synced_at(&mut tx, site).await?;
         let unknown_areas =
             areas.iter().filter(|id| !known_areas.iter().any(|area| area.id == **id));
         let unknown_workers = workers.iter().filter(|id| !known.contains_key(id));
-        let unbound = workers.iter().filter(|id| known.get(id) == Some(&false));
+        let unbound = workers.iter().filter(|id| known.get(id).is_some_and(|on| !on.bound));
+        let ending = workers.iter().filter_map(|id| {
+            let until = known.get(id)?.until?.to_string();
+            Some(EndingWorker { worker_id: id.to_string(), until })
+        });
         Ok(CheckReferencesResponse {
             site: Some(wire::site(&site_row)),
             contractor_on_site,
@@ -49,7 +50,7 @@ impl App {
             unknown_worker_ids: unknown_workers.map(ToString::to_string).collect(),
             unbound_worker_ids: unbound.map(ToString::to_string).collect(),
             areas: known_areas.iter().map(wire::area).collect(),
-            ending_workers: Vec::new(),
+            ending_workers: ending.collect(),
             roster_synced_at: synced_at.map(proto::timestamp),
         })
     }

@@ -45,6 +45,7 @@ fn wire(spell: Spell) -> EngagementSpell {
         contractor_id: spell.contractor_id.map(|id| id.to_string()).unwrap_or_default(),
         trade: spell.trade,
         team: spell.team,
+        until: spell.until.map(|day| day.to_string()).unwrap_or_default(),
         engaged_at: spell.engaged_at.map(proto::timestamp),
         left_at: spell.left_at.map(proto::timestamp),
     }

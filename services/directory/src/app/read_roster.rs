@@ -145,6 +145,7 @@ impl App {
                 contractor: contractors.get(&listed.contractor_name).copied(),
                 trade: listed.trade.clone(),
                 team: listed.team.clone(),
+                until: listed.exit_date,
             };
             let photo = personal::photo_index(&self.vault, &listed);
             let face = listed.face.clone();

@@ -1,3 +1,4 @@
+use chrono::NaiveDate;
 use types::{ContractorId, FaceId, SiteId, WorkerId};
 
 /// A blind index: equal values have equal ones, and they tell nothing else.
@@ -39,6 +40,8 @@ pub(crate) struct Engagement {
     pub contractor: Option<ContractorId>,
     pub trade: String,
     pub team: String,
+    /// The last day, where the roster says.
+    pub until: Option<NaiveDate>,
 }
 
 /// A person as one site's roster has them now.
@@ -134,6 +137,7 @@ mod tests {
             contractor: None,
             trade: "welder".to_owned(),
             team: "one".to_owned(),
+            until: None,
         };
         let keys = Keys { name: vec![1], id_no: Some(vec![2]), phone: Some(vec![3]) };
         RosterEntry { keys, face: FaceId::parse("face_1").ok(), photo: None, engagement }
@@ -150,12 +154,13 @@ mod tests {
     #[test]
     fn whatever_the_roster_says_otherwise_is_a_new_version() {
         let site = SiteId::new();
-        let changes: [fn(&mut RosterEntry); 6] = [
+        let changes: [fn(&mut RosterEntry); 7] = [
             |entry| entry.keys.phone = None,
             |entry| entry.keys.name = vec![9],
             |entry| entry.face = None,
             |entry| entry.photo = Some(vec![4]),
             |entry| entry.engagement.team = "two".to_owned(),
+            |entry| entry.engagement.until = NaiveDate::from_ymd_opt(2026, 3, 31),
             |entry| entry.engagement.contractor = Some(ContractorId::new()),
         ];
         for change in changes {

@@ -1,6 +1,6 @@
 //! What is known of workers beside who they are: times on sites, standing, and what readings found of them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use service::{StoreError, Tx};
 use types::{ContractorId, Page, WorkerId};
 use uuid::Uuid;
@@ -16,6 +16,7 @@ pub(crate) struct Spell {
     pub contractor_id: Option<Uuid>,
     pub trade: String,
     pub team: String,
+    pub until: Option<NaiveDate>,
     pub engaged_at: Option<DateTime<Utc>>,
     pub left_at: Option<DateTime<Utc>>,
 }
@@ -24,12 +25,12 @@ pub(crate) struct Spell {
 pub(crate) async fn spells(tx: &mut Tx, worker: WorkerId) -> Result<Vec<Spell>, StoreError> {
     let spells = sqlx::query_as!(
         Spell,
-        r#"SELECT site_id AS "site_id!", contractor_id, trade AS "trade!", team AS "team!", engaged_at, left_at
+        r#"SELECT site_id AS "site_id!", contractor_id, trade AS "trade!", team AS "team!", until, engaged_at, left_at
            FROM (
-               SELECT site_id, contractor_id, trade, team, engaged_at, left_at
+               SELECT site_id, contractor_id, trade, team, until, engaged_at, left_at
                FROM directory.engagements WHERE worker_id = $1
                UNION ALL
-               SELECT site_id, contractor_id, trade, team, engaged_at, left_at
+               SELECT site_id, contractor_id, trade, team, until, engaged_at, left_at
                FROM directory.past_engagements WHERE worker_id = $1
            ) AS spells
            ORDER BY left_at DESC NULLS FIRST, engaged_at DESC NULLS LAST, site_id"#,

@@ -1,5 +1,8 @@
 //! Who workers are: sealed names and numbers, to be opened by the use case that shows or sends them.
 
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
 use service::{StoreError, Tx};
 use types::{ContractorId, Page, SiteId, WorkerId};
 use uuid::Uuid;
@@ -131,16 +134,23 @@ pub(crate) async fn reachable(
     Ok(people.fetch_all(&mut **tx).await?)
 }
 
-/// Those of `workers` who are on the site's roster now, and whether they are bound. `confined_to` leaves out other
-/// contractors' people.
+/// Somebody on a site's roster now.
+#[derive(Debug)]
+pub(crate) struct OnSite {
+    pub bound: bool,
+    /// Their last day there, where the roster says.
+    pub until: Option<NaiveDate>,
+}
+
+/// Those of `workers` who are on the site's roster now. `confined_to` leaves out other contractors' people.
 pub(crate) async fn on_site(
     tx: &mut Tx,
     site: SiteId,
     workers: &[WorkerId],
     confined_to: Option<ContractorId>,
-) -> Result<Vec<(WorkerId, bool)>, StoreError> {
+) -> Result<HashMap<WorkerId, OnSite>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT e.worker_id, b.binding_id IS NOT NULL AS "bound!"
+        r#"SELECT e.worker_id, e.until, b.binding_id IS NOT NULL AS "bound!"
            FROM directory.engagements e
            LEFT JOIN directory.bindings b ON b.worker_id = e.worker_id AND b.ended_at IS NULL
            WHERE e.site_id = $1 AND e.left_at IS NULL AND e.worker_id = ANY($2)
@@ -151,7 +161,10 @@ pub(crate) async fn on_site(
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.worker_id.into(), row.bound)).collect())
+    let on_site = rows.into_iter().map(|row| {
+        (row.worker_id.into(), OnSite { bound: row.bound, until: row.until })
+    });
+    Ok(on_site.collect())
 }
 
 /// A person with an identity number, found by phone.

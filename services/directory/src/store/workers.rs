@@ -77,7 +77,7 @@ async fn engagements(
     workers: &[WorkerId],
 ) -> Result<HashMap<Uuid, Vec<Engagement>>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT worker_id, site_id, contractor_id, trade, team FROM directory.engagements
+        "SELECT worker_id, site_id, contractor_id, trade, team, until FROM directory.engagements
          WHERE worker_id = ANY($1) AND left_at IS NULL ORDER BY site_id",
         &uuids(workers),
     )
@@ -86,9 +86,13 @@ async fn engagements(
     let mut found: HashMap<Uuid, Vec<Engagement>> = HashMap::new();
     for row in rows {
         let contractor = row.contractor_id.map(ContractorId::from);
-        let engagement =
-            Engagement { site: row.site_id.into(), contractor, trade: row.trade, team: row.team };
-        found.entry(row.worker_id).or_default().push(engagement);
+        found.entry(row.worker_id).or_default().push(Engagement {
+            site: row.site_id.into(),
+            contractor,
+            trade: row.trade,
+            team: row.team,
+            until: row.until,
+        });
     }
     Ok(found)
 }
@@ -168,20 +172,22 @@ pub(crate) async fn engage(
         .collect();
     sqlx::query!(
         "WITH new AS (
-             SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[])
-                 AS new (worker_id, contractor_id, trade, team)
+             SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $7::date[])
+                 AS new (worker_id, contractor_id, trade, team, until)
          ), past AS (
              INSERT INTO directory.past_engagements
-                 (worker_id, site_id, contractor_id, trade, team, engaged_at, left_at)
-             SELECT e.worker_id, e.site_id, e.contractor_id, e.trade, e.team, e.engaged_at, coalesce(e.left_at, $6)
+                 (worker_id, site_id, contractor_id, trade, team, until, engaged_at, left_at)
+             SELECT e.worker_id, e.site_id, e.contractor_id, e.trade, e.team, e.until, e.engaged_at,
+                 coalesce(e.left_at, $6)
              FROM directory.engagements e JOIN new ON new.worker_id = e.worker_id
              WHERE e.site_id = $1 AND (e.left_at IS NOT NULL
                  OR (e.contractor_id, e.trade, e.team) IS DISTINCT FROM (new.contractor_id, new.trade, new.team))
          )
-         INSERT INTO directory.engagements AS held (site_id, worker_id, contractor_id, trade, team, engaged_at)
+         INSERT INTO directory.engagements AS held
+             (site_id, worker_id, contractor_id, trade, team, until, engaged_at)
          SELECT $1::uuid, new.*, $6::timestamptz FROM new
          ON CONFLICT (site_id, worker_id) DO UPDATE SET contractor_id = excluded.contractor_id,
-             trade = excluded.trade, team = excluded.team, left_at = NULL,
+             trade = excluded.trade, team = excluded.team, until = excluded.until, left_at = NULL,
              engaged_at = CASE WHEN held.left_at IS NULL AND (held.contractor_id, held.trade, held.team)
                      IS NOT DISTINCT FROM (excluded.contractor_id, excluded.trade, excluded.team)
                  THEN held.engaged_at ELSE excluded.engaged_at END",
@@ -191,6 +197,7 @@ pub(crate) async fn engage(
         &held.iter().map(|(_, engagement)| engagement.trade.clone()).collect::<Vec<_>>(),
         &held.iter().map(|(_, engagement)| engagement.team.clone()).collect::<Vec<_>>(),
         at,
+        &held.iter().map(|(_, engagement)| engagement.until).collect::<Vec<_>>() as _,
     )
     .execute(&mut **tx)
     .await?;

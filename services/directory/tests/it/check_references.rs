@@ -80,3 +80,41 @@ async fn to_a_contractors_administrator_other_contractors_people_are_unknown() {
     assert_eq!(checked.unknown_worker_ids, workers);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn whose_engagement_ends_is_told_with_their_last_day() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    let own = world.contractor("示例一建", &[site]).await;
+    let mut leaving = person(1);
+    leaving["exit_date"] = json!("2026-03-31");
+    world.outside.set_roster(&[leaving.clone(), person(2)]);
+    world.sync(site).await.unwrap();
+    let worker = world.find(site, &phone(1)).await.workers[0].worker_id.clone();
+    let staying = world.find(site, &phone(2)).await.workers[0].worker_id.clone();
+    let check = async || {
+        let message = pb::CheckReferencesRequest {
+            site_id: site.to_string(),
+            contractor_id: own.to_string(),
+            area_ids: vec![],
+            worker_ids: vec![worker.clone(), staying.clone()],
+        };
+        let request = world.harness.shell.as_service("ticket", message);
+        told(world.client.clone().check_references(request).await).unwrap().ending_workers
+    };
+    let spells = async || {
+        let message = pb::GetWorkerRequest { worker_id: worker.clone() };
+        let request = world.by(&world.sysadmin, message);
+        let spells = told(world.client.clone().get_worker(request).await).unwrap().engagements;
+        spells.into_iter().map(|spell| spell.until).collect::<Vec<_>>()
+    };
+    let until = "2026-03-31".to_owned();
+    let ending = pb::EndingWorker { worker_id: worker.clone(), until: until.clone() };
+    assert_eq!((check().await, spells().await), (vec![ending], vec![until]));
+
+    leaving["exit_date"] = json!(null);
+    world.outside.set_roster(&[leaving, person(2)]);
+    assert_eq!(world.sync(site).await.unwrap().changed, 1, "they stay after all");
+    assert_eq!((check().await, spells().await), (vec![], vec![String::new()]), "one spell still");
+    world.stop().await;
+}

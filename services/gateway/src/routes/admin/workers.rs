@@ -123,6 +123,8 @@ struct Engagement {
     contractor_id: Option<String>,
     trade: String,
     team: String,
+    /// The last day, as the real-name system has it; null where it has none.
+    until: Option<String>,
     /// Null where nobody wrote it down.
     engaged_at: Option<DateTime<Utc>>,
     /// Null while it lasts.
@@ -136,6 +138,7 @@ impl From<EngagementSpell> for Engagement {
             contractor_id: some(spell.contractor_id),
             trade: spell.trade,
             team: spell.team,
+            until: some(spell.until),
             engaged_at: instant(spell.engaged_at),
             left_at: instant(spell.left_at),
         }
