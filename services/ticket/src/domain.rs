@@ -25,7 +25,7 @@ pub use progress::{
 };
 pub use request::{Listed, Unfit, check_dates, check_windows};
 pub use search::{Filter, Listing, Sort, UnknownSort};
-pub use terms::{Deadline, Terms, UnknownVideoRule, VideoRule};
+pub use terms::{Deadline, Leads, Terms, UnknownVideoRule, VideoRule};
 pub use ticket::{
     Cancellation, Cancelled, Expired, NewTicket, NotAllowed, Publication, Published, Started,
     State, Status, Ticket, UnknownTicketStatus,

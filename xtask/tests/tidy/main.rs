@@ -1,6 +1,7 @@
 //! The rules of the house that a machine can check. Each message says what to do instead.
 
 mod arrows;
+mod bodies;
 mod contract;
 mod dependencies;
 mod files;

@@ -81,8 +81,8 @@ fn copy(cmd: CopyTicket, original: &Ticket) -> CreateTicket {
         areas: without(&original.areas, |_| false),
         workers: without(&original.workers, |_| false),
         videos: without(&original.videos, |_| false),
-        publish_now: original.terms.publish_now,
-        daily_reminder: original.terms.daily_reminder,
+        publish_now: Some(original.terms.publish_now),
+        daily_reminder: Some(original.terms.daily_reminder),
         draft: true,
         warnings: Vec::new(),
     }

@@ -47,8 +47,8 @@ pub struct CreateTicket {
     pub areas: Listed<AreaId>,
     pub workers: Listed<WorkerId>,
     pub videos: Listed<VideoId>,
-    pub publish_now: bool,
-    pub daily_reminder: bool,
+    pub publish_now: Option<bool>,
+    pub daily_reminder: Option<bool>,
     pub draft: bool,
     /// What whoever asks for it should know besides.
     pub warnings: Vec<Warning>,
@@ -179,9 +179,10 @@ fn fit(
             end: cmd.access_end.unwrap_or(truth.window.end),
         },
         deadline: cmd.deadline.map_or(Deadline::SiteDefault(truth.deadline), Deadline::Given),
+        leads: truth.leads,
         video_rule: cmd.video_rule.unwrap_or(truth.video_rule),
-        publish_now: cmd.publish_now,
-        daily_reminder: cmd.daily_reminder,
+        publish_now: cmd.publish_now.unwrap_or(truth.publish_now),
+        daily_reminder: cmd.daily_reminder.unwrap_or(truth.daily_reminder),
     };
     cmd.fields.check(truth.contractor_on_site, "contractor_id", "does not work on this site");
     let today = truth.zone.date_at(created_at);

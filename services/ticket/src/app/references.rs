@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use auth::Caller;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use proto::directory::v1::directory_service_client::DirectoryServiceClient;
 use proto::directory::v1::{CheckReferencesRequest, SiteSettings};
 use proto::training::v1::CheckVideosRequest;
@@ -16,7 +16,7 @@ use types::{
 };
 
 use super::{App, Error};
-use crate::domain::VideoRule;
+use crate::domain::{Leads, VideoRule};
 
 const DIRECTORY: &str = "directory";
 const TRAINING: &str = "training";
@@ -50,7 +50,10 @@ pub(super) struct Truth {
     pub(super) zone: SiteZone,
     pub(super) window: TimeWindow,
     pub(super) deadline: NaiveTime,
+    pub(super) leads: Leads,
     pub(super) video_rule: VideoRule,
+    pub(super) publish_now: bool,
+    pub(super) daily_reminder: bool,
     pub(super) max_span_days: u32,
     pub(super) contractor_on_site: bool,
     pub(super) unknown_areas: BTreeSet<AreaId>,
@@ -96,7 +99,10 @@ impl App {
                 parse_time(&settings.training_deadline_time),
                 "training_deadline_time",
             )?,
+            leads: leads(&settings),
             video_rule: sense(settings.video_rule.parse(), "video_rule")?,
+            publish_now: settings.publish_now.unwrap_or(true),
+            daily_reminder: settings.daily_reminder.unwrap_or(true),
             max_span_days: settings.max_span_days,
             contractor_on_site: references.contractor_on_site,
             unknown_areas: ids(DIRECTORY, &references.unknown_area_ids)?,
@@ -134,6 +140,16 @@ fn refused(status: &Status) -> Error {
 
 fn nonsense(service: &'static str, problem: &str) -> Error {
     Error::Nonsense { service, problem: problem.to_owned() }
+}
+
+/// Zero is what was told before a site could say otherwise.
+fn leads(settings: &SiteSettings) -> Leads {
+    let minutes = |told: u32| (told > 0).then(|| TimeDelta::minutes(told.into()));
+    let Leads { before_night, after_publication } = Leads::default();
+    Leads {
+        before_night: minutes(settings.night_deadline_minutes).unwrap_or(before_night),
+        after_publication: minutes(settings.late_deadline_minutes).unwrap_or(after_publication),
+    }
 }
 
 fn sense<T, E>(read: Result<T, E>, what: &str) -> Result<T, Error> {

@@ -204,7 +204,7 @@ impl DailyTicket {
 #[cfg(test)]
 mod tests {
     use super::{DailyTicket, DayState, DayStatus};
-    use crate::domain::{Deadline, NotAllowed, Terms, VideoRule};
+    use crate::domain::{Deadline, Leads, NotAllowed, Terms, VideoRule};
     use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
     use types::{DailyTicketId, SiteZone, TimeWindow};
 
@@ -217,6 +217,7 @@ mod tests {
             zone: SiteZone::default(),
             window: TimeWindow::parse(start, end).unwrap(),
             deadline: Deadline::SiteDefault(NaiveTime::from_hms_opt(7, 30, 0).unwrap()),
+            leads: Leads::default(),
             video_rule: VideoRule::All,
             publish_now: true,
             daily_reminder: true,

@@ -6,7 +6,7 @@ use types::{
     VideoId, WorkerId,
 };
 
-use super::{DayStatus, Deadline, NewTicket, Published, Terms, Ticket, VideoRule};
+use super::{DayStatus, Deadline, Leads, NewTicket, Published, Terms, Ticket, VideoRule};
 
 pub(super) fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -38,6 +38,7 @@ pub(super) fn in_zone(zone: SiteZone, first: &str, last: &str, start: &str, end:
             zone,
             window: TimeWindow::parse(start, end).unwrap(),
             deadline: Deadline::SiteDefault(NaiveTime::from_hms_opt(7, 30, 0).unwrap()),
+            leads: Leads::default(),
             video_rule: VideoRule::All,
             publish_now: true,
             daily_reminder: true,

@@ -107,7 +107,7 @@ pub fn check_windows(first: NaiveDate, last: NaiveDate, terms: &Terms) -> Vec<Fi
 #[cfg(test)]
 mod tests {
     use super::{Listed, check_dates, check_windows};
-    use crate::domain::{Deadline, Terms, VideoRule};
+    use crate::domain::{Deadline, Leads, Terms, VideoRule};
     use chrono::{NaiveDate, NaiveTime};
     use types::{FieldProblem, SiteZone, TimeWindow};
 
@@ -216,6 +216,7 @@ mod tests {
             zone: SiteZone::parse("Europe/Berlin").unwrap(),
             window: TimeWindow::parse("02:10", "02:50").unwrap(),
             deadline: Deadline::SiteDefault(NaiveTime::MIN),
+            leads: Leads::default(),
             video_rule: VideoRule::All,
             publish_now: true,
             daily_reminder: true,

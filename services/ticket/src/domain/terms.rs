@@ -7,10 +7,6 @@ use types::{InstantWindow, SiteZone, TimeWindow};
 /// When a site's day starts and when it is over, unless a night window runs on.
 const DAY_STARTS: NaiveTime = NaiveTime::from_hms_opt(0, 5, 0).expect("a time of day");
 const DAY_ENDS: NaiveTime = NaiveTime::from_hms_opt(23, 59, 0).expect("a time of day");
-/// How long before a night window training has to be done, when nobody said otherwise.
-const BEFORE_NIGHT: TimeDelta = TimeDelta::minutes(30);
-/// How long after a late publication training may be done, when nobody said otherwise.
-const AFTER_PUBLICATION: TimeDelta = TimeDelta::minutes(90);
 
 /// Whether a day is complete when all its videos are watched, or any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +56,29 @@ pub enum Deadline {
     SiteDefault(NaiveTime),
 }
 
+/// Where the site's deadline gives way, and by how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leads {
+    /// How long before a night window training has to be done.
+    pub before_night: TimeDelta,
+    /// How long after a late publication training may be done.
+    pub after_publication: TimeDelta,
+}
+
+impl Default for Leads {
+    fn default() -> Self {
+        let (before_night, after_publication) = (TimeDelta::minutes(30), TimeDelta::minutes(90));
+        Self { before_night, after_publication }
+    }
+}
+
 /// A ticket's times and rules: the request's, else the site's as they were when it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     pub zone: SiteZone,
     pub window: TimeWindow,
     pub deadline: Deadline,
+    pub leads: Leads,
     pub video_rule: VideoRule,
     /// Send a notice when it is published.
     pub publish_now: bool,
@@ -88,12 +101,12 @@ impl Terms {
         let default = match self.deadline {
             Deadline::Given(time) => return self.zone.at(date, time),
             Deadline::SiteDefault(_) if self.has_night_deadline() => {
-                self.window_on(date).start - BEFORE_NIGHT
+                self.window_on(date).start - self.leads.before_night
             }
             Deadline::SiteDefault(time) => self.zone.at(date, time),
         };
         match published_at {
-            Some(at) if date <= self.zone.date_at(at) => default.max(at + AFTER_PUBLICATION),
+            Some(at) if date <= self.zone.date_at(at) => default.max(at + self.leads.after_publication),
             _ => default,
         }
     }
@@ -102,7 +115,7 @@ impl Terms {
     pub fn deadline_time(&self) -> NaiveTime {
         match self.deadline {
             Deadline::SiteDefault(_) if self.has_night_deadline() => {
-                self.window.start - BEFORE_NIGHT
+                self.window.start - self.leads.before_night
             }
             Deadline::Given(time) | Deadline::SiteDefault(time) => time,
         }
@@ -118,15 +131,16 @@ impl Terms {
         self.zone.at_latest(date, DAY_ENDS).max(self.window_on(date).end)
     }
 
-    /// A night window that starts so early that half an hour before it is another day keeps the site's deadline.
+    /// A night window that starts so early that its deadline would be on another day keeps the site's.
     fn has_night_deadline(&self) -> bool {
-        self.window.crosses_midnight() && self.window.start >= DAY_STARTS + BEFORE_NIGHT
+        self.window.crosses_midnight()
+            && self.window.start - DAY_STARTS >= self.leads.before_night
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Deadline, Terms, VideoRule};
+    use super::{Deadline, Leads, Terms, VideoRule};
     use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
     use types::{SiteZone, TimeWindow, parse_time};
 
@@ -135,6 +149,7 @@ mod tests {
             zone: SiteZone::parse(zone).unwrap(),
             window: TimeWindow::parse(start, end).unwrap(),
             deadline: Deadline::SiteDefault(time("07:30")),
+            leads: Leads::default(),
             video_rule: VideoRule::All,
             publish_now: true,
             daily_reminder: true,
@@ -212,6 +227,19 @@ mod tests {
         let day = terms("Asia/Shanghai", "06:00", "20:00");
         let late = at("2026-03-03T01:00:00Z");
         assert_eq!(day.deadline_on(date("2026-03-03"), Some(late)), late + TimeDelta::minutes(90));
+    }
+
+    #[test]
+    fn how_long_before_and_after_is_the_sites_to_say() {
+        let minutes = TimeDelta::minutes;
+        let leads = Leads { before_night: minutes(120), after_publication: minutes(45) };
+        let night = Terms { leads, ..terms("Asia/Shanghai", "20:00", "06:00") };
+        assert_eq!(night.deadline_on(date("2026-03-03"), None), at("2026-03-03T10:00:00Z"));
+        assert_eq!(night.deadline_time(), time("18:00"));
+        let late = at("2026-03-03T10:30:00Z");
+        assert_eq!(night.deadline_on(date("2026-03-03"), Some(late)), late + minutes(45));
+        let early = Terms { leads, ..terms("Asia/Shanghai", "02:00", "01:00") };
+        assert_eq!(early.deadline_time(), time("07:30"), "two hours before is another day");
     }
 
     #[test]

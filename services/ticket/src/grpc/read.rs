@@ -69,8 +69,8 @@ pub(super) fn create_ticket(
         areas,
         workers,
         videos,
-        publish_now: message.publish_now.unwrap_or(true),
-        daily_reminder: message.daily_reminder.unwrap_or(true),
+        publish_now: message.publish_now,
+        daily_reminder: message.daily_reminder,
         draft: message.draft,
         warnings: Vec::new(),
     }
@@ -279,7 +279,6 @@ mod tests {
         let message = CreateTicketRequest { access_end_time: "24:00".to_owned(), ..message() };
         let cmd = create_ticket(Caller::anonymous(), None, &message);
         assert_eq!(cmd.access_end, Some(NaiveTime::MIN));
-        assert!(cmd.publish_now && cmd.daily_reminder);
     }
 
     #[test]

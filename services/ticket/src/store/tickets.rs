@@ -5,7 +5,7 @@ mod days;
 mod due;
 mod list;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use service::{StoreError, Tx};
 use sqlx::types::Json;
 use types::{
@@ -15,7 +15,7 @@ use types::{
 use uuid::Uuid;
 
 use super::Versioned;
-use crate::domain::{Cancellation, Deadline, Publication, State, Terms, Ticket};
+use crate::domain::{Cancellation, Deadline, Leads, Publication, State, Terms, Ticket};
 
 pub use amend::amend;
 pub use due::{Due, Turn, due};
@@ -35,6 +35,8 @@ struct Row {
     access_end_time: NaiveTime,
     deadline_time: NaiveTime,
     deadline_given: bool,
+    night_deadline_minutes: i32,
+    late_deadline_minutes: i32,
     time_zone: String,
     video_rule: String,
     publish_now: bool,
@@ -83,8 +85,8 @@ pub async fn get_many(tx: &mut Tx, ids: &[TicketId]) -> Result<Vec<Versioned<Tic
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT ticket_id, site_id, contractor_id, title, remark, start_date, end_date,
-                  access_start_time, access_end_time, deadline_time, deadline_given, time_zone, video_rule,
-                  publish_now, daily_reminder, created_by, created_at, published_by, published_at,
+                  access_start_time, access_end_time, deadline_time, deadline_given, night_deadline_minutes,
+                  late_deadline_minutes, time_zone, video_rule, publish_now, daily_reminder, created_by, created_at, published_by, published_at,
                   cancelled_by, cancelled_at, cancel_reason, version, revision,
                   ARRAY(SELECT a.area_id FROM ticket.ticket_areas a
                         WHERE a.ticket_id = t.ticket_id ORDER BY a.position) AS "areas!",
@@ -113,8 +115,9 @@ pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<Versioned<Ticket>, S
         "INSERT INTO ticket.work_tickets
              (ticket_id, site_id, contractor_id, title, remark, start_date, end_date, access_start_time,
               access_end_time, deadline_time, deadline_given, time_zone, video_rule, publish_now,
-              daily_reminder, created_by, created_at, published_by, published_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 1)",
+              daily_reminder, created_by, created_at, published_by, published_at, night_deadline_minutes,
+              late_deadline_minutes, version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1)",
         ticket.id.as_uuid(),
         ticket.site.as_uuid(),
         ticket.contractor.as_uuid(),
@@ -134,12 +137,18 @@ pub async fn insert(tx: &mut Tx, ticket: &Ticket) -> Result<Versioned<Ticket>, S
         ticket.created_at,
         published_by,
         published_at,
+        minutes(ticket.terms.leads.before_night),
+        minutes(ticket.terms.leads.after_publication),
     )
     .execute(&mut **tx)
     .await?;
     insert_lists(tx, ticket).await?;
     days::insert(tx, ticket).await?;
     Ok(Versioned { value: ticket.clone(), version: 1 })
+}
+
+fn minutes(lead: TimeDelta) -> i32 {
+    i32::try_from(lead.num_minutes()).unwrap_or(i32::MAX)
 }
 
 /// Writes what `ticket` became, if it is still at the version it was read at, and moves it to the next.
@@ -242,6 +251,10 @@ fn build(row: Row) -> Result<Versioned<Ticket>, StoreError> {
             zone: SiteZone::parse(&row.time_zone).map_err(|_| corrupt(row.ticket_id))?,
             window: TimeWindow { start: row.access_start_time, end: row.access_end_time },
             deadline,
+            leads: Leads {
+                before_night: TimeDelta::minutes(row.night_deadline_minutes.into()),
+                after_publication: TimeDelta::minutes(row.late_deadline_minutes.into()),
+            },
             video_rule: row.video_rule.parse().map_err(|_| corrupt(row.ticket_id))?,
             publish_now: row.publish_now,
             daily_reminder: row.daily_reminder,

@@ -39,6 +39,31 @@ async fn today_is_in_progress_at_once_and_its_deadline_leaves_an_hour_and_a_half
 }
 
 #[tokio::test]
+async fn a_sites_own_defaults_are_copied_into_the_ticket() {
+    let world = World::new().await;
+    let set = |publish_now, daily_reminder, night, late| {
+        let settings = &mut world.peers.lock().unwrap().settings;
+        settings.publish_now = publish_now;
+        settings.daily_reminder = daily_reminder;
+        (settings.night_deadline_minutes, settings.late_deadline_minutes) = (night, late);
+    };
+    set(Some(false), Some(false), 60, 45);
+    let id = world.created(world.three_days()).await;
+    let night = CreateTicketRequest {
+        access_start_time: "20:00".to_owned(),
+        access_end_time: "04:30".to_owned(),
+        ..world.three_days()
+    };
+    let night = world.created(night).await;
+    set(None, None, 0, 0);
+    let ticket = world.ticket(&id).await;
+    assert!(!ticket.publish_now && !ticket.daily_reminder);
+    let today = proto::instant(ticket.daily_tickets[0].deadline_at.as_ref()).unwrap();
+    assert_eq!(today.to_rfc3339(), "2026-03-02T00:45:00+00:00", "published at eight");
+    assert_eq!(world.ticket(&night).await.training_deadline_time, "19:00");
+}
+
+#[tokio::test]
 async fn what_the_request_gives_stands_before_the_sites_defaults() {
     let world = World::new().await;
     let request = CreateTicketRequest {

@@ -81,9 +81,9 @@ struct Window {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NotifyPolicy {
-    /// Workers are told at once; yes when absent.
+    /// Workers are told at once; the site's default when absent.
     publish_now: Option<bool>,
-    /// Workers are reminded each morning; yes when absent.
+    /// Workers are reminded each morning; the site's default when absent.
     daily_reminder: Option<bool>,
 }
 
