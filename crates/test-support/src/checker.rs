@@ -1,6 +1,7 @@
 //! Looks at a healed installation from outside, in its databases and streams, and says which invariants are broken.
 
 mod effects;
+mod slots;
 mod streams;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! Invariants as queries for their counter-examples, over the schemas of all services.
 
+use super::slots;
+
 /// Notices somebody still has to send.
 pub(super) const OPEN_NOTICES: &str =
     "SELECT count(*) FROM notification.notices WHERE status IN ('QUEUED', 'SENDING')";
@@ -10,7 +12,7 @@ pub(super) const STRAYS: &str = "WITH told AS ({told})
      WHERE event_id <> ALL ($1) AND event_id NOT IN (SELECT event_id FROM told)";
 
 /// The invariant's number, and a query that finds nothing while it holds. `{told}` stands for the events of every outbox,
-/// `{runs}` for every service's runs of jobs.
+/// `{jobs}` for every service's jobs and `{runs}` for their runs.
 pub(super) const INVARIANTS: &[(u8, &str)] = &[
     // An entry of the log for each event of each outbox, and none twice.
     (
@@ -65,13 +67,11 @@ pub(super) const INVARIANTS: &[(u8, &str)] = &[
              OR (copy.status = 'CANCELLED') <> (ticket.cancelled_at IS NOT NULL)
          )",
     ),
-    // Slots that began are over, and none was given up.
-    (10, JOBS),
+    (10, slots::ENDED),
+    (10, slots::STEPS),
+    (10, slots::NEWEST),
+    (10, slots::EFFECTS),
 ];
-
-const JOBS: &str = "WITH runs AS ({runs})
-     SELECT job || ' at ' || slot || ': ' || coalesce(outcome, 'begun and never over') FROM runs
-     WHERE outcome LIKE 'given up%' OR (finished_at IS NULL AND started_at < statement_timestamp() - interval '2 minutes')";
 
 /// A query with its places filled for these schemas.
 pub(super) fn over(schemas: &[String], sql: &str) -> String {
@@ -81,6 +81,11 @@ pub(super) fn over(schemas: &[String], sql: &str) -> String {
         each.join(" UNION ALL ")
     };
     let told = all("SELECT event_id, name FROM {schema}.outbox WHERE NOT state_only");
-    let runs = all("SELECT job, slot, finished_at, outcome, started_at FROM {schema}.job_runs");
-    sql.replace("{told}", &told).replace("{runs}", &runs)
+    let jobs = all(
+        "SELECT '{schema}' AS service, job, cadence, zone, last_slot, disabled_at FROM {schema}.jobs",
+    );
+    let runs = all(
+        "SELECT '{schema}' AS service, job, slot, key, missed, started_at, finished_at, outcome FROM {schema}.job_runs",
+    );
+    sql.replace("{told}", &told).replace("{jobs}", &jobs).replace("{runs}", &runs)
 }

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod catalogue;
+mod checker;
 mod proxy;
 mod store;

@@ -1,0 +1,120 @@
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, PgPool};
+use test_support::{Checker, Database, Ledger, Nats};
+
+/// Minutes in which each slot of two jobs ran well; each run of the log's checkpoints wrote one.
+struct World {
+    admin: PgPool,
+    checker: Checker,
+    _database: Database,
+    _nats: Nats,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (database, nats) = tokio::join!(Database::create(), Nats::connect());
+        let mut checker = Checker::connect(&database.url(), nats.url(), &nats.prefix).await;
+        checker.give_up_after(Duration::ZERO);
+        let world = Self { admin: database.admin(), checker, _database: database, _nats: nats };
+        for (service, job, outcome) in [
+            ("ticket", "ticket.lifecycle", "nothing to do"),
+            ("audit", "audit.checkpoint", "changed 1"),
+        ] {
+            world
+                .does(format!(
+                    "INSERT INTO {service}.jobs (job, cadence, last_slot)
+                     VALUES ('{job}', 'every 60 s', date_trunc('minute', now()));
+                     INSERT INTO {service}.job_runs
+                         (job, slot, attempts, missed, started_at, finished_at, outcome)
+                     SELECT '{job}', slot, 1, 0, slot, slot + interval '1 second', '{outcome}'
+                     FROM generate_series(0, 3) AS ago,
+                          LATERAL (SELECT date_trunc('minute', now()) - ago * interval '1 minute' AS slot) AS slots"
+                ))
+                .await;
+        }
+        world.checkpoint("slot").await;
+        world
+    }
+
+    /// One checkpoint in each run of their job, at an instant of it.
+    async fn checkpoint(&self, at: &str) {
+        self.does(format!(
+            "INSERT INTO audit.checkpoints (number, at, hash)
+             SELECT (SELECT count(*) FROM audit.checkpoints) + row_number() OVER (), {at}, decode(repeat('00', 32), 'hex')
+             FROM audit.job_runs"
+        ))
+        .await;
+    }
+
+    async fn does(&self, sql: impl Into<String>) {
+        sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(&self.admin).await.unwrap();
+    }
+
+    /// What is wrong with the slots.
+    async fn problems(&self) -> Vec<String> {
+        let broken = self.checker.check(&Ledger::new(1)).await;
+        broken.into_iter().filter(|one| one.invariant == 10).map(|one| one.what).collect()
+    }
+
+    /// What is wrong with the slots once this was done.
+    async fn after(sql: &str) -> String {
+        let world = Self::new().await;
+        world.does(sql).await;
+        world.problems().await.join("; ")
+    }
+}
+
+#[tokio::test]
+async fn slots_that_each_ran_once_are_whole() {
+    let world = World::new().await;
+    assert_eq!(world.problems().await, Vec::<String>::new());
+    // One that was missed while nobody ran, and made good by the next.
+    world
+        .does(
+            "DELETE FROM ticket.job_runs WHERE slot = (SELECT last_slot FROM ticket.jobs) - interval '2 minutes';
+             UPDATE ticket.job_runs SET missed = 1 WHERE slot = (SELECT last_slot FROM ticket.jobs) - interval '1 minute'",
+        )
+        .await;
+    assert_eq!(world.problems().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_slot_that_never_ran_is_seen() {
+    let between = "DELETE FROM ticket.job_runs WHERE slot = (SELECT last_slot FROM ticket.jobs) - interval '2 minutes'";
+    let said = World::after(between).await;
+    assert!(said.contains("0 missed, and 2.00 slots since"), "{said}");
+
+    let newest = "DELETE FROM ticket.job_runs WHERE slot = (SELECT last_slot FROM ticket.jobs)";
+    let said = World::after(newest).await;
+    assert!(said.contains("has no row"), "{said}");
+
+    let stopped = "UPDATE ticket.jobs SET last_slot = last_slot - interval '5 minutes';
+                   UPDATE ticket.job_runs SET slot = slot - interval '5 minutes'";
+    let said = World::after(stopped).await;
+    assert!(said.contains("ticket.lifecycle ran last at"), "{said}");
+
+    let said = World::after("UPDATE ticket.jobs SET last_slot = NULL").await;
+    assert!(said.contains("ticket.lifecycle has never run"), "{said}");
+}
+
+#[tokio::test]
+async fn a_slot_that_ran_twice_is_seen() {
+    let good = "UPDATE ticket.job_runs SET missed = 1 WHERE slot = (SELECT last_slot FROM ticket.jobs)";
+    let said = World::after(good).await;
+    assert!(said.contains("1 missed, and 1.00 slots since"), "{said}");
+
+    let begun = "UPDATE ticket.job_runs SET started_at = finished_at + interval '1 second', attempts = 2
+                 WHERE slot = (SELECT last_slot FROM ticket.jobs)";
+    let said = World::after(begun).await;
+    assert!(said.contains("begun again after it had ended"), "{said}");
+}
+
+#[tokio::test]
+async fn a_run_with_two_effects_is_seen() {
+    let world = World::new().await;
+    world.checkpoint("slot + interval '500 milliseconds'").await;
+    let said = world.problems().await;
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said[0].contains("(changed 1) wrote 2 checkpoints"), "{said:?}");
+}
