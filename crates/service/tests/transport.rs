@@ -142,6 +142,17 @@ async fn a_call_without_a_token_is_refused() {
             ErrorCode::NotSignedIn,
             "{way}"
         );
+#[tokio::test]
+async fn a_caller_of_two_thousand_sites_gets_through() {
+    for (way, shell, transport) in both_ways().await {
+        let sites = (0..2_000).map(|_| SiteId::new()).collect();
+        let caller = Caller::account(AccountId::new(), Role::SysAdmin, sites, None);
+        let request = shell.signed("gateway", &caller, ask("s"));
+        let answer = AuditServiceClient::new(transport).verify_chain(request).await;
+        assert_eq!(answer.unwrap().into_inner().head_hash, caller.subject.to_string(), "{way}");
+    }
+}
+
     }
 }
 

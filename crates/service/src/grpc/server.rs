@@ -15,7 +15,7 @@ use tower::{Service, ServiceExt, service_fn};
 use tracing::Instrument;
 use types::ErrorCode;
 
-use super::{CALLER, Policy};
+use super::{CALLER, MAX_HEADER_BYTES, Policy};
 use crate::refusal::Refusal;
 use crate::shell::Shell;
 use crate::telemetry;
@@ -68,6 +68,7 @@ pub fn serve(
         shell.tasks.spawn("grpc", async move {
             let served = tonic::transport::Server::builder()
                 .tcp_nodelay(true)
+                .http2_max_header_list_size(MAX_HEADER_BYTES)
                 .add_routes(routes)
                 .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
                 .await;

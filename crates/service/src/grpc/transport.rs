@@ -12,6 +12,7 @@ use tower::{Service, ServiceExt, service_fn};
 use tracing::Instrument;
 use types::ErrorCode;
 
+use super::MAX_HEADER_BYTES;
 use super::server::{Layered, deadline};
 use crate::refusal::Refusal;
 use crate::telemetry;
@@ -44,6 +45,7 @@ impl Peers {
             let endpoint = Endpoint::from_shared(url.clone())?
                 .connect_timeout(Duration::from_secs(2))
                 .tcp_nodelay(true)
+                .http2_max_header_list_size(MAX_HEADER_BYTES)
                 .http2_keep_alive_interval(Duration::from_secs(10))
                 .keep_alive_timeout(Duration::from_secs(5));
             channels.insert(service.clone(), endpoint.connect_lazy());
