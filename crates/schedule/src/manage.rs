@@ -55,6 +55,41 @@ pub async fn list(store: &Store, now: DateTime<Utc>) -> Result<Vec<Listed>, Stor
     Ok(listed)
 }
 
+/// A slot of a job, as far as it has come.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Slot {
+    pub slot: DateTime<Utc>,
+    /// Empty where time triggered it.
+    pub key: String,
+    pub attempts: i32,
+    /// How many earlier slots it makes good.
+    pub missed: i64,
+    /// Of the newest attempt; empty while it waits for its first.
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+    pub outcome: Option<String>,
+    /// Of the newest attempt that failed.
+    pub error: Option<String>,
+}
+
+/// The newest slots of a job that are kept, up to `limit`, newest first; `None` when no process of the service ever
+/// ran such a job.
+pub async fn slots(store: &Store, job: &str, limit: i64) -> Result<Option<Vec<Slot>>, StoreError> {
+    let mut tx = store.begin(Scope::System("list a job's runs")).await?;
+    if !is_known(&mut tx, job).await? {
+        return Ok(None);
+    }
+    let slots = sqlx::query_as(
+        "SELECT slot, key, attempts, missed, started_at, finished_at, outcome, error FROM job_runs
+         WHERE job = $1 ORDER BY slot DESC, key DESC LIMIT $2",
+    )
+    .bind(job)
+    .bind(limit)
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(Some(slots))
+}
+
 /// What asking for a run came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
@@ -145,9 +180,13 @@ async fn switched_or_why(tx: &mut Tx, job: &str, rows: u64) -> Result<Switched, 
     if rows == 1 {
         return Ok(Switched::Now);
     }
-    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM jobs WHERE job = $1)")
+    Ok(if is_known(tx, job).await? { Switched::Already } else { Switched::Unknown })
+}
+
+async fn is_known(tx: &mut Tx, job: &str) -> Result<bool, StoreError> {
+    let known = sqlx::query_scalar("SELECT EXISTS (SELECT FROM jobs WHERE job = $1)")
         .bind(job)
         .fetch_one(&mut **tx)
         .await?;
-    Ok(if known { Switched::Already } else { Switched::Unknown })
+    Ok(known)
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod keeping;
+mod keys;
 mod managing;
 mod outages;
 mod processes;
@@ -34,9 +35,13 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::starting(start()).await
+    }
+
+    async fn starting(at: DateTime<Utc>) -> Self {
         let database = Database::create().await;
         let store = database.store("ticket").await;
-        let (clock, system) = (SiteClock::manual(start()), SystemClock::manual(start()));
+        let (clock, system) = (SiteClock::manual(at), SystemClock::manual(at));
         Self { database, store, clock, system, ran: Arc::default() }
     }
 

@@ -123,6 +123,11 @@ async fn a_run_asked_for_twice_is_one_and_leaves_the_jobs_times_alone() {
     replicas.join_all().await;
     let minute_later = start() + TimeDelta::minutes(1);
     assert_eq!(world.slots(), [start(), instant(id), minute_later]);
+    let kept = manage::slots(&world.store, NAME, 10).await.unwrap().unwrap();
+    assert!(kept.is_sorted_by(|one, next| one.slot > next.slot), "newest first: {kept:?}");
+    assert_eq!(kept.len(), 3);
+    assert!(kept.iter().all(|slot| slot.outcome.as_deref() == Some("changed 1")), "{kept:?}");
+    assert_eq!(manage::slots(&world.store, NAME, 1).await.unwrap().unwrap().len(), 1);
     let ran = world.ran.lock().unwrap();
     assert_eq!((ran[1].key.clone(), ran[2].missed), (format!("manual:{id}"), 0));
 }
@@ -134,6 +139,7 @@ async fn what_no_job_is_can_be_neither_run_nor_disabled() {
     assert_eq!(world.ask(id).await, Asked::Unknown);
     assert_eq!(world.disable().await, Switched::Unknown);
     assert_eq!(world.enable().await, Switched::Unknown);
+    assert!(manage::slots(&world.store, NAME, 2).await.unwrap().is_none());
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
     let on_event = Job::on_event("test.event", async |_| Ok(Outcome::Nothing));
     let jobs = vec![world.every_minute(), on_event];
