@@ -18,7 +18,8 @@ FROM generate_series(1, current_setting('fill.tickets')::integer) AS number;
 INSERT INTO ticket.work_tickets
     (ticket_id, site_id, contractor_id, title, remark, start_date, end_date, access_start_time, access_end_time,
      deadline_time, deadline_given, time_zone, video_rule, publish_now, daily_reminder, created_by, created_at,
-     published_by, published_at, cancelled_by, cancelled_at, cancel_reason, version)
+     published_by, published_at, cancelled_by, cancelled_at, cancel_reason, night_deadline_minutes,
+     late_deadline_minutes, version)
 SELECT ticket_id, site_id, pg_temp.fill_id('contractor', number % 8), format('%s#楼钢筋绑扎', number), '',
        start_date, start_date + current_setting('fill.days')::integer - 1, '06:00', '20:00', '07:30', false,
        'Asia/Shanghai', 'ALL', true, true, pg_temp.fill_id('account', 0), start_date - interval '1 day',
@@ -26,7 +27,7 @@ SELECT ticket_id, site_id, pg_temp.fill_id('contractor', number % 8), format('%s
        CASE WHEN number % 7 > 0 THEN start_date - interval '1 day' END,
        CASE WHEN number % 7 = 1 THEN pg_temp.fill_id('account', 0) END,
        CASE WHEN number % 7 = 1 THEN start_date - interval '1 hour' END,
-       CASE WHEN number % 7 = 1 THEN '停工' END, 1
+       CASE WHEN number % 7 = 1 THEN '停工' END, 30, 90, 1
 FROM fill;
 
 INSERT INTO ticket.daily_tickets

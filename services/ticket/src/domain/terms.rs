@@ -106,7 +106,9 @@ impl Terms {
             Deadline::SiteDefault(time) => self.zone.at(date, time),
         };
         match published_at {
-            Some(at) if date <= self.zone.date_at(at) => default.max(at + self.leads.after_publication),
+            Some(at) if date <= self.zone.date_at(at) => {
+                default.max(at + self.leads.after_publication)
+            }
             _ => default,
         }
     }
@@ -133,8 +135,7 @@ impl Terms {
 
     /// A night window that starts so early that its deadline would be on another day keeps the site's.
     fn has_night_deadline(&self) -> bool {
-        self.window.crosses_midnight()
-            && self.window.start - DAY_STARTS >= self.leads.before_night
+        self.window.crosses_midnight() && self.window.start - DAY_STARTS >= self.leads.before_night
     }
 }
 

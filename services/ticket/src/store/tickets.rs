@@ -86,8 +86,8 @@ pub async fn get_many(tx: &mut Tx, ids: &[TicketId]) -> Result<Vec<Versioned<Tic
         Row,
         r#"SELECT ticket_id, site_id, contractor_id, title, remark, start_date, end_date,
                   access_start_time, access_end_time, deadline_time, deadline_given, night_deadline_minutes,
-                  late_deadline_minutes, time_zone, video_rule, publish_now, daily_reminder, created_by, created_at, published_by, published_at,
-                  cancelled_by, cancelled_at, cancel_reason, version, revision,
+                  late_deadline_minutes, time_zone, video_rule, publish_now, daily_reminder, created_by, created_at,
+                  published_by, published_at, cancelled_by, cancelled_at, cancel_reason, version, revision,
                   ARRAY(SELECT a.area_id FROM ticket.ticket_areas a
                         WHERE a.ticket_id = t.ticket_id ORDER BY a.position) AS "areas!",
                   ARRAY(SELECT w.worker_id FROM ticket.ticket_workers w
