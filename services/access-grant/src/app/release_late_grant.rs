@@ -12,7 +12,7 @@ use crate::wire;
 
 impl App {
     /// Grants one who finished their training late. Who finished in time or is released already keeps what they have,
-    /// and nothing changes; who did not finish is refused.
+    /// and nothing changes; who did not finish, or has to watch more since, is refused.
     #[tracing::instrument(name = "grant.release", skip_all, fields(daily_ticket.id = %day, worker.id = %worker))]
     pub async fn release_late_grant(
         &self,
@@ -42,6 +42,7 @@ impl App {
         let training = trainings
             .get(&day)
             .and_then(|of_day| of_day.first())
+            .filter(|training| !training.reopened)
             .ok_or(refused("TRAINING_INCOMPLETE"))?;
         if known.earns(training) {
             return Ok(grants::of_worker_day(&mut tx, day, worker).await?);

@@ -93,7 +93,7 @@ pub struct Release<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// Keeps a release; a second one changes nothing and answers `false`.
+/// Keeps a release; the same one again changes nothing and answers `false`.
 pub async fn release(tx: &mut Tx, release: Release<'_>) -> Result<bool, StoreError> {
     let inserted = sqlx::query!(
         "INSERT INTO access_grant.releases (daily_ticket_id, worker_id, site_id, released_by, reason, released_at)
@@ -111,7 +111,7 @@ pub async fn release(tx: &mut Tx, release: Release<'_>) -> Result<bool, StoreErr
 }
 
 /// The completed trainings of some days, of one worker or of all: those that stood at `as_of`, or all that are known,
-/// reopened ones too.
+/// reopened ones too. A release lets in who had finished by then: it ends with a reopening that comes after it.
 pub async fn of_days(
     tx: &mut Tx,
     days: &[DailyTicketId],
@@ -121,13 +121,20 @@ pub async fn of_days(
     let rows = sqlx::query!(
         r#"SELECT c.daily_ticket_id AS "daily_ticket_id!", c.worker_id AS "worker_id!",
                   c.completed_at AS "completed_at!", c.in_time AS "in_time!",
-                  coalesce(r.released_at <= coalesce($3, r.released_at), false) AS "released!",
+                  CASE WHEN r.released_at IS NULL THEN false
+                       ELSE NOT EXISTS (SELECT FROM access_grant.past_completions p
+                                        WHERE p.daily_ticket_id = c.daily_ticket_id AND p.worker_id = c.worker_id
+                                          AND r.released_at <= p.reopened_at
+                                          AND ($3::timestamptz IS NULL OR p.reopened_at <= $3))
+                  END AS "released!",
                   ($3::timestamptz IS NULL AND c.reopened_at IS NOT NULL) AS "reopened!"
            FROM (SELECT daily_ticket_id, worker_id, completed_at, in_time, reopened_at FROM access_grant.completions
                  UNION ALL
                  SELECT daily_ticket_id, worker_id, completed_at, in_time, reopened_at
                  FROM access_grant.past_completions WHERE $3::timestamptz IS NOT NULL) c
-           LEFT JOIN access_grant.releases r USING (daily_ticket_id, worker_id)
+           LEFT JOIN (SELECT daily_ticket_id, worker_id, max(released_at) AS released_at FROM access_grant.releases
+                      WHERE daily_ticket_id = ANY($1) AND ($3::timestamptz IS NULL OR released_at <= $3)
+                      GROUP BY daily_ticket_id, worker_id) r USING (daily_ticket_id, worker_id)
            WHERE c.daily_ticket_id = ANY($1) AND ($2::uuid IS NULL OR c.worker_id = $2)
              AND ($3::timestamptz IS NULL
                   OR (c.completed_at <= $3 AND (c.reopened_at IS NULL OR $3 < c.reopened_at)))"#,

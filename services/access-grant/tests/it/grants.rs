@@ -93,6 +93,35 @@ async fn who_finished_late_is_granted_only_by_release() {
 }
 
 #[tokio::test]
+async fn a_release_of_before_a_reopening_lets_nobody_in_who_finishes_late_again() {
+    let world = World::new().await;
+    let area = world.area("acg_01").await;
+    let worker = world.worker("face-1").await;
+    let job = world.job(&[worker], &[area]);
+    world.publish(&job).await;
+    world.train(&job, worker, 61).await;
+    let admin = world.harness.sysadmin(&[world.site]);
+    let release = async |reason: &'static str| {
+        world.app.release_late_grant(&admin, job.day, worker, reason).await
+    };
+    world.set_minute(65);
+    assert_eq!(release("lift was stuck").await.unwrap().len(), 1);
+    world.set_minute(70);
+    world.hear(&job.reopened(worker, 70)).await;
+    let refused = release("let him work").await;
+    assert!(matches!(refused, Err(Error::NotAllowed { from: "TRAINING_INCOMPLETE", .. })));
+
+    world.set_minute(80);
+    world.hear(&TrainingCompleted { version: 3, ..job.trained(worker, 80) }).await;
+    assert!(!world.grant_of(&job).await.is_live(), "that release was of what he had watched then");
+    world.set_minute(90);
+    assert!(release("watched it on site").await.unwrap()[0].is_live());
+    assert_eq!(world.told::<LateGrantReleased>().await.len(), 2);
+    assert_eq!(release("again").await.unwrap().len(), 1);
+    assert_eq!(world.told::<LateGrantReleased>().await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_release_outside_of_ones_sites_finds_nothing() {
     let world = World::new().await;
     let area = world.area("acg_01").await;

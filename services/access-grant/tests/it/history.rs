@@ -236,3 +236,29 @@ async fn what_a_reopened_training_gave_lets_nobody_in_who_finishes_late_then() {
     assert_eq!(said, Some(ReasonCode::TrainingIncomplete));
     assert!(!world.grant_of(&job).await.is_live());
 }
+
+#[tokio::test]
+async fn a_release_counts_from_when_it_was_given_until_the_next_reopening() {
+    let world = World::new().await;
+    let area = world.area("acg_01").await;
+    let worker = world.worker("face-1").await;
+    let job = world.job(&[worker], &[area]);
+    world.publish(&job).await;
+    world.train(&job, worker, 61).await;
+    let admin = world.harness.sysadmin(&[world.site]);
+    world.set_minute(65);
+    world.app.release_late_grant(&admin, job.day, worker, "lift was stuck").await.unwrap();
+    world.set_minute(70);
+    world.hear(&job.reopened(worker, 70)).await;
+    world.set_minute(80);
+    world.hear(&TrainingCompleted { version: 3, ..job.trained(worker, 80) }).await;
+    for (minute, expected) in [
+        (63, ReasonCode::TrainingIncomplete),
+        (67, ReasonCode::SyncPending),
+        (75, ReasonCode::TrainingIncomplete),
+        (85, ReasonCode::TrainingIncomplete),
+    ] {
+        let said = said(&world, area, "face-1", at(minute)).await;
+        assert_eq!(said, Some(expected), "at minute {minute}");
+    }
+}
