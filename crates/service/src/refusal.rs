@@ -8,6 +8,10 @@ use types::{ErrorCode, FieldProblem};
 
 use crate::store::StoreError;
 
+/// Bytes of the bad fields that one refusal names. A status travels in a header and grows by a third there, and a client
+/// of HTTP/2 takes 16 KiB of headers: what is longer would arrive as a broken connection.
+const MOST_FIELD_BYTES: usize = 8 * 1024;
+
 /// Travels as a gRPC status with [`ErrorDetail`]; the gateway copies it into the envelope. Never holds
 /// a cause, SQL or personal data.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,11 +79,7 @@ impl From<Refusal> for Status {
         let detail = ErrorDetail {
             code: refusal.code.number(),
             message: refusal.code.name().to_owned(),
-            fields: refusal
-                .fields
-                .into_iter()
-                .map(|FieldProblem { field, problem }| WireField { field, problem })
-                .collect(),
+            fields: listed(refusal.fields),
             data: if refusal.data.is_empty() {
                 String::new()
             } else {
@@ -92,6 +92,27 @@ impl From<Refusal> for Status {
             detail.encode_to_vec().into(),
         )
     }
+}
+
+/// As many as fit, and where not all do, one more that says how many are left off, under the name of the last.
+fn listed(problems: Vec<FieldProblem>) -> Vec<WireField> {
+    let named = problems.len();
+    let mut room = MOST_FIELD_BYTES;
+    let fits = |problem: &WireField| {
+        // The message, its tag and its length.
+        let left = room.checked_sub(problem.encoded_len() + 4);
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let wire = |FieldProblem { field, problem }| WireField { field, problem };
+    let mut listed: Vec<WireField> = problems.into_iter().map(wire).take_while(fits).collect();
+    let left_off = named - listed.len();
+    if left_off > 0 {
+        let last = listed.last().map(|last| last.field.as_str()).unwrap_or_default();
+        let field = last.split('[').next().unwrap_or_default().to_owned();
+        listed.push(WireField { field, problem: format!("and {left_off} more problems") });
+    }
+    listed
 }
 
 /// What nobody but us can mend is logged here, once for all services: the client is told no more than that it failed.
@@ -268,6 +289,22 @@ mod tests {
     fn a_status_without_detail_is_judged_by_its_code() {
         assert_eq!(Refusal::from_status(&Status::deadline_exceeded("x")).code, ErrorCode::Timeout);
         assert_eq!(Refusal::from_status(&Status::unknown("x")).code, ErrorCode::Internal);
+    }
+
+    #[test]
+    fn of_more_bad_fields_than_fit_a_header_the_first_are_named_and_the_rest_counted() {
+        let mut fields = Fields::new();
+        for place in 0..2_000 {
+            fields.problem(&format!("worker_ids[{place}]"), "is no worker of this site");
+        }
+        let status = Status::from(fields.finish().unwrap_err());
+        assert!(status.details().len() < 10 * 1024, "{}", status.details().len());
+        let mut named = Refusal::from_status(&status).fields;
+        let rest = named.pop().unwrap();
+        assert!(named.len() >= 50, "{}", named.len());
+        assert!(named.iter().all(|problem| problem.problem == "is no worker of this site"));
+        let wanted = format!("and {} more problems", 2_000 - named.len());
+        assert_eq!((rest.field.as_str(), rest.problem), ("worker_ids", wanted));
     }
 
     #[test]

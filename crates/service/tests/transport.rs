@@ -13,7 +13,7 @@ use proto::audit::v1::{
 };
 use service::grpc::{Access, Peers, Policy, Transport};
 use service::health::Health;
-use service::{Nats, Refusal, Shell, Tasks};
+use service::{Fields, Nats, Refusal, Shell, Tasks};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -22,7 +22,7 @@ use types::{AccountId, ErrorCode, Permission, Role, SiteClock, SiteId, SystemClo
 const POLICY: Policy =
     &[("/sitepass.audit.v1.AuditService/VerifyChain", Access::Permission(Permission::AuditVerify))];
 
-/// Answers with who called; panics and hangs on demand.
+/// Answers with who called; panics, hangs and refuses at length on demand.
 #[derive(Default)]
 struct Odd;
 
@@ -62,6 +62,14 @@ impl AuditService for Odd {
         match request.get_ref().site_id.as_str() {
             "panic" => panic!("boom"),
             "hang" => std::future::pending().await,
+            "strangers" => {
+                let mut fields = Fields::new();
+                for place in 0..500 {
+                    fields.problem(&format!("worker_ids[{place}]"), "is no worker of this site");
+                }
+                fields.finish()?;
+                Err(Status::internal("500 fields were fit"))
+            }
             _ => {
                 let head_hash = service::grpc::caller(&request)?.subject.to_string();
                 Ok(Response::new(VerifyChainResponse {
@@ -135,14 +143,6 @@ async fn a_signed_caller_reaches_the_service_and_extensions_do_not() {
 }
 
 #[tokio::test]
-async fn a_call_without_a_token_is_refused() {
-    for (way, _, transport) in both_ways().await {
-        assert_eq!(
-            refused(transport, Request::new(ask("s"))).await,
-            ErrorCode::NotSignedIn,
-            "{way}"
-        );
-#[tokio::test]
 async fn a_caller_of_two_thousand_sites_gets_through() {
     for (way, shell, transport) in both_ways().await {
         let sites = (0..2_000).map(|_| SiteId::new()).collect();
@@ -153,6 +153,14 @@ async fn a_caller_of_two_thousand_sites_gets_through() {
     }
 }
 
+#[tokio::test]
+async fn a_call_without_a_token_is_refused() {
+    for (way, _, transport) in both_ways().await {
+        assert_eq!(
+            refused(transport, Request::new(ask("s"))).await,
+            ErrorCode::NotSignedIn,
+            "{way}"
+        );
     }
 }
 
@@ -199,6 +207,17 @@ async fn a_panic_stays_in_the_call() {
         assert_eq!(refused(transport.clone(), request).await, ErrorCode::Internal, "{way}");
         let request = shell.signed("gateway", &admin(), ask("s"));
         assert!(AuditServiceClient::new(transport).verify_chain(request).await.is_ok(), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_five_hundred_bad_fields_arrives() {
+    for (way, shell, transport) in both_ways().await {
+        let request = shell.signed("gateway", &admin(), ask("strangers"));
+        let status = AuditServiceClient::new(transport).verify_chain(request).await.unwrap_err();
+        let refusal = Refusal::from_status(&status);
+        assert_eq!(refusal.code, ErrorCode::ValidationFailed, "{way}");
+        assert!(refusal.fields.len() > 50, "{way}: {}", refusal.fields.len());
     }
 }
 
