@@ -229,9 +229,9 @@ async fn admitted(
     }
     check(access, &caller)?;
     caller.on_behalf_request = extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
-    // The peer's own address. What it claims in forwarding headers is not believed.
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
-    caller.address = peer.map(|ConnectInfo(address)| address.ip().to_string());
+    let proxies = &gateway.config.trusted_proxies;
+    caller.address = peer.map(|ConnectInfo(peer)| proxies.client(peer.ip(), headers).to_string());
     Ok(Admitted { caller, claims })
 }
 

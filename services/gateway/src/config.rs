@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use service::config::{Env, Invalid, Secret};
 use url::Url;
 
+use crate::proxies::Proxies;
+
 /// Where the gateway listens, and the secrets it shares with clients, doors and `training`.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -18,6 +20,8 @@ pub struct Config {
     pub door_webhook_secrets: Vec<Secret>,
     /// How clients reach this gateway, where that is not its own address.
     pub public_url: Option<Url>,
+    /// Who may say for whom a request is.
+    pub trusted_proxies: Proxies,
 }
 
 impl Config {
@@ -29,6 +33,7 @@ impl Config {
         let blob_secret = env.secret("SITEPASS_BLOB_SECRET", 32);
         let door_webhook_secrets = webhook_secrets(env, "SITEPASS_DOOR_WEBHOOK_SECRET");
         let public_url = env.optional("SITEPASS_PUBLIC_URL");
+        let trusted_proxies = env.or("SITEPASS_TRUSTED_PROXIES", Proxies::default());
         Ok(Self {
             listen: listen?,
             token_secret: token_secret?,
@@ -36,6 +41,7 @@ impl Config {
             blob_secret: blob_secret?,
             door_webhook_secrets: door_webhook_secrets?,
             public_url: public_url?,
+            trusted_proxies: trusted_proxies?,
         })
     }
 
@@ -86,8 +92,10 @@ mod tests {
             assert!(Config::read(&mut env).is_err(), "{secret}");
             assert_eq!(env.finish().unwrap_err().len(), 1, "{secret}");
         }
-        let mut env = Env::from_pairs([("SITEPASS_TOKEN_SECRET".to_owned(), "short".to_owned())]);
+        let short = [("SITEPASS_TOKEN_SECRET", "short"), ("SITEPASS_TRUSTED_PROXIES", "proxy")];
+        let short = short.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let mut env = Env::from_pairs(short);
         assert!(Config::read(&mut env).is_err());
-        assert_eq!(env.finish().unwrap_err().len(), 3);
+        assert_eq!(env.finish().unwrap_err().len(), 4);
     }
 }

@@ -12,6 +12,7 @@ mod failure;
 mod form;
 mod openapi;
 mod problems;
+mod proxies;
 mod request;
 mod routes;
 mod sign_ins;
@@ -19,4 +20,5 @@ mod wiring;
 mod workbook;
 
 pub use config::Config;
+pub use proxies::{NotProxies, Proxies};
 pub use wiring::{StartError, router, serve};

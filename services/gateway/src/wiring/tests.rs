@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use types::{SiteClock, SystemClock};
 
 use super::*;
+use crate::proxies::Proxies;
 
 /// The gateway, and the folder that goes with it.
 async fn shared() -> (Shared, tempfile::TempDir) {
@@ -27,6 +28,7 @@ async fn shared() -> (Shared, tempfile::TempDir) {
         blob_secret: Secret::new(&[2; 32]),
         door_webhook_secrets: Vec::new(),
         public_url: Some("https://sitepass.example".parse().unwrap()),
+        trusted_proxies: Proxies::default(),
     };
     let shell = Shell {
         clock: SiteClock::system(),

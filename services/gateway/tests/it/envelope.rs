@@ -4,7 +4,7 @@ use serde_json::json;
 use service::telemetry::Telemetry;
 use types::ErrorCode;
 
-use crate::help::{edge, keys};
+use crate::help::{edge, edge_behind, keys};
 
 const LIST: &str = "DirectoryService/ListSites";
 
@@ -111,6 +111,21 @@ async fn a_busy_service_says_when_to_come_back() {
     let busy = edge.get(&edge.sysadmin(), "/api/admin/sites").await;
     assert_eq!((busy.status, busy.code()), (429, 42901));
     assert_eq!(busy.headers["retry-after"], "40");
+}
+
+#[tokio::test]
+async fn a_proxy_of_ours_says_whose_address_travels_on() {
+    let edge = edge_behind("127.0.0.0/8").await;
+    for (said, address) in [
+        ("203.0.113.9", "203.0.113.9"),
+        ("198.51.100.1, 203.0.113.9, 127.0.0.7", "203.0.113.9"),
+        ("203.0.113.9, unknown", "127.0.0.1"),
+    ] {
+        let request = edge.request(Method::GET, "/api/admin/sites").bearer_auth(edge.sysadmin());
+        edge.send(request.header("x-forwarded-for", said)).await;
+        let caller = edge.fakes.asked(LIST).pop().unwrap().caller;
+        assert_eq!(caller.address.as_deref(), Some(address), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -35,6 +35,11 @@ pub(crate) async fn edge() -> Edge {
     let now = Utc.with_ymd_and_hms(2026, 3, 2, 0, 0, 0).unwrap();
     // Never reached; the client only has to exist.
     let nats = async_nats::ConnectOptions::new().retry_on_initial_connect();
+    edge_behind("").await
+}
+
+/// A gateway that believes these proxies.
+pub(crate) async fn edge_behind(proxies: &str) -> Edge {
     let shell = Shell {
         clock: SiteClock::manual(now),
         system: SystemClock::manual(now),
@@ -60,6 +65,7 @@ pub(crate) async fn edge() -> Edge {
     };
     let fakes = Fakes::provide(&shell.peers, &shell.keys, now);
     let account = AccountId::new();
+        trusted_proxies: proxies.parse().unwrap(),
     let holds = CheckSignInResponse {
         account_id: account.to_string(),
         account_version: 1,
