@@ -43,6 +43,7 @@ impl Audience {
 pub struct Claims {
     pub subject: Subject,
     pub role: Option<Role>,
+    /// A worker's. An account's change while its token lives, and are asked for.
     pub sites: Vec<SiteId>,
     pub contractor: Option<ContractorId>,
     /// The family of refresh tokens an administrator signed in with, or the mini-program's session: what is looked up to

@@ -27,12 +27,10 @@ const VIDEO: &str = "高处作业安全";
 
 /// Makes the demo's site, contractors, areas, doors, video and accounts and reads the roster. What exists stays.
 pub async fn seed(urls: &Urls, video: &Path) -> Result<Demo> {
-    let admin = sign_in(urls).await?;
+    let admin = Admin::sign_in(&urls.gateway, "admin", PASSWORD).await?;
     let site = admin
         .ensure("/api/admin/sites?x=", "name", SITE, "/api/admin/sites", &json!({ "name": SITE }))
         .await?;
-    // A token carries the sites of the moment it was given.
-    let admin = sign_in(urls).await?;
     let site_id = text(&site, "site_id");
 
     let mut contractor_ids = Vec::new();
@@ -66,10 +64,6 @@ pub async fn seed(urls: &Urls, video: &Path) -> Result<Demo> {
     let area_b = areas.pop().context("two areas")?;
     let area_a = areas.pop().context("two areas")?;
     Ok(Demo { site_id, contractor_id, area_a, area_b, video_id })
-}
-
-async fn sign_in(urls: &Urls) -> Result<Admin> {
-    Admin::sign_in(&urls.gateway, "admin", PASSWORD).await
 }
 
 async fn ensure_video(admin: &Admin, site_id: &str, video: &Path) -> Result<String> {

@@ -84,6 +84,17 @@ pub(crate) fn account(account: &Account) -> pb::Account {
     }
 }
 
+pub(crate) fn sign_in(account: &Account) -> pb::CheckSignInResponse {
+    pb::CheckSignInResponse {
+        account_id: account.id.to_string(),
+        account_version: account.version,
+        must_change_password: account.one_time_until.is_some(),
+        role: account.role.as_str().to_owned(),
+        site_ids: texts(&account.sites),
+        contractor_id: text(account.contractor),
+    }
+}
+
 /// No name, no numbers: this is what everybody may know.
 pub(crate) fn worker(worker: &Worker) -> pb::Worker {
     let engagements = worker.engagements.iter().map(|engagement| pb::Engagement {

@@ -219,14 +219,18 @@ async fn admitted(
         Account | Access::Permission(_) => Some(claims(gateway, Audience::Admin, headers)?),
         Session | Worker => Some(claims(gateway, Audience::MiniProgram, headers)?),
     };
-    let mut caller = claims.as_ref().map_or_else(|| Ok(Caller::anonymous()), caller)?;
-    if let Some(claims) = claims.as_ref().filter(|claims| claims.audience == Audience::Admin) {
-        let must_change = gateway.sign_ins.must_change_password(gateway, claims).await?;
-        if must_change && access != Account {
-            let denied = Refusal::new(ErrorCode::PermissionDenied);
-            return Err(denied.data("must_change_password", true));
+    let mut caller = match &claims {
+        None => Caller::anonymous(),
+        Some(claims) if claims.audience == Audience::MiniProgram => phone(claims)?,
+        Some(claims) => {
+            let confirmed = gateway.sign_ins.confirm(gateway, claims).await?;
+            if confirmed.must_change_password && access != Account {
+                let denied = Refusal::new(ErrorCode::PermissionDenied);
+                return Err(denied.data("must_change_password", true));
+            }
+            confirmed.caller
         }
-    }
+    };
     check(access, &caller)?;
     caller.on_behalf_request = extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
     let peer = extensions.get::<ConnectInfo<SocketAddr>>();
@@ -250,11 +254,8 @@ fn claims(gateway: &Shared, audience: Audience, headers: &HeaderMap) -> Result<C
     })
 }
 
-fn caller(claims: &Claims) -> Result<Caller, Refusal> {
+fn phone(claims: &Claims) -> Result<Caller, Refusal> {
     match (&claims.subject, claims.role) {
-        (Subject::Account(account), Some(role)) => {
-            Ok(Caller::account(*account, role, claims.sites.clone(), claims.contractor))
-        }
         (Subject::Worker(worker), None) => Ok(Caller::worker(*worker, claims.sites.clone())),
         (Subject::Anonymous, None) => Ok(Caller::anonymous()),
         _ => Err(Refusal::new(ErrorCode::NotSignedIn)),

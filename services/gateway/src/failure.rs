@@ -55,6 +55,14 @@ impl IntoResponse for Failure {
     }
 }
 
+/// Whether whoever was asked could not answer: nothing is known either way.
+pub(crate) fn is_away(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::UpstreamUnavailable | ErrorCode::StoreUnavailable | ErrorCode::Timeout
+    )
+}
+
 pub(crate) fn status(code: ErrorCode) -> StatusCode {
     StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -3,10 +3,10 @@ use service::Scope;
 
 use super::{App, Error};
 use crate::domain::FamilyId;
-use crate::store;
+use crate::{store, wire};
 
 impl App {
-    /// Whether a sign-in still holds, and for which version of its account.
+    /// Whether a sign-in still holds, for which version of its account, and what the account may now.
     #[tracing::instrument(name = "account.check_sign_in", skip_all)]
     pub(crate) async fn check_sign_in(
         &self,
@@ -18,10 +18,6 @@ impl App {
         let account = account
             .filter(|account| account.may_sign_in(self.system.now()))
             .ok_or(Error::NotSignedIn)?;
-        Ok(CheckSignInResponse {
-            account_id: account.id.to_string(),
-            account_version: account.version,
-            must_change_password: account.one_time_until.is_some(),
-        })
+        Ok(wire::sign_in(&account))
     }
 }

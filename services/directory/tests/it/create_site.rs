@@ -5,7 +5,7 @@ use service::Refusal;
 use service::idempotency::METADATA;
 use types::SiteId;
 
-use crate::world::{World, bad_fields, code, told};
+use crate::world::{PASSWORD, World, bad_fields, code, told};
 
 async fn create(world: &World, message: pb::CreateSiteRequest) -> Result<pb::Site, Refusal> {
     let answer = told(world.client.clone().create_site(world.by(&world.sysadmin, message)).await);
@@ -43,6 +43,23 @@ async fn a_new_site_has_the_usual_settings_and_is_told_of() {
     assert_eq!((settings.video_rule.as_str(), settings.check_answer_seconds), ("ALL", 60));
     assert_eq!(world.facts::<pb::SiteChanged>().await, [pb::SiteChanged { site: Some(site) }]);
     assert_eq!(world.records("site.create").await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_holds_tells_the_sites_there_are_now() {
+    let world = World::new().await;
+    let one = world.site("一号工地").await;
+    world.create_account("root", "SysAdmin", vec![]).await;
+    world.create_account("inspector", "Auditor", vec![one.to_string()]).await;
+    let root = world.sign_in("root", PASSWORD).await.unwrap();
+    let inspector = world.sign_in("inspector", PASSWORD).await.unwrap();
+    let other = world.site("二号工地").await;
+    let holds = world.check_sign_in(&root.family_id).await.unwrap();
+    assert_eq!((holds.role.as_str(), holds.account_version), ("SysAdmin", 1));
+    assert_eq!(holds.site_ids, [one.to_string(), other.to_string()]);
+    let holds = world.check_sign_in(&inspector.family_id).await.unwrap();
+    assert_eq!((holds.role.as_str(), holds.site_ids), ("Auditor", vec![one.to_string()]));
     world.stop().await;
 }
 

@@ -1,7 +1,9 @@
 use ::auth::{AccessTokens, Audience, CallerKeys, Claims, Subject};
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use gateway::Config;
-use proto::directory::v1::{CheckSignInRequest, CheckSignInResponse};
+use proto::directory::v1::{
+    CheckBindingRequest, CheckBindingResponse, CheckSignInRequest, CheckSignInResponse,
+};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use service::config::Secret;
@@ -16,6 +18,7 @@ use crate::peers::Fakes;
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 pub(crate) const NEXT_WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) const CHECK_SIGN_IN: &str = "DirectoryService/CheckSignIn";
+pub(crate) const CHECK_BINDING: &str = "DirectoryService/CheckBinding";
 pub(crate) const BLOB_SECRET: [u8; 32] = [2; 32];
 
 /// A gateway of one test.
@@ -32,14 +35,14 @@ pub(crate) struct Edge {
 }
 
 pub(crate) async fn edge() -> Edge {
-    let now = Utc.with_ymd_and_hms(2026, 3, 2, 0, 0, 0).unwrap();
-    // Never reached; the client only has to exist.
-    let nats = async_nats::ConnectOptions::new().retry_on_initial_connect();
     edge_behind("").await
 }
 
 /// A gateway that believes these proxies.
 pub(crate) async fn edge_behind(proxies: &str) -> Edge {
+    let now = Utc.with_ymd_and_hms(2026, 3, 2, 0, 0, 0).unwrap();
+    // Never reached; the client only has to exist.
+    let nats = async_nats::ConnectOptions::new().retry_on_initial_connect();
     let shell = Shell {
         clock: SiteClock::manual(now),
         system: SystemClock::manual(now),
@@ -62,16 +65,16 @@ pub(crate) async fn edge_behind(proxies: &str) -> Edge {
             .map(|secret| Secret::new(secret.as_bytes()))
             .to_vec(),
         public_url: None,
-    };
-    let fakes = Fakes::provide(&shell.peers, &shell.keys, now);
-    let account = AccountId::new();
         trusted_proxies: proxies.parse().unwrap(),
-    let holds = CheckSignInResponse {
-        account_id: account.to_string(),
-        account_version: 1,
-        must_change_password: false,
     };
-    fakes.on(CHECK_SIGN_IN, move |_: CheckSignInRequest| Ok(holds.clone()));
+    let fakes = Fakes::provide(&shell.peers, &shell.keys, &shell.system);
+    let (account, site) = (AccountId::new(), SiteId::new());
+    fakes.on(CHECK_SIGN_IN, move |asked: CheckSignInRequest| {
+        Ok(sign_in(account, &asked.family_id, &[site]))
+    });
+    fakes.on(CHECK_BINDING, |_: CheckBindingRequest| {
+        Ok(CheckBindingResponse { bound: true, ended_because: String::new() })
+    });
     let url = format!("http://{}", config.listen);
     let router = gateway::router(config, shell.clone()).unwrap();
     service::http::listen(&shell.tasks, "gateway", listener, router);
@@ -83,11 +86,24 @@ pub(crate) async fn edge_behind(proxies: &str) -> Edge {
         client: client.unwrap(),
         fakes,
         system: shell.system,
-        site: SiteId::new(),
+        site,
         account,
         worker: WorkerId::new(),
         blobs,
         tokens: AccessTokens::from_root(&[1; 32]).unwrap(),
+    }
+}
+
+/// What `directory` says of a sign-in that holds. A family of these tests may be called after the account's role.
+pub(crate) fn sign_in(account: AccountId, family: &str, sites: &[SiteId]) -> CheckSignInResponse {
+    let role = family.parse().unwrap_or(Role::SysAdmin);
+    CheckSignInResponse {
+        account_id: account.to_string(),
+        account_version: 1,
+        must_change_password: false,
+        role: role.as_str().to_owned(),
+        site_ids: sites.iter().map(ToString::to_string).collect(),
+        contractor_id: String::new(),
     }
 }
 
@@ -158,9 +174,10 @@ impl Edge {
         let claims = Claims {
             subject,
             role,
-            sites: vec![self.site],
+            // An account's are told with its sign-in.
+            sites: if role.is_some() { Vec::new() } else { vec![self.site] },
             contractor: None,
-            session: Some("session-1".to_owned()),
+            session: Some(role.map_or("session-1", Role::as_str).to_owned()),
             version: Some(1),
             audience,
         };

@@ -16,7 +16,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::service_fn;
 use tower::util::BoxCloneSyncService;
-use types::ErrorCode;
+use types::{ErrorCode, SystemClock};
 
 /// A call that a service was asked.
 #[derive(Debug, Clone)]
@@ -55,14 +55,14 @@ const SERVICES: &[&str] = &[
 ];
 
 impl Fakes {
-    pub(crate) fn provide(peers: &Peers, keys: &CallerKeys, now: DateTime<Utc>) -> Self {
+    pub(crate) fn provide(peers: &Peers, keys: &CallerKeys, system: &SystemClock) -> Self {
         let fakes = Self { plays: Arc::default(), asked: Arc::default() };
         // Asked before each question about a site.
         fakes.on("AuditService/CrossSite", |_: CrossSiteRequest| Ok(CrossSiteResponse {}));
         for service in SERVICES {
-            let (fakes, keys) = (fakes.clone(), keys.clone());
+            let (fakes, keys, system) = (fakes.clone(), keys.clone(), system.clone());
             let server = service_fn(move |request: http::Request<Body>| {
-                let (fakes, keys) = (fakes.clone(), keys.clone());
+                let (fakes, keys, now) = (fakes.clone(), keys.clone(), system.now());
                 async move { Ok::<_, Infallible>(fakes.serve(&keys, now, request).await) }
             });
             peers.provide(service, BoxCloneSyncService::new(server));

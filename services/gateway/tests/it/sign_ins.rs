@@ -1,14 +1,16 @@
 //! An access token is believed for half a minute at a time.
 
+use auth::Sites;
 use chrono::Duration;
 use proto::directory::v1::{
     Account, ChangePasswordRequest, ChangePasswordResponse, CheckSignInRequest,
-    CheckSignInResponse, ListSitesRequest, ListSitesResponse,
+    CheckSignInResponse, CreateSiteRequest, CreateSiteResponse, ListSitesRequest,
+    ListSitesResponse, SignInRequest, SignInResponse, Site,
 };
 use serde_json::json;
-use types::ErrorCode;
+use types::{AccountId, ErrorCode, Role, SiteId};
 
-use crate::help::{CHECK_SIGN_IN, Edge, edge};
+use crate::help::{CHECK_SIGN_IN, Edge, edge, sign_in};
 
 const LIST: &str = "DirectoryService/ListSites";
 
@@ -23,11 +25,9 @@ async fn code(edge: &Edge, token: &str) -> u64 {
 }
 
 fn holds(edge: &Edge, version: u64, must_change_password: bool) {
-    let account_id = edge.account.to_string();
-    edge.fakes.on(CHECK_SIGN_IN, move |_: CheckSignInRequest| {
-        let account_id = account_id.clone();
-        Ok(CheckSignInResponse { account_id, account_version: version, must_change_password })
-    });
+    let holds = sign_in(edge.account, "SysAdmin", &[edge.site]);
+    let holds = CheckSignInResponse { account_version: version, must_change_password, ..holds };
+    edge.fakes.on(CHECK_SIGN_IN, move |_: CheckSignInRequest| Ok(holds.clone()));
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_sign_in_that_ended_is_refused_within_half_a_minute() {
     edge.system.advance(Duration::seconds(25));
     assert_eq!(code(&edge, &token).await, 40101);
     let asked: CheckSignInRequest = edge.fakes.asked(CHECK_SIGN_IN)[1].message();
-    assert_eq!(asked.family_id, "session-1");
+    assert_eq!(asked.family_id, "SysAdmin");
     assert_eq!(edge.fakes.asked(CHECK_SIGN_IN)[1].caller.service_name(), Some("gateway"));
 }
 
@@ -72,12 +72,8 @@ async fn while_directory_is_away_what_held_is_believed_for_less_than_a_minute() 
 #[tokio::test]
 async fn a_sign_in_of_another_account_does_not_carry_the_token() {
     let edge = with_sites().await;
-    edge.fakes.on(CHECK_SIGN_IN, |_: CheckSignInRequest| {
-        Ok(CheckSignInResponse {
-            account_id: types::AccountId::new().to_string(),
-            account_version: 1,
-            must_change_password: false,
-        })
+    edge.fakes.on(CHECK_SIGN_IN, |asked: CheckSignInRequest| {
+        Ok(sign_in(AccountId::new(), &asked.family_id, &[]))
     });
     assert_eq!(code(&edge, &edge.sysadmin()).await, 40101);
 }
@@ -104,8 +100,89 @@ async fn whoever_has_a_one_time_password_may_choose_a_new_one_and_nothing_else()
     let chosen = json!({"old_password": "given", "new_password": "another good password"});
     let changed = edge.post(&token, "/api/admin/auth/password", &chosen).await;
     let asked: ChangePasswordRequest = edge.fakes.only("DirectoryService/ChangePassword").message();
-    assert_eq!(asked.family_id, "session-1");
+    assert_eq!(asked.family_id, "SysAdmin");
     let fresh = changed.data()["access_token"].as_str().unwrap();
     assert_eq!(code(&edge, fresh).await, 0, "at once, with the token answered");
     assert_eq!(code(&edge, &token).await, 40102);
+}
+
+/// Of the last question that `directory` was asked.
+fn sites(edge: &Edge) -> Sites {
+    edge.fakes.asked(LIST).pop().unwrap().caller.sites
+}
+
+fn reaches(edge: &Edge, sites: &[SiteId]) {
+    let (account, sites) = (edge.account, sites.to_vec());
+    edge.fakes.on(CHECK_SIGN_IN, move |asked: CheckSignInRequest| {
+        Ok(sign_in(account, &asked.family_id, &sites))
+    });
+}
+
+#[tokio::test]
+async fn a_site_is_its_creator_s_at_once_and_another_s_within_half_a_minute() {
+    let edge = with_sites().await;
+    let (old, new) = (edge.site, SiteId::new());
+    let (admin, auditor) = (edge.sysadmin(), edge.admin(Role::Auditor));
+    for token in [&admin, &auditor] {
+        assert_eq!(code(&edge, token).await, 0);
+        assert_eq!(sites(&edge), Sites::Some(vec![old]));
+    }
+    edge.fakes.on("DirectoryService/CreateSite", move |asked: CreateSiteRequest| {
+        let site = Site { site_id: new.to_string(), name: asked.name, ..Site::default() };
+        Ok(CreateSiteResponse { site: Some(site) })
+    });
+    reaches(&edge, &[old, new]);
+    edge.post(&admin, "/api/admin/sites", &json!({"name": "二号工地"})).await.data();
+    code(&edge, &admin).await;
+    assert_eq!(sites(&edge), Sites::Some(vec![old, new]));
+    code(&edge, &auditor).await;
+    assert_eq!(sites(&edge), Sites::Some(vec![old]), "seen to hold a moment ago");
+    edge.system.advance(Duration::seconds(25));
+    code(&edge, &auditor).await;
+    assert_eq!(sites(&edge), Sites::Some(vec![old, new]));
+}
+
+#[tokio::test]
+async fn role_and_contractor_are_those_of_the_account_and_a_role_that_is_none_opens_nothing() {
+    let edge = with_sites().await;
+    let contractor = types::ContractorId::new();
+    let holds = sign_in(edge.account, "ContractorAdmin", &[edge.site]);
+    let holds = CheckSignInResponse { contractor_id: contractor.to_string(), ..holds };
+    edge.fakes.on(CHECK_SIGN_IN, move |_: CheckSignInRequest| Ok(holds.clone()));
+    assert_eq!(code(&edge, &edge.sysadmin()).await, 0);
+    let caller = edge.fakes.only(LIST).caller;
+    assert_eq!((caller.role, caller.contractor), (Some(Role::ContractorAdmin), Some(contractor)));
+
+    edge.system.advance(Duration::seconds(25));
+    let holds = CheckSignInResponse {
+        role: "Janitor".to_owned(),
+        ..sign_in(edge.account, "SysAdmin", &[edge.site])
+    };
+    edge.fakes.on(CHECK_SIGN_IN, move |_: CheckSignInRequest| Ok(holds.clone()));
+    assert_eq!(code(&edge, &edge.sysadmin()).await, 50000);
+}
+
+#[tokio::test]
+async fn an_administrator_of_a_thousand_sites_has_a_short_token() {
+    let edge = with_sites().await;
+    let all: Vec<SiteId> = (0..1_000).map(|_| SiteId::new()).collect();
+    reaches(&edge, &all);
+    let account = Account {
+        account_id: edge.account.to_string(),
+        role: "SysAdmin".to_owned(),
+        site_ids: all.iter().map(ToString::to_string).collect(),
+        version: 1,
+        ..Account::default()
+    };
+    edge.fakes.on("DirectoryService/SignIn", move |_: SignInRequest| {
+        let family_id = "SysAdmin".to_owned();
+        Ok(SignInResponse { account: Some(account.clone()), family_id, ..Default::default() })
+    });
+    let login = json!({"username": "admin", "password": "secret"});
+    let signed_in = edge.post("", "/api/admin/auth/login", &login).await;
+    assert_eq!(signed_in.data()["account"]["site_ids"].as_array().unwrap().len(), 1_000);
+    let token = signed_in.data()["access_token"].as_str().unwrap();
+    assert!(token.len() < 1_000, "{} bytes", token.len());
+    assert_eq!(code(&edge, token).await, 0);
+    assert_eq!(sites(&edge), Sites::Some(all));
 }

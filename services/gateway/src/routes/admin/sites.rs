@@ -4,7 +4,7 @@ use proto::directory::v1::{
     self as directory, ChangeSiteRequest, CreateSiteRequest, GetSiteRequest, ListSitesRequest,
 };
 use serde::{Deserialize, Serialize};
-use types::ErrorCode;
+use types::{ErrorCode, Role};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -87,7 +87,7 @@ async fn list_sites(call: Call, Query(listed): Query<Listed<Filter>>) -> Answer<
     answer(Items::page_of(sites, page))
 }
 
-/// Makes a site. Access tokens name sites: refresh yours to touch the new one.
+/// Makes a site. Whoever manages sites touches it at once, through another gateway within a minute.
 #[utoipa::path(
     post,
     path = "/api/admin/sites",
@@ -102,6 +102,7 @@ async fn create_site(call: Call, Command(new): Command<NewSite>) -> Answer<Site>
         settings: new.settings.map(Into::into),
     };
     let created = call.directory().create_site(call.command(message)).await?.into_inner();
+    call.gateway.sign_ins.forget_role(Role::SysAdmin);
     answer(created.site.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into())
 }
 
