@@ -2,7 +2,7 @@
 //! now and then, and its yes remembered in between.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auth::{Caller, Claims, Subject};
@@ -12,58 +12,85 @@ use proto::directory::v1::directory_service_client::DirectoryServiceClient;
 use service::{Refusal, Shell};
 use types::{ErrorCode, WorkerId};
 
+use crate::failure::is_away;
+
 /// How long a yes is believed: so long at most a phone goes on after its binding ended.
 const FRESH: TimeDelta = TimeDelta::seconds(30);
+/// While `directory` is away no binding ends there either: whoever was seen to be bound goes on with a training for this
+/// long after the last yes.
+const AT_MOST: TimeDelta = TimeDelta::minutes(10);
+/// After it was asked in vain `directory` is left alone for this long.
+const AGAIN: TimeDelta = TimeDelta::seconds(5);
 /// A worker in training waits for this no longer.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Sessions remembered before those that are no longer fresh are forgotten.
+/// Sessions remembered before those that are no longer believed are forgotten.
 const MANY: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Bindings {
-    /// When each WeChat user was last known to be bound to the worker, system time.
-    known: Mutex<HashMap<(String, WorkerId), DateTime<Utc>>>,
+    /// What is known of each WeChat user and the worker they were seen to be bound to, system time.
+    known: Mutex<HashMap<(String, WorkerId), Known>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    bound_at: DateTime<Utc>,
+    /// When `directory` is to be asked again.
+    ask_at: DateTime<Utc>,
 }
 
 impl Bindings {
-    /// Refuses the session of a worker whose binding has ended, and says why it did. While `directory` is away the
-    /// token alone is believed: training goes on, and the token ends by itself.
+    /// Refuses the session of a worker whose binding has ended, and says why it did. While `directory` is away, whoever
+    /// was seen to be bound is believed a little longer; any other answer that is no yes is none.
     pub(crate) async fn check(&self, shell: &Shell, claims: &Claims) -> Result<(), Refusal> {
         let (Subject::Worker(worker), Some(user)) = (&claims.subject, &claims.session) else {
             return Ok(());
         };
         let (now, key) = (shell.system.now(), (user.clone(), *worker));
-        if self.is_known(&key, now) {
+        let known = self.all().get(&key).copied().filter(|known| now - known.bound_at < AT_MOST);
+        if known.is_some_and(|known| now < known.ask_at) {
             return Ok(());
         }
         let message =
             CheckBindingRequest { worker_id: worker.to_string(), wechat_user_id: user.clone() };
         let mut request = shell.signed("gateway", &Caller::service("gateway"), message);
-        request.set_timeout(PATIENCE);
+        if known.is_some() {
+            request.set_timeout(PATIENCE);
+        }
         let mut directory = DirectoryServiceClient::new(shell.peers.transport("directory"));
         match directory.check_binding(request).await.map(tonic::Response::into_inner) {
-            Ok(answer) if !answer.bound => {
-                return Err(
-                    Refusal::new(ErrorCode::BindingEnded).data("reason", answer.ended_because)
-                );
+            Ok(answer) if answer.bound => {
+                self.remember(key, Known { bound_at: now, ask_at: now + FRESH }, now);
+                Ok(())
             }
-            Ok(_) => {}
-            Err(status) => tracing::debug!(code = ?status.code(), "a session is believed unasked"),
+            Ok(answer) => {
+                self.all().remove(&key);
+                Err(Refusal::new(ErrorCode::BindingEnded).data("reason", answer.ended_because))
+            }
+            Err(status) => match known {
+                Some(known) if is_away(Refusal::from_status(&status).code) => {
+                    self.remember(key, Known { ask_at: now + AGAIN, ..known }, now);
+                    Ok(())
+                }
+                _ => {
+                    self.all().remove(&key);
+                    tracing::warn!(code = ?status.code(), "a binding could not be confirmed");
+                    let unknown = Refusal::new(ErrorCode::UpstreamUnavailable);
+                    Err(unknown.data("upstream", "directory"))
+                }
+            },
         }
-        self.remember(key, now);
-        Ok(())
     }
 
-    fn is_known(&self, key: &(String, WorkerId), now: DateTime<Utc>) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(key).is_some_and(|at| now - *at < FRESH)
+    fn remember(&self, key: (String, WorkerId), known: Known, now: DateTime<Utc>) {
+        let mut all = self.all();
+        if all.len() >= MANY {
+            all.retain(|_, known| now - known.bound_at < AT_MOST);
+        }
+        all.insert(key, known);
     }
 
-    fn remember(&self, key: (String, WorkerId), now: DateTime<Utc>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MANY {
-            known.retain(|_, at| now - *at < FRESH);
-        }
-        known.insert(key, now);
+    fn all(&self) -> MutexGuard<'_, HashMap<(String, WorkerId), Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

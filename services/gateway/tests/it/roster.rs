@@ -55,14 +55,52 @@ async fn a_phone_whose_binding_ended_is_told_why_and_one_that_is_bound_is_asked_
 }
 
 #[tokio::test]
-async fn while_directory_is_away_a_phone_s_token_is_believed() {
+async fn while_directory_is_away_a_phone_that_was_bound_goes_on_for_ten_minutes() {
     let edge = edge().await;
-    edge.fakes.refuse(CHECK, ErrorCode::UpstreamUnavailable);
     let phone = edge.phone();
     edge.get(&phone, TASKS).await;
+    let let_through = || edge.fakes.asked("TicketService/ListWorkerTasks").len();
     edge.get(&phone, TASKS).await;
-    assert_eq!(edge.fakes.asked("TicketService/ListWorkerTasks").len(), 2);
-    assert_eq!(edge.fakes.asked(CHECK).len(), 1, "and not waited for each time");
+    edge.fakes.refuse(CHECK, ErrorCode::StoreUnavailable);
+    edge.system.advance(Duration::seconds(30));
+    for _ in 0..2 {
+        edge.get(&phone, TASKS).await;
+    }
+    assert_eq!(let_through(), 3);
+    assert_eq!(edge.fakes.asked(CHECK).len(), 2, "and not waited for each time");
+    edge.system.advance(Duration::seconds(569));
+    assert_eq!((let_through(), edge.fakes.asked(CHECK).len()), (4, 3));
+    edge.system.advance(Duration::seconds(1));
+    let refused = edge.get(&phone, TASKS).await;
+    assert_eq!((refused.status, refused.code(), let_through()), (503, 50301, 4));
+    assert_eq!(refused.body["data"]["upstream"], "directory");
+}
+
+#[tokio::test]
+async fn while_directory_is_away_a_phone_that_was_never_seen_is_told_to_wait() {
+    let edge = edge().await;
+    edge.fakes.refuse(CHECK, ErrorCode::UpstreamUnavailable);
+    assert_eq!(edge.get(&edge.phone(), TASKS).await.code(), 50301);
+    assert_eq!(edge.fakes.asked("TicketService/ListWorkerTasks").len(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_of_the_binding_is_no_yes() {
+    for code in [ErrorCode::Internal, ErrorCode::PermissionDenied, ErrorCode::NotFound] {
+        let edge = edge().await;
+        let phone = edge.phone();
+        edge.get(&phone, TASKS).await;
+        edge.system.advance(Duration::seconds(30));
+        edge.fakes.refuse(CHECK, code);
+        for _ in 0..2 {
+            let refused = edge.get(&phone, TASKS).await;
+            assert_eq!((refused.status, refused.code()), (503, 50301), "{code:?}");
+        }
+        assert_eq!(edge.fakes.asked("TicketService/ListWorkerTasks").len(), 1);
+        // Nor is what was seen before believed once directory is away.
+        edge.fakes.refuse(CHECK, ErrorCode::UpstreamUnavailable);
+        assert_eq!(edge.get(&phone, TASKS).await.code(), 50301);
+    }
 }
 
 #[tokio::test]
