@@ -1,6 +1,9 @@
 use chrono::TimeDelta;
-use proto::ticket::v1::{DailyTicketExpired, DailyTicketStarted};
+use proto::ticket::v1::{CreateTicketRequest, DailyTicketExpired, DailyTicketStarted};
+use sqlx::PgPool;
+use test_support::eventually;
 use ticket::app::Lifecycle;
+use types::{SiteId, TicketId};
 
 use crate::world::{World, days};
 
@@ -107,4 +110,64 @@ async fn a_run_that_was_taken_over_moves_no_day() {
     assert!(world.app.run_lifecycle(&paused).await.is_err());
     assert_eq!(world.ticket(&id).await.version, 1);
     assert_eq!(world.run_lifecycle().await, moved(2, 3));
+}
+
+async fn move_to(admin: &PgPool, ticket: TicketId, zone: &str) {
+    let statement = "UPDATE ticket.work_tickets SET time_zone = $2 WHERE ticket_id = $1";
+    sqlx::query(statement).bind(ticket.as_uuid()).bind(zone).execute(admin).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_day_that_cannot_be_read_holds_up_no_other_site_and_fails_the_run_at_its_end() {
+    let world = World::new().await;
+    let broken: TicketId = world.created(world.three_days()).await.parse().unwrap();
+    let site = SiteId::new();
+    let elsewhere = CreateTicketRequest { site_id: site.to_string(), ..world.three_days() };
+    let sysadmin = world.harness.sysadmin(&[site]);
+    let whole = world.create(&sysadmin, elsewhere).await.unwrap().ticket_id;
+    let admin = world.harness.database.admin();
+    move_to(&admin, broken, "Mars/Olympus").await;
+    world.harness.shell.clock.advance(TimeDelta::minutes(16 * 60 + 5));
+    let run = schedule::testing::run(&world.store, "ticket.lifecycle", world.harness.now()).await;
+    let failed = world.app.run_lifecycle(&run).await.unwrap_err();
+    assert_eq!(failed.to_string(), "2 due days could not be started or expired");
+    let ticket = world.get(&sysadmin, &whole).await.unwrap().ticket.unwrap();
+    assert_eq!(days(&ticket), ["EXPIRED", "IN_PROGRESS", "PUBLISHED"]);
+
+    move_to(&admin, broken, "Asia/Shanghai").await;
+    assert_eq!(world.run_lifecycle().await, moved(1, 1));
+}
+
+#[tokio::test]
+async fn a_day_whose_end_is_moved_meanwhile_is_left_and_those_behind_it_are_not() {
+    let world = World::new().await;
+    let mut tickets = Vec::new();
+    for _ in 0..3 {
+        tickets.push(world.created(world.three_days()).await.parse::<TicketId>().unwrap());
+    }
+    world.harness.shell.clock.advance(TimeDelta::minutes(15 * 60 + 59));
+    let run = schedule::testing::run(&world.store, "ticket.lifecycle", world.harness.now()).await;
+    let admin = world.harness.database.admin();
+    let mut held = admin.begin().await.unwrap();
+    let hold = "SELECT ticket_id FROM ticket.work_tickets WHERE ticket_id = $1 FOR UPDATE";
+    sqlx::query(hold).bind(tickets[0].as_uuid()).execute(&mut *held).await.unwrap();
+    let meanwhile = async {
+        eventually("the run to wait for the first day", || async {
+            let waiting: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity
+                                WHERE datname = current_database() AND wait_event_type = 'Lock')",
+            )
+            .fetch_one(&admin)
+            .await
+            .unwrap();
+            waiting.then_some(())
+        })
+        .await;
+        let later = "UPDATE ticket.daily_tickets SET expires_at = expires_at + interval '1 hour'
+                     WHERE ticket_id = $1 AND started_at IS NOT NULL";
+        sqlx::query(later).bind(tickets[1].as_uuid()).execute(&mut *held).await.unwrap();
+        held.commit().await.unwrap();
+    };
+    let (done, ()) = tokio::join!(world.app.run_lifecycle(&run), meanwhile);
+    assert_eq!(done.unwrap(), Lifecycle { started: 0, expired: 2, missed: 1 });
 }
