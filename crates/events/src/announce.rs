@@ -81,18 +81,18 @@ pub fn announce<A: Announce>(shell: &Shell, store: &Store, owner: A) {
 }
 
 /// Asks the owner of `context` to tell every live aggregate again. The running service does it; asked while it is at
-/// it, it goes on.
-pub async fn reannounce(store: &Store, context: &str) -> Result<(), StoreError> {
-    let mut tx = store.begin(Scope::System("ask for an announcement")).await?;
+/// it, it goes on, and that is no new announcement. The caller opens the transaction, so that the record of who asked
+/// commits with it; whether it was new.
+pub async fn reannounce(tx: &mut Tx, context: &str) -> Result<bool, StoreError> {
     let under_way =
         sqlx::query("SELECT FROM announcements WHERE context = $1 AND done_at IS NULL FOR UPDATE")
             .bind(context)
-            .fetch_optional(&mut *tx)
+            .fetch_optional(&mut **tx)
             .await?;
     if under_way.is_none() {
-        ask(&mut tx, context).await?;
+        ask(tx, context).await?;
     }
-    tx.commit().await
+    Ok(under_way.is_none())
 }
 
 /// Whether `context` keeps a stream of states.

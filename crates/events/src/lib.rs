@@ -21,6 +21,6 @@ pub use async_trait::async_trait;
 pub use bus::{Bus, stream_name, subject};
 pub use consumer::{Consumer, Handler, Outcome, Patience, deliver, run};
 pub use delivery::{Delivery, Failure};
-pub use outbox::{AuditFact, MAX_EVENT_BYTES, audit, enqueue, enqueue_all};
+pub use outbox::{AuditFact, MAX_EVENT_BYTES, audit, enqueue, enqueue_all, operator};
 pub use relay::{Pace, Relay, Retention, relay};
 pub use states::{state_stream_name, state_subject};

@@ -49,6 +49,11 @@ pub struct AuditFact<'a> {
     pub at: DateTime<Utc>,
 }
 
+/// Whoever is at the command line: a person, but none with an account. The record knows them by this one name.
+pub fn operator() -> auth::Caller {
+    auth::Caller::service("operator")
+}
+
 /// Writes a command's record in the command's own transaction, through the same outbox as its facts.
 pub async fn audit(tx: &mut Tx, fact: AuditFact<'_>) -> Result<EventId, StoreError> {
     let json =

@@ -2,7 +2,6 @@
 
 mod place;
 
-use auth::Caller;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use service::{Scope, Store, StoreError, Tx};
@@ -10,7 +9,7 @@ use sqlx::types::Uuid;
 use types::{EventId, SystemClock};
 
 use crate::delivery::Delivery;
-use crate::outbox::{AuditFact, audit};
+use crate::outbox::{AuditFact, audit, operator};
 
 pub(crate) use place::{Sent, context, count, park, release, resume};
 
@@ -181,7 +180,6 @@ pub async fn drop_event(
     Ok(dropped)
 }
 
-/// An operator's command, which has no account: the commands' caller is the binary itself.
 async fn record(
     tx: &mut Tx,
     store: &Store,
@@ -192,7 +190,7 @@ async fn record(
 ) -> Result<(), StoreError> {
     let fact = AuditFact {
         context: &context(store),
-        caller: &Caller::service("sitepass"),
+        caller: &operator(),
         action,
         target_type: "parked_event",
         target_id,

@@ -152,9 +152,9 @@ fn tally(facts: &[(i64, Uuid)], held: &[Held], check: &mut Check) {
 
 /// Asks the leading relay, in whatever process it runs, to send every fact written since `since` once more, behind
 /// all others. Consumers that have an event in their inbox ignore it. Asking while an earlier request is under way
-/// widens that one; asking again later sends them again.
-pub async fn replay(store: &Store, context: &str, since: DateTime<Utc>) -> Result<(), Error> {
-    let mut tx = store.begin(Scope::System("have facts sent once more")).await?;
+/// widens that one; asking again later sends them again. The caller opens the transaction, so that the record of who
+/// asked commits with it.
+pub async fn replay(tx: &mut Tx, context: &str, since: DateTime<Utc>) -> Result<(), Error> {
     let asked = sqlx::query(
         "UPDATE relay_state
          SET replay_from = least(replay_from, $2), replay_to = greatest(replay_to, $3) WHERE context = $1",
@@ -162,12 +162,11 @@ pub async fn replay(store: &Store, context: &str, since: DateTime<Utc>) -> Resul
     .bind(context)
     .bind(first_id(since))
     .bind(first_id(SystemClock::system().now() + TimeDelta::milliseconds(1)))
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
     if asked.rows_affected() == 0 {
         return Err(Error::NeverLed(context.to_owned()));
     }
-    tx.commit().await?;
     Ok(())
 }
 

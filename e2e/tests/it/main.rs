@@ -6,6 +6,7 @@ mod callers;
 mod chaos;
 mod database_away;
 mod matrix;
+mod operator;
 mod privacy;
 mod split;
 mod trace;

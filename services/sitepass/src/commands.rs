@@ -8,9 +8,11 @@ pub(crate) mod state;
 pub(crate) mod vault;
 
 use anyhow::{Context, bail};
-use service::Store;
+use events::AuditFact;
 use service::config::{DatabaseConfig, Env};
+use service::{Scope, Store, Tx};
 use sqlx::migrate::Migrator;
+use types::SystemClock;
 
 use crate::Failure;
 use crate::config::Config;
@@ -59,6 +61,38 @@ async fn store(service: &str) -> Result<Store, Failure> {
     env.finish().map_err(Failure::Config)?;
     let Ok(config) = config else { return Err(Failure::Config(Vec::new())) };
     Ok(open(&config, service).await?)
+}
+
+async fn begin(store: &Store) -> Result<Tx, Failure> {
+    Ok(store.begin(Scope::System("an operator's command")).await.context("open the database")?)
+}
+
+/// What a person asked of a service at the command line.
+struct Record<'a> {
+    service: &'a str,
+    action: &'a str,
+    target: (&'a str, &'a str),
+    after: Option<serde_json::Value>,
+    reason: Option<&'a str>,
+}
+
+/// Writes the record of a command, to be committed with what was asked.
+async fn record(tx: &mut Tx, record: Record<'_>) -> Result<(), Failure> {
+    let (target_type, target_id) = record.target;
+    let fact = AuditFact {
+        context: &service::migrate::schema(record.service),
+        caller: &events::operator(),
+        action: record.action,
+        target_type,
+        target_id: target_id.to_owned(),
+        site: None,
+        before: None,
+        after: record.after,
+        reason: record.reason,
+        at: SystemClock::system().now(),
+    };
+    events::audit(tx, fact).await.context("write the record")?;
+    Ok(())
 }
 
 async fn open(config: &DatabaseConfig, service: &str) -> anyhow::Result<Store> {

@@ -1,5 +1,6 @@
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use events::rebuild::{self, Error};
+use service::Scope;
 use test_support::eventually;
 use types::SystemClock;
 
@@ -15,7 +16,7 @@ async fn facts_are_sent_once_more_and_an_inbox_ignores_them() {
     world.until_sent().await;
     // At once: the broker still knows the ids and refuses the batch whole, until it has forgotten them. That is no
     // reason to take it for a broker without batches.
-    rebuild::replay(&world.writer, CONTEXT, DateTime::UNIX_EPOCH).await.unwrap();
+    replay(&world, DateTime::UNIX_EPOCH).await.unwrap();
     world.publish_all(400..410).await;
     until_replayed(&world).await;
     assert_eq!(world.streamed().await.len(), 810);
@@ -46,7 +47,7 @@ async fn only_facts_since_the_given_time_are_sent_again() {
     world.publish_all(30..50).await;
     world.until_sent().await;
     for _ in 0..2 {
-        rebuild::replay(&world.writer, CONTEXT, later).await.unwrap();
+        replay(&world, later).await.unwrap();
     }
     until_replayed(&world).await;
     let written = world.written().await;
@@ -59,8 +60,14 @@ async fn only_facts_since_the_given_time_are_sent_again() {
 #[tokio::test]
 async fn a_replay_needs_a_relay_that_has_led() {
     let world = World::new().await;
-    let refused = rebuild::replay(&world.writer, CONTEXT, DateTime::UNIX_EPOCH).await;
+    let refused = replay(&world, DateTime::UNIX_EPOCH).await;
     assert!(matches!(refused, Err(Error::NeverLed(_))), "{refused:?}");
+}
+
+async fn replay(world: &World, since: DateTime<Utc>) -> Result<(), Error> {
+    let mut tx = world.writer.begin(Scope::System("have facts sent once more")).await?;
+    rebuild::replay(&mut tx, CONTEXT, since).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn until_replayed(world: &World) {

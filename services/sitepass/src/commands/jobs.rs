@@ -1,22 +1,27 @@
 //! `sitepass jobs`: what services run by themselves. What a person asks is kept in the audit log.
 
 use anyhow::{Context, anyhow};
-use auth::Caller;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Subcommand;
-use events::AuditFact;
-use schedule::manage::{self, Asked, Listed, Switched};
-use service::{Scope, Store, Tx};
+use schedule::manage::{self, Asked, Listed, Slot, Switched};
+use service::Tx;
 use types::{EventId, SystemClock};
 use uuid::Uuid;
 
-use super::{MIGRATIONS, say, store};
+use super::{MIGRATIONS, Record, begin, record, say, store};
 use crate::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
     /// Lists the jobs of one service, or of all: when each runs, how it last went, what comes next.
     List { service: Option<String> },
+    /// Lists the runs of one job, newest first: each slot, when it ran and for how long, what it came to.
+    Runs {
+        service: String,
+        job: String,
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
     /// Asks for one run of a job now, also of a disabled one; a running process takes it within seconds.
     Run {
         service: String,
@@ -46,6 +51,7 @@ pub(crate) async fn run(command: JobsCommand) -> Result<(), Failure> {
             }
             Ok(())
         }
+        JobsCommand::Runs { service, job, limit } => runs(&service, &job, limit).await,
         JobsCommand::Run { service, job, id } => ask(&service, &job, id).await,
         JobsCommand::Disable { service, job, reason } => {
             disable(&service, &job, reason.as_deref()).await
@@ -59,6 +65,15 @@ async fn list(service: &str) -> Result<(), Failure> {
     let now = SystemClock::system().now();
     for job in manage::list(&store, now).await.context("read the jobs")? {
         say(&line(&job, now));
+    }
+    Ok(())
+}
+
+async fn runs(service: &str, job: &str, limit: u32) -> Result<(), Failure> {
+    let store = store(service).await?;
+    let slots = manage::slots(&store, job, limit.into()).await.context("read the runs")?;
+    for slot in slots.ok_or_else(|| unknown(service, job))? {
+        say(&slot_line(&slot));
     }
     Ok(())
 }
@@ -113,10 +128,7 @@ async fn enable(service: &str, job: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn begin(store: &Store) -> Result<Tx, Failure> {
-    Ok(store.begin(Scope::System("an operator's command")).await.context("open the database")?)
-}
-
+/// The record of what a person asked of a job.
 async fn audit(
     tx: &mut Tx,
     service: &str,
@@ -124,20 +136,8 @@ async fn audit(
     job: &str,
     reason: Option<&str>,
 ) -> Result<(), Failure> {
-    let fact = AuditFact {
-        context: &service::migrate::schema(service),
-        caller: &Caller::service("operator"),
-        action,
-        target_type: "job",
-        target_id: job.to_owned(),
-        site: None,
-        before: None,
-        after: None,
-        reason,
-        at: SystemClock::system().now(),
-    };
-    events::audit(tx, fact).await.context("write the record")?;
-    Ok(())
+    let target = ("job", job);
+    record(tx, Record { service, action, target, after: None, reason }).await
 }
 
 fn unknown(service: &str, job: &str) -> Failure {
@@ -153,22 +153,12 @@ fn line(job: &Listed, now: DateTime<Utc>) -> String {
         (Some(at), None) => format!("DISABLED since {}", time(at)),
         (None, _) => "enabled".to_owned(),
     };
-    let ran = match (job.started_at, job.finished_at) {
-        (None, _) => "never ran".to_owned(),
-        (Some(started), None) => match &job.error {
-            Some(error) => format!("failed at {}: {error}", time(started)),
-            None => format!("running since {}", time(started)),
-        },
-        (Some(started), Some(finished)) => {
-            let outcome = job.outcome.as_deref().unwrap_or_default();
-            let took = (finished - started).num_milliseconds();
-            format!("ran at {} for {took} ms: {outcome}", time(started))
-        }
+    let outcome = job.outcome.as_deref();
+    let ran = match job.started_at {
+        None => "never ran".to_owned(),
+        Some(started) => ran(started, job.finished_at, outcome, job.error.as_deref()),
     };
-    let attempt = match (job.attempts, job.started_at) {
-        (Some(attempts @ 2..), Some(_)) => format!(" (attempt {attempts})"),
-        _ => String::new(),
-    };
+    let attempt = attempt(job.attempts.filter(|_| job.started_at.is_some()).unwrap_or_default());
     let mut parts = vec![format!("{}  {}{zone}", job.job, job.cadence), enabled];
     parts.extend(job.alarmed.then(|| "GIVEN UP".to_owned()));
     parts.push(format!("{ran}{attempt}"));
@@ -180,6 +170,45 @@ fn line(job: &Listed, now: DateTime<Utc>) -> String {
     parts.join("  ")
 }
 
+/// A slot as its operator reads it.
+fn slot_line(slot: &Slot) -> String {
+    let Slot { key, missed, .. } = slot;
+    let mut parts = vec![time(slot.slot)];
+    parts.extend(Some(key.clone()).filter(|key| !key.is_empty()));
+    let ran = match slot.started_at {
+        None => "waits".to_owned(),
+        Some(started) => {
+            ran(started, slot.finished_at, slot.outcome.as_deref(), slot.error.as_deref())
+        }
+    };
+    parts.push(format!("{ran}{}", attempt(slot.attempts)));
+    parts.extend((*missed > 0).then(|| format!("{missed} missed before")));
+    // One that failed and runs again says so already.
+    let error = slot.error.as_ref().filter(|_| slot.finished_at.is_some());
+    parts.extend(error.map(|error| format!("failed before: {error}")));
+    parts.join("  ")
+}
+
+fn ran(
+    started: DateTime<Utc>,
+    finished: Option<DateTime<Utc>>,
+    outcome: Option<&str>,
+    error: Option<&str>,
+) -> String {
+    match (finished, error) {
+        (None, Some(error)) => format!("failed at {}: {error}", time(started)),
+        (None, None) => format!("running since {}", time(started)),
+        (Some(finished), _) => {
+            let took = (finished - started).num_milliseconds();
+            format!("ran at {} for {took} ms: {}", time(started), outcome.unwrap_or_default())
+        }
+    }
+}
+
+fn attempt(attempts: i32) -> String {
+    if attempts > 1 { format!(" (attempt {attempts})") } else { String::new() }
+}
+
 fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
@@ -187,10 +216,10 @@ fn time(at: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
-    use schedule::manage::Listed;
+    use schedule::manage::{Listed, Slot};
     use uuid::Uuid;
 
-    use super::line;
+    use super::{line, slot_line};
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
@@ -226,6 +255,28 @@ mod tests {
             shown(&listed()),
             "ticket.lifecycle  every 60 s  enabled  ran at 2026-03-02T00:00:00Z for 12 ms: changed 3  next 2026-03-02T00:01:00Z"
         );
+    }
+
+    #[test]
+    fn each_slot_is_shown_with_what_it_came_to() {
+        let began = at("2026-03-02T00:00:01Z");
+        let slot = Slot {
+            slot: at("2026-03-02T00:00:00Z"),
+            key: String::new(),
+            attempts: 2,
+            missed: 3,
+            started_at: Some(began),
+            finished_at: Some(began + TimeDelta::milliseconds(12)),
+            outcome: Some("given up".to_owned()),
+            error: Some("the door is away".to_owned()),
+        };
+        assert_eq!(
+            slot_line(&slot),
+            "2026-03-02T00:00:00Z  ran at 2026-03-02T00:00:01Z for 12 ms: given up (attempt 2)  3 missed before  failed before: the door is away"
+        );
+        let key = "manual:1".to_owned();
+        let waits = Slot { key, attempts: 0, missed: 0, started_at: None, ..slot };
+        assert_eq!(slot_line(&Slot { finished_at: None, ..waits }), "2026-03-02T00:00:00Z  manual:1  waits");
     }
 
     #[test]

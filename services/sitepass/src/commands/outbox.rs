@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Subcommand;
 use events::{Bus, rebuild};
+use serde_json::json;
 use service::config::{DatabaseConfig, Env};
 use service::{Nats, Store};
 
-use super::{all_keys, open, say};
+use super::{Record, all_keys, begin, open, record, say};
 use crate::Failure;
 
 /// Between looks how far a replay is.
@@ -62,7 +63,12 @@ async fn check(service: &str) -> Result<(), Failure> {
 async fn replay(service: &str, since: DateTime<Utc>) -> Result<(), Failure> {
     let store = super::store(service).await?;
     let context = service::migrate::schema(service);
-    rebuild::replay(&store, &context, since).await.context("ask for the facts")?;
+    let mut tx = begin(&store).await?;
+    rebuild::replay(&mut tx, &context, since).await.context("ask for the facts")?;
+    let after = json!({ "since": since.to_rfc3339_opts(SecondsFormat::AutoSi, true) });
+    let (action, target) = ("outbox.replay", ("outbox", context.as_str()));
+    record(&mut tx, Record { service, action, target, after: Some(after), reason: None }).await?;
+    tx.commit().await.context("ask for the facts")?;
     loop {
         let remaining = rebuild::remaining(&store, &context).await.context("see how far it is")?;
         if remaining == 0 {

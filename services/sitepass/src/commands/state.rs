@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use clap::Subcommand;
 
-use super::say;
+use super::{Record, begin, record, say};
 use crate::Failure;
 
 /// Between looks how far an announcement is.
@@ -30,7 +30,12 @@ async fn reannounce(service: &str) -> Result<(), Failure> {
     if !events::has_states(&context) {
         return Err(anyhow!("{service} has no states").into());
     }
-    events::reannounce(&store, &context).await.context("ask the service")?;
+    let mut tx = begin(&store).await?;
+    if events::reannounce(&mut tx, &context).await.context("ask the service")? {
+        let (action, target) = ("state.reannounce", ("state", context.as_str()));
+        record(&mut tx, Record { service, action, target, after: None, reason: None }).await?;
+        tx.commit().await.context("ask the service")?;
+    }
     loop {
         let progress = events::progress(&store, &context).await.context("see how far it is")?;
         let progress = progress.context("the service was not asked")?;
