@@ -59,24 +59,41 @@ impl Amendment {
         *self == Self::default()
     }
 
-    /// The fields of a published ticket that not everyone who may amend it may touch. Everybody who may amend a draft
-    /// may change all of it. The amendment is without what the ticket says already.
+    /// The fields of a published ticket that not everyone who may amend it may touch: all but its remark, window,
+    /// deadline and further workers. Everybody who may amend a draft may change all of it. The amendment is without
+    /// what the ticket says already.
     pub fn reaching_far(&self, ticket: &Ticket) -> Vec<&'static str> {
         if ticket.state == State::Draft {
             return Vec::new();
         }
-        let removes = self
-            .workers
+        // Named one by one, so that a field that is new is not everybody's by oversight.
+        let Self {
+            remark: _,
+            window: _,
+            deadline: _,
+            title,
+            video_rule,
+            publish_now,
+            daily_reminder,
+            first_date,
+            last_date,
+            areas,
+            workers,
+            videos,
+        } = self;
+        let removes = workers
             .as_ref()
             .is_some_and(|workers| ticket.workers.iter().any(|worker| !workers.contains(worker)));
         [
-            ("title", self.title.is_some()),
-            ("video_rule", self.video_rule.is_some()),
-            ("start_date", self.first_date.is_some()),
-            ("end_date", self.last_date.is_some()),
-            ("area_ids", self.areas.is_some()),
+            ("title", title.is_some()),
+            ("video_rule", video_rule.is_some()),
+            ("publish_now", publish_now.is_some()),
+            ("daily_reminder", daily_reminder.is_some()),
+            ("start_date", first_date.is_some()),
+            ("end_date", last_date.is_some()),
+            ("area_ids", areas.is_some()),
             ("worker_ids", removes),
-            ("video_ids", self.videos.is_some()),
+            ("video_ids", videos.is_some()),
         ]
         .into_iter()
         .filter_map(|(field, reaches)| reaches.then_some(field))

@@ -90,13 +90,15 @@ async fn a_contractor_s_administrator_changes_only_what_is_theirs_to_change() {
         area_ids: ids(&[AreaId::new().to_string()]),
         worker_ids: ids(&[world.workers[0].to_string()]),
         video_ids: ids(&[VideoId::new().to_string()]),
+        publish_now: Some(false),
         remark: Some("也改".to_owned()),
         ..world.amendment(&id).await
     };
     let refusal = world.amend(&world.admin, far.clone()).await.unwrap_err();
     assert_eq!(refusal.code, ErrorCode::PermissionDenied);
     assert_eq!(refusal.data["permission"], "ticket.amend_scope");
-    assert_eq!(names(&refusal), ["title", "end_date", "area_ids", "worker_ids", "video_ids"]);
+    let wanted = ["title", "publish_now", "end_date", "area_ids", "worker_ids", "video_ids"];
+    assert_eq!(names(&refusal), wanted);
     let removed = world.remove_worker(&world.admin, &id, &world.workers[1].to_string()).await;
     assert_eq!(code(removed), ErrorCode::PermissionDenied);
     assert_eq!(world.ticket(&id).await.revision, 1);

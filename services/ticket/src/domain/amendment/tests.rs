@@ -7,7 +7,7 @@ use super::{Amended, Amendment};
 use crate::domain::fixtures::{
     at, date, draft, in_zone, made_public, published, spanning, statuses,
 };
-use crate::domain::{DayState, DayStatus, NotAllowed, Ticket};
+use crate::domain::{DayState, DayStatus, NotAllowed, Ticket, VideoRule};
 
 use DayStatus::{Cancelled, Expired, InProgress, Published};
 
@@ -157,18 +157,30 @@ fn only_what_reaches_far_takes_more_than_amending() {
         remark: Some("x".to_owned()),
         deadline: Some("09:00".parse().unwrap()),
         workers: Some(more),
-        daily_reminder: Some(false),
         ..window("07:00", "21:00")
     };
     assert!(far(near).is_empty());
     let everything = Amendment {
         title: Some("2#楼".to_owned()),
+        video_rule: Some(VideoRule::Any),
+        publish_now: Some(false),
+        daily_reminder: Some(false),
         areas: Some(vec![AreaId::new()]),
         workers: Some(vec![WorkerId::new()]),
         videos: Some(vec![VideoId::new()]),
         ..dates(Some("2026-03-04"), Some("2026-03-09"))
     };
-    let wanted = ["title", "start_date", "end_date", "area_ids", "worker_ids", "video_ids"];
+    let wanted = [
+        "title",
+        "video_rule",
+        "publish_now",
+        "daily_reminder",
+        "start_date",
+        "end_date",
+        "area_ids",
+        "worker_ids",
+        "video_ids",
+    ];
     assert_eq!(far(everything.clone()), wanted);
     let draft = draft();
     assert!(everything.of(&draft).reaching_far(&draft).is_empty());
