@@ -19,12 +19,15 @@ mod references;
 mod run_lifecycle;
 
 use auth::{Caller, Sites};
-use service::{Scope, Shell, Store, Tx};
+use service::{Scope, Shell, Store, StoreError, Tx};
 use types::{AccountId, ContractorId, Role, SiteClock, SiteId, TicketId, WorkerId};
 
 use self::references::Truth;
 use crate::domain::Ticket;
 use crate::store::{self, Versioned};
+
+/// How often what lost against the clock's move or somebody's is tried.
+const ATTEMPTS: u32 = 3;
 
 pub use amend_ticket::{AmendTicket, Workers};
 pub use cancel_daily_ticket::CancelDailyTicket;
@@ -95,6 +98,19 @@ async fn learn(tx: &mut Tx, ticket: &Ticket, truth: &Truth) -> Result<(), Error>
 }
 
 /// The account that gives a command; only accounts do.
+/// Reads, decides and writes; from the start again where somebody wrote between: what is so by then answers.
+async fn settled<T, F: Future<Output = Result<T, Error>>>(
+    attempt: impl Fn() -> F,
+) -> Result<T, Error> {
+    for _ in 1..ATTEMPTS {
+        match attempt().await {
+            Err(Error::Store(StoreError::Conflict)) => {}
+            done => return done,
+        }
+    }
+    attempt().await
+}
+
 fn commander(caller: &Caller) -> Result<AccountId, Error> {
     caller.account_id().ok_or(Error::Denied)
 }

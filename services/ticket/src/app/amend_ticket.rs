@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use auth::Caller;
-use service::{Fields, Refusal, StoreError};
+use service::{Fields, Refusal};
 use types::{
     AreaId, DailyTicketId, ErrorCode, FieldProblem, Permission, TicketId, VideoId, WorkerId,
 };
@@ -10,12 +10,9 @@ use super::create_ticket::{MOST_AREAS, MOST_VIDEOS, MOST_WORKERS, add};
 use super::outcome::{Outcome, Told, outcome};
 use super::record_edit::{Done, record};
 use super::references::{References, Truth};
-use super::{App, Error, commander, learn, scope};
+use super::{App, Error, commander, learn, scope, settled};
 use crate::domain::{Action, Amended, Amendment, Listed, State, Ticket};
 use crate::{store, wire};
-
-/// The clock's move or somebody's came between reading and writing; tried as often.
-const ATTEMPTS: u32 = 3;
 
 /// What is to be otherwise on which ticket. `None`: stays, or could not be read and is recorded in `fields`.
 #[derive(Debug)]
@@ -61,13 +58,7 @@ impl App {
         let Some(reason) = cmd.reason.take() else {
             return Err(Error::Invalid(Refusal::new(ErrorCode::ValidationFailed)));
         };
-        for _ in 1..ATTEMPTS {
-            match self.write(&cmd, &reason, told.as_ref()).await {
-                Err(Error::Store(StoreError::Conflict)) => {}
-                written => return written,
-            }
-        }
-        self.write(&cmd, &reason, told.as_ref()).await
+        settled(|| self.write(&cmd, &reason, told.as_ref())).await
     }
 
     async fn write(

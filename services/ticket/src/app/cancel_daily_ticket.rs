@@ -1,10 +1,9 @@
 use auth::Caller;
-use service::StoreError;
 use types::DailyTicketId;
 
 use super::outcome::{Outcome, Told, outcome};
 use super::record_edit::{Done, record};
-use super::{App, Error, commander, reaches, scope};
+use super::{App, Error, commander, reaches, scope, settled};
 use crate::domain::{Action, Cancelled, State};
 use crate::{store, wire};
 
@@ -25,11 +24,7 @@ impl App {
         caller: &Caller,
         cmd: CancelDailyTicket,
     ) -> Result<Outcome, Error> {
-        match self.cancel_day(caller, &cmd).await {
-            // The clock or somebody came between: what is so by now answers.
-            Err(Error::Store(StoreError::Conflict)) => self.cancel_day(caller, &cmd).await,
-            cancelled => cancelled,
-        }
+        settled(|| self.cancel_day(caller, &cmd)).await
     }
 
     async fn cancel_day(&self, caller: &Caller, cmd: &CancelDailyTicket) -> Result<Outcome, Error> {

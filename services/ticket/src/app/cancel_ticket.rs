@@ -3,7 +3,7 @@ use types::TicketId;
 
 use super::outcome::{Outcome, Told, outcome};
 use super::record_edit::{Done, record};
-use super::{App, Error, commander, scope};
+use super::{App, Error, commander, scope, settled};
 use crate::domain::{Action, Cancelled};
 use crate::{store, wire};
 
@@ -24,6 +24,10 @@ impl App {
         caller: &Caller,
         cmd: CancelTicket,
     ) -> Result<Outcome, Error> {
+        settled(|| self.cancel(caller, &cmd)).await
+    }
+
+    async fn cancel(&self, caller: &Caller, cmd: &CancelTicket) -> Result<Outcome, Error> {
         let by = commander(caller)?;
         let now = self.clock.now();
         let mut tx = self.store.begin(scope(caller)).await?;
