@@ -52,7 +52,7 @@ impl App {
         tasks.sort_by_key(|task| (task.day.window.start, task.day.id));
         let zone = match tasks.last() {
             Some(task) => task.ticket.value.terms.zone,
-            None => store::tickets::newest_zone(&mut tx).await?.unwrap_or_default(),
+            None => store::tickets::newest_zone(&mut tx, worker).await?.unwrap_or_default(),
         };
         Ok(Tasks { date: zone.date_at(now), tasks })
     }

@@ -81,3 +81,19 @@ async fn a_worker_asks_for_themself_and_a_service_for_anyone() {
     assert!(world.tasks(&elsewhere, "").await.unwrap().tasks.is_empty());
     assert_eq!(code(world.tasks(&world.admin, "").await), ErrorCode::PermissionDenied);
 }
+
+#[tokio::test]
+async fn without_a_task_today_is_where_the_worker_s_newest_ticket_is() {
+    let world = World::new().await;
+    let in_zone = |zone| world.peers.lock().unwrap().time_zone = zone;
+    // 1 March, 14:00 there.
+    in_zone("Pacific/Honolulu");
+    world.created(world.three_days()).await;
+    in_zone("Asia/Shanghai");
+    let anothers =
+        CreateTicketRequest { worker_ids: vec![WorkerId::new().to_string()], ..world.three_days() };
+    world.created(anothers).await;
+    let worker = world.harness.worker(world.workers[0], world.site);
+    let answer = world.tasks(&worker, "").await.unwrap();
+    assert_eq!((answer.date.as_str(), answer.tasks.len()), ("2026-03-01", 0));
+}

@@ -14,8 +14,8 @@ use crate::world::World;
 
 const FILL: &str = include_str!("../fill.sql");
 /// Tables that grow with every ticket, its workers or its days, of all sites.
-const LARGE: [&str; 5] =
-    ["work_tickets", "ticket_workers", "daily_tickets", "worker_days", "grants"];
+const LARGE: [&str; 6] =
+    ["work_tickets", "ticket_workers", "daily_tickets", "worker_days", "grants", "rosters"];
 
 struct Filled {
     world: World,
@@ -160,7 +160,7 @@ async fn no_page_of_a_ticket_reads_a_large_table_whole() {
     let of_day = filled
         .read_whole(async |app| {
             for _ in 0..7 {
-                let wanted = Wanted { page: Some(page), ..Wanted::default() };
+                let wanted = Wanted { page, ..Wanted::default() };
                 let view = app.get_daily_ticket(&filled.caller, filled.day, wanted).await.unwrap();
                 assert_eq!((view.workers.len(), view.total), (8, 10));
             }
@@ -176,4 +176,50 @@ async fn no_page_of_a_ticket_reads_a_large_table_whole() {
         })
         .await;
     assert!(of_export.is_empty(), "the export: {of_export:?}");
+}
+
+#[tokio::test]
+async fn no_page_of_days_that_keep_their_rosters_reads_a_large_table_whole() {
+    let filled = Filled::new().await;
+    let over = "INSERT INTO ticket.rosters (ticket_id, site_id, revision, worker_ids, video_ids, video_rule)
+                SELECT t.ticket_id, t.site_id, 1, ARRAY(SELECT w.worker_id FROM ticket.ticket_workers w
+                                                        WHERE w.ticket_id = t.ticket_id AND w.position < 9), '{}', 'ALL'
+                FROM ticket.work_tickets t;
+                UPDATE ticket.daily_tickets SET started_at = starts_at, expired_at = expires_at, roster_revision = 1;
+                ANALYZE";
+    // What that read is told before it is forgotten.
+    for statement in [over, "SELECT pg_stat_force_next_flush()", "SELECT pg_stat_reset()"] {
+        sqlx::raw_sql(statement).execute(&filled.admin).await.unwrap();
+    }
+    let page = Page { page: 1, page_size: 8 };
+    let read = filled
+        .read_whole(async |app| {
+            for _ in 0..7 {
+                let view = app.get_ticket(&filled.caller, filled.ticket).await.unwrap();
+                assert!(view.counts.values().all(|(training, _)| training.required == 9));
+                let wanted = Wanted { page, ..Wanted::default() };
+                let view = app.get_daily_ticket(&filled.caller, filled.day, wanted).await.unwrap();
+                assert_eq!((view.workers.len(), view.total), (8, 9));
+                let export = app.export_ticket(&filled.caller, filled.ticket, page).await.unwrap();
+                assert_eq!((export.workers.len(), export.total), (8, 10));
+            }
+        })
+        .await;
+    assert!(read.is_empty(), "{read:?}");
+}
+
+#[tokio::test]
+async fn no_worker_s_tasks_read_a_large_table_whole() {
+    let filled = Filled::new().await;
+    let asked = filled
+        .read_whole(async |app| {
+            let service = Caller::service("gateway");
+            for _ in 0..7 {
+                app.list_worker_tasks(&service, filled.worker).await.unwrap();
+                let nobody = app.list_worker_tasks(&service, WorkerId::new()).await.unwrap();
+                assert!(nobody.tasks.is_empty());
+            }
+        })
+        .await;
+    assert!(asked.is_empty(), "{asked:?}");
 }

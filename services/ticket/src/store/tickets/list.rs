@@ -133,10 +133,13 @@ pub async fn worker_tickets(
     Ok(ids.into_iter().map(TicketId::from_uuid).collect())
 }
 
-/// The zone of the ticket made last, of those that can be seen.
-pub async fn newest_zone(tx: &mut Tx) -> Result<Option<SiteZone>, StoreError> {
+/// The zone of the newest ticket that names the worker. Ids grow with time.
+pub async fn newest_zone(tx: &mut Tx, worker: WorkerId) -> Result<Option<SiteZone>, StoreError> {
     let zone = sqlx::query_scalar!(
-        "SELECT time_zone FROM ticket.work_tickets ORDER BY created_at DESC, ticket_id DESC LIMIT 1"
+        "SELECT t.time_zone FROM ticket.ticket_workers w
+         JOIN ticket.work_tickets t ON t.ticket_id = w.ticket_id
+         WHERE w.worker_id = $1 ORDER BY w.ticket_id DESC LIMIT 1",
+        worker.as_uuid(),
     )
     .fetch_optional(&mut **tx)
     .await?;
