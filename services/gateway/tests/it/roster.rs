@@ -58,7 +58,6 @@ async fn a_phone_whose_binding_ended_is_told_why_and_one_that_is_bound_is_asked_
 async fn while_directory_is_away_a_phone_that_was_bound_goes_on_for_ten_minutes() {
     let edge = edge().await;
     let phone = edge.phone();
-    edge.get(&phone, TASKS).await;
     let let_through = || edge.fakes.asked("TicketService/ListWorkerTasks").len();
     edge.get(&phone, TASKS).await;
     edge.fakes.refuse(CHECK, ErrorCode::StoreUnavailable);
