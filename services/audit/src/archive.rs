@@ -1,6 +1,8 @@
 //! Where checkpoints are kept: files outside the database that are made once and never replaced,
 //! `audit/checkpoints/000000/000000017.json`. A number names one file, so two processes never write one twice.
 
+mod proof;
+
 use auth::{PublicKey, RootTooShort, Signer};
 use blobs::Blobs;
 use types::SiteId;
@@ -80,37 +82,13 @@ impl Archive {
         last: u64,
     ) -> Result<Option<Signed>, ArchiveError> {
         let newest = self.newest().await?;
-        // The chains only grow: the first checkpoint that saw more than `last` parts the numbers in two.
-        let (mut low, mut high) = (1, newest + 1);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.seen_by(middle, newest, site).await? > last {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        for number in (1..low).rev() {
-            let Ok(signed) = self.read(number).await? else { continue };
-            let Some(head) = signed.checkpoint.heads.get(&site) else { continue };
-            let good = head.position <= last && signed.check(&self.trusted).is_ok();
-            if good || head.position < first {
-                return Ok((good && head.position >= first).then_some(signed));
-            }
-        }
-        Ok(None)
+        proof::newest_of(|number| self.good(number), newest, site, first..=last).await
     }
 
-    /// How far the next checkpoint at or behind `number` that names the site saw its chain; endlessly far without one.
-    async fn seen_by(&self, number: u64, newest: u64, site: SiteId) -> Result<u64, ArchiveError> {
-        for number in number..=newest {
-            if let Ok(signed) = self.read(number).await?
-                && let Some(head) = signed.checkpoint.heads.get(&site)
-            {
-                return Ok(head.position);
-            }
-        }
-        Ok(u64::MAX)
+    /// One that proves what it says; `None` for any other.
+    async fn good(&self, number: u64) -> Result<Option<Signed>, ArchiveError> {
+        let signed = self.read(number).await?.ok();
+        Ok(signed.filter(|signed| signed.check(&self.trusted).is_ok()))
     }
 
     async fn walk(&self, first: u64, newest: u64) -> Result<Trail, ArchiveError> {

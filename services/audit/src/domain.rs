@@ -11,7 +11,7 @@ mod written;
 
 pub use chain::ChainReport;
 pub(crate) use chain::{Broken, Chain, Head, ORIGIN};
-pub(crate) use checkpoint::{BadCheckpoint, Checkpoint, Marks, Signed, Trail};
+pub(crate) use checkpoint::{BadCheckpoint, Checkpoint, Marks, Signed, Trail, WHOLE_EVERY};
 pub(crate) use entry::{Entry, Sealed};
 pub(crate) use export::{Export, Line};
 pub(crate) use search::{Cursor, Filter, Place, between};

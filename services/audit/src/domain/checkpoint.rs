@@ -7,6 +7,9 @@ use types::SiteId;
 use super::chain::{Head, ORIGIN};
 use super::frame::Frame;
 
+/// Every so many checkpoints one holds every chain, the first of them too, so that a reader need not go back to the first.
+pub(crate) const WHOLE_EVERY: u64 = 60;
+
 /// The heads of the chains at one moment, to be kept where whoever may write the database may not. Checkpoints are a
 /// chain themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,12 @@ impl Checkpoint {
             frame.bytes(site.as_uuid().as_bytes()).number(head.position).bytes(&head.hash)
         });
         heads.digest()
+    }
+
+    /// How far it saw a chain: not at all where all are in it but that one. `None` where it does not say.
+    pub(crate) fn saw(&self, site: SiteId) -> Option<u64> {
+        let named = self.heads.get(&site).map(|head| head.position);
+        named.or(self.whole.then_some(0))
     }
 
     pub(crate) fn sign(self, signer: &Signer) -> Signed {
