@@ -8,8 +8,11 @@ mod verify_chain;
 mod walk;
 mod write_checkpoint;
 
+use std::sync::Arc;
+
 use auth::Caller;
 use service::Store;
+use tokio::sync::Mutex;
 use types::{Permission, SiteClock, SiteId, SystemClock};
 use uuid::Uuid;
 
@@ -28,6 +31,8 @@ pub(crate) struct App {
     pub(crate) archive: Archive,
     pub(crate) clock: SiteClock,
     pub(crate) system: SystemClock,
+    /// Held while a chain is recomputed for somebody: it takes a processor for as long.
+    pub(crate) verifying: Arc<Mutex<()>>,
 }
 
 /// The chain a caller may look at: of one of their sites, or, where no site is named, of what belongs to none. That

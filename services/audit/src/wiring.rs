@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use proto::audit::v1::audit_service_server::AuditServiceServer;
 use schedule::{CatchUp, Job, Run};
@@ -50,7 +52,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
 /// Offers the calls.
 pub(crate) fn offer(shell: &Shell, store: Store, archive: Archive, listener: Option<TcpListener>) {
     let (clock, system) = (shell.clock.clone(), shell.system.clone());
-    let app = App { store, archive, clock, system };
+    let app = App { store, archive, clock, system, verifying: Arc::default() };
     let routes = Routes::new(AuditServiceServer::new(Grpc::new(app)));
     service::grpc::serve(shell, "audit", routes, POLICY, listener);
 }

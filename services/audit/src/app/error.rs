@@ -13,6 +13,9 @@ pub enum Error {
     /// The cursor is of another question, or of an earlier release.
     #[error("the cursor does not fit the question")]
     CursorExpired,
+    /// One chain at a time.
+    #[error("another chain is being verified")]
+    Verifying,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -26,6 +29,7 @@ impl From<Error> for Refusal {
         match err {
             Error::NotFound => Self::new(ErrorCode::NotFound),
             Error::CursorExpired => Self::new(ErrorCode::CursorExpired),
+            Error::Verifying => Self::new(ErrorCode::TooManyRequests).data("verifying", true),
             Error::Store(err) => (&err).into(),
             Error::Archive(ArchiveError::Blobs(blobs::Error::Full)) => {
                 Self::new(ErrorCode::StorageFull)

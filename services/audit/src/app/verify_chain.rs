@@ -2,13 +2,15 @@ use std::collections::BTreeSet;
 
 use auth::Caller;
 use chrono::{DateTime, Utc};
-use service::{Scope, Store, Tx};
+use service::Store;
 use types::SiteId;
 
-use super::{App, Error, walk};
+use super::walk::{self, Reader};
+use super::{App, Error};
 use crate::archive::Archive;
 use crate::domain::{BadCheckpoint, ChainReport, Trail};
-use crate::store::{checkpoints, entries};
+use crate::store::checkpoints::{self, Noted};
+use crate::store::entries;
 
 /// As many checkpoints are compared while someone waits: a chain of them proves the older ones.
 const WHILE_SOMEONE_WAITS: u64 = 3_000;
@@ -45,7 +47,7 @@ impl LogReport {
 
 impl App {
     /// Recomputes one site's chain from its first entry and compares it with the newest checkpoints; of what belongs
-    /// to no site when `site` is absent.
+    /// to no site when `site` is absent. One at a time: whoever comes meanwhile is told to come back.
     #[tracing::instrument(name = "audit.verify_chain", skip_all)]
     pub(crate) async fn verify_chain(
         &self,
@@ -53,10 +55,11 @@ impl App {
         site: Option<SiteId>,
     ) -> Result<(ChainReport, CheckpointReport), Error> {
         let site = super::reached(caller, site)?;
-        let trail = self.archive.trail(Some(WHILE_SOMEONE_WAITS)).await?;
-        let mut tx = self.store.begin(Scope::Site(site)).await?;
-        let chain = walk::whole(&mut tx, site, trail.marks(site)).await?;
-        Ok((chain, seen(&mut tx, &trail).await?))
+        let Ok(_alone) = self.verifying.try_lock() else { return Err(Error::Verifying) };
+        let reader = Reader::Site(&self.store, site);
+        let outside = Outside::look(reader, &self.archive, Some(WHILE_SOMEONE_WAITS)).await?;
+        let chain = walk::whole(reader, site, outside.trail.marks(site)).await?;
+        Ok((chain, outside.report()))
     }
 }
 
@@ -66,28 +69,53 @@ pub async fn verify_all(
     archive: &Archive,
     count: Option<u64>,
 ) -> Result<LogReport, Error> {
-    let trail = archive.trail(count).await?;
-    let mut tx = store.begin(Scope::System("verify the audit log")).await?;
-    verify(&mut tx, &trail).await
+    verify(Reader::Every(store), archive, count).await
 }
 
-pub(super) async fn verify(tx: &mut Tx, trail: &Trail) -> Result<LogReport, Error> {
-    let mut sites: BTreeSet<SiteId> = entries::sites(tx).await?.into_iter().collect();
+pub(super) async fn verify(
+    reader: Reader<'_>,
+    archive: &Archive,
+    count: Option<u64>,
+) -> Result<LogReport, Error> {
+    let outside = Outside::look(reader, archive, count).await?;
+    let mut tx = reader.begin().await?;
+    let mut sites: BTreeSet<SiteId> = entries::sites(&mut tx).await?.into_iter().collect();
+    drop(tx);
     // A chain of which the database knows nothing any more.
-    sites.extend(trail.heads().keys());
+    sites.extend(outside.trail.heads().keys());
     let mut chains = Vec::with_capacity(sites.len());
     for site in sites {
-        chains.push(walk::whole(tx, site, trail.marks(site)).await?);
+        chains.push(walk::whole(reader, site, outside.trail.marks(site)).await?);
     }
-    Ok(LogReport { chains, checkpoints: seen(tx, trail).await? })
+    Ok(LogReport { chains, checkpoints: outside.report() })
 }
 
-/// What the trail and the database say of each other; files cut off at the end show here.
-pub(super) async fn seen(tx: &mut Tx, trail: &Trail) -> Result<CheckpointReport, Error> {
-    let newest = trail.newest().map(|newest| (newest.number, newest.at));
-    let noted = checkpoints::newest(tx).await?;
-    let cut = noted.filter(|noted| newest.is_none_or(|(number, _)| number < noted.number));
-    let cut = cut.map(|noted| BadCheckpoint::Missing { number: noted.number });
-    let problem = trail.problem().or(cut).map(|problem| problem.to_string());
-    Ok(CheckpointReport { count: trail.count(), newest, problem })
+/// The checkpoints, and the newest that the database had noted before they were listed. A file is made before it is
+/// noted, so that one must be among them; of those written meanwhile nothing is said.
+#[derive(Debug)]
+struct Outside {
+    noted: Option<Noted>,
+    trail: Trail,
+}
+
+impl Outside {
+    async fn look(
+        reader: Reader<'_>,
+        archive: &Archive,
+        count: Option<u64>,
+    ) -> Result<Self, Error> {
+        let mut tx = reader.begin().await?;
+        let noted = checkpoints::newest(&mut tx).await?;
+        drop(tx);
+        Ok(Self { noted, trail: archive.trail(count).await? })
+    }
+
+    /// What the trail and the database say of each other; files cut off at the end show here.
+    fn report(&self) -> CheckpointReport {
+        let newest = self.trail.newest().map(|newest| (newest.number, newest.at));
+        let cut = self.noted.filter(|noted| newest.is_none_or(|(number, _)| number < noted.number));
+        let cut = cut.map(|noted| BadCheckpoint::Missing { number: noted.number });
+        let problem = self.trail.problem().or(cut).map(|problem| problem.to_string());
+        CheckpointReport { count: self.trail.count(), newest, problem }
+    }
 }

@@ -7,14 +7,15 @@ use schedule::{Outcome, Run};
 use service::{Scope, StoreError, Tx};
 use types::{SiteId, SystemClock};
 
-use super::{Error, verify_chain, walk};
+use super::walk::{self, Reader};
+use super::{Error, verify_chain};
 use crate::archive::Archive;
-use crate::domain::{BadCheckpoint, Broken, Chain, Checkpoint, Head, Marks, ORIGIN, Trail};
+use crate::domain::{
+    BadCheckpoint, Broken, Chain, Checkpoint, Head, Marks, ORIGIN, Trail, WHOLE_EVERY,
+};
 use crate::store::checkpoints::Noted;
 use crate::store::{alarms, checkpoints, crossings, entries};
 
-/// Every so many checkpoints one holds every chain, so that a reader need not go back to the first.
-const WHOLE_EVERY: u64 = 60;
 /// As many checkpoints the daily look compares: two weeks of minutes.
 const DAILY: u64 = 20_160;
 
@@ -106,9 +107,7 @@ impl Checkpoints {
     /// Recomputes every chain, compares it with the checkpoints of two weeks and raises or clears the alerts.
     #[tracing::instrument(name = "audit.verify_daily", skip_all)]
     pub(crate) async fn verify(&self, run: &Run) -> Result<Outcome, Error> {
-        let trail = self.archive.trail(Some(DAILY)).await?;
-        let mut tx = run.begin(Scope::System("verify the audit log")).await?;
-        let report = verify_chain::verify(&mut tx, &trail).await?;
+        let report = verify_chain::verify(Reader::Job(run), &self.archive, Some(DAILY)).await?;
         let broken = report.chains.iter().filter_map(|chain| {
             let (_, problem) = chain.broken.clone()?;
             Some((format!("{CHAIN}{}", chain.site), problem))
@@ -116,6 +115,7 @@ impl Checkpoints {
         let broken: BTreeMap<String, String> = broken.collect();
         let problem = report.checkpoints.problem.map(|problem| (FILES.to_owned(), problem));
         let found = (broken.len() + usize::from(problem.is_some())) as u64;
+        let mut tx = run.begin(Scope::System("tell what is broken")).await?;
         self.settle(&mut tx, CHAIN, broken).await?;
         self.settle(&mut tx, FILES, problem.into_iter().collect()).await?;
         crossings::forget(&mut tx, self.system.now() - KEEP_CROSSINGS).await?;

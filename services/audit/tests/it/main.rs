@@ -9,3 +9,4 @@ mod grpc;
 mod outside;
 mod record;
 mod search;
+mod verify;
