@@ -28,11 +28,16 @@ const ACTORS: usize = 200;
 const TARGETS: usize = 50_000;
 const ACTIONS: usize = 40;
 const KINDS: usize = 12;
+/// Whose every other entry is, with actions and kinds of its own: half of each.
+const SERVICE: &str = "service:device";
+/// What it does once in so many of its entries.
+const RARE: &str = "act.rare";
+const RARELY: usize = 50_000;
 const GOAL_MS: f64 = 100.0;
 /// A cold cache is warmed by so many calls, which do not count.
 const WARM: usize = 20;
 
-const SEARCHES: [&str; 7] = [
+const SEARCHES: [&str; 11] = [
     "the newest, p95",
     "by actor, p95",
     "by target, p95",
@@ -40,6 +45,10 @@ const SEARCHES: [&str; 7] = [
     "by action, p95",
     "by a day, p95",
     "a page deep in the log, p95",
+    "by whom half of it is of and a rare action, p95",
+    "by the same and an action of others, p95",
+    "by the same and a kind of others, p95",
+    "by an action and a kind it never has, p95",
 ];
 
 pub(crate) async fn measure(world: &World, sizes: &Sizes) -> Result<Figures> {
@@ -78,7 +87,7 @@ pub(crate) async fn measure(world: &World, sizes: &Sizes) -> Result<Figures> {
     let verified = log.verify(&shell, client).await?;
     figures.count("entries verified", sizes.entries as u64, verified);
     figures.show("the whole chain verified in", "s", began.elapsed().as_secs_f64());
-    figures.setting("log", format!("{} entries of one site: {ACTORS} accounts, {TARGETS} targets, {ACTIONS} actions, one each half minute", sizes.entries));
+    figures.setting("log", format!("{} entries of one site, half of them of one service, the others of {ACTORS} accounts: {TARGETS} targets, {ACTIONS} actions, one each half minute", sizes.entries));
     figures.setting("search", format!("{} calls of ListEntries a filter and round, one after the other, in process with every layer, values drawn anew", sizes.searches));
     store.close().await;
     world.discard(&database.name).await?;
@@ -108,11 +117,17 @@ impl Log {
 
     fn command(&self, number: usize) -> Delivery {
         let seconds = i64::try_from(number).unwrap_or_default() * 30;
+        // What is even is the service's.
+        let (pair, odd) = (number / 2, number % 2);
+        let rare = odd == 0 && pair.is_multiple_of(RARELY);
         let command = CommandAudited {
-            actor: format!("account:{}", self.actors[number * 7_919 % ACTORS]),
+            actor: match odd {
+                0 => SERVICE.to_owned(),
+                _ => format!("account:{}", self.actors[pair * 7_919 % ACTORS]),
+            },
             role: Role::SysAdmin.as_str().to_owned(),
-            action: action(number * 104_729),
-            target_type: kind(number * 15_485_863),
+            action: if rare { RARE.to_owned() } else { action(2 * pair * 104_729 + odd) },
+            target_type: kind(2 * pair * 15_485_863 + odd),
             target_id: target(number * 32_452_843),
             before: format!(r#"{{"status":"ACTIVE","note":"{}"}}"#, "x".repeat(80)),
             after: format!(r#"{{"status":"CANCELLED","note":"{}"}}"#, "y".repeat(160)),
@@ -153,6 +168,10 @@ impl Log {
             4 => ask.action = action(drawn),
             5 => (ask.from, ask.to) = (time(drawn), time(drawn + 2 * 60 * 24)),
             6 => ask.to = time(drawn),
+            7 => (ask.actor, ask.action) = (SERVICE.to_owned(), RARE.to_owned()),
+            8 => (ask.actor, ask.action) = (SERVICE.to_owned(), action(2 * drawn + 1)),
+            9 => (ask.actor, ask.target_type) = (SERVICE.to_owned(), kind(2 * drawn + 1)),
+            10 => (ask.action, ask.target_type) = (action(2 * drawn), kind(2 * drawn + 1)),
             _ => {}
         }
         ask

@@ -67,6 +67,28 @@ async fn each_filter_finds_its_entries_alone_and_with_others() {
         ),
         (ListEntriesRequest { target_id: text("t1"), actor: text("account:0"), ..any() }, vec![9]),
         (ListEntriesRequest { action: text("act.5"), target_type: text("type0"), ..any() }, vec![]),
+        (
+            ListEntriesRequest { action: text("act.5"), target_type: text("type1"), ..any() },
+            vec![11, 5],
+        ),
+        (
+            ListEntriesRequest { actor: text("account:2"), action: text("act.5"), ..any() },
+            vec![11, 5],
+        ),
+        (ListEntriesRequest { actor: text("account:0"), action: text("act.5"), ..any() }, vec![]),
+        (
+            ListEntriesRequest {
+                actor: text("account:2"),
+                action: text("act.5"),
+                target_type: text("type0"),
+                ..any()
+            },
+            vec![],
+        ),
+        (
+            ListEntriesRequest { actor: text("account:0"), target_type: text("type1"), ..any() },
+            vec![9, 3],
+        ),
         (any(), (1..=12).rev().collect()),
     ] {
         assert_eq!(found(&log, ask.clone()).await, wanted, "{ask:?}");
@@ -78,20 +100,35 @@ async fn each_filter_finds_its_entries_alone_and_with_others() {
 const REST: &str =
     "AND at >= $6 AND (at, position) < ($7, $8) ORDER BY at DESC, position DESC LIMIT $9";
 
-/// What the filter that leads makes of it, the filter's value, and the index to be walked.
-const LEADS: [(&str, &str, &str); 5] = [
+/// What the filters that lead make of it, the filters' values, and the index to be walked.
+const LEADS: [(&str, &str, &str); 8] = [
     (
         "target_id = $2 AND ($3::text IS NULL OR actor = $3) AND ($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR target_type = $5)",
         "'t1', NULL, NULL, NULL",
         "entries_by_target",
     ),
     (
-        "$2::text IS NULL AND actor = $3 AND ($4::text IS NULL OR action = $4) AND ($5::text IS NULL OR target_type = $5)",
+        "$2::text IS NULL AND actor = $3 AND action = $4 AND ($5::text IS NULL OR target_type = $5)",
+        "NULL, 'account:1', 'act.1', NULL",
+        "entries_by_actor_and_action",
+    ),
+    (
+        "$2::text IS NULL AND $4::text IS NULL AND actor = $3 AND target_type = $5",
+        "NULL, 'account:1', NULL, 'type1'",
+        "entries_by_actor_and_target_type",
+    ),
+    (
+        "$2::text IS NULL AND $4::text IS NULL AND $5::text IS NULL AND actor = $3",
         "NULL, 'account:1', NULL, NULL",
         "entries_by_actor",
     ),
     (
-        "$2::text IS NULL AND $3::text IS NULL AND action = $4 AND ($5::text IS NULL OR target_type = $5)",
+        "$2::text IS NULL AND $3::text IS NULL AND action = $4 AND target_type = $5",
+        "NULL, NULL, 'act.1', 'type1'",
+        "entries_by_action_and_target_type",
+    ),
+    (
+        "$2::text IS NULL AND $3::text IS NULL AND $5::text IS NULL AND action = $4",
         "NULL, NULL, 'act.1', NULL",
         "entries_by_action",
     ),
