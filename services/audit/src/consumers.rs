@@ -1,3 +1,4 @@
+mod fact;
 mod record;
 
 pub use record::Record;

@@ -1,15 +1,17 @@
 use events::{Delivery, Failure, Handler, async_trait};
 use proto::common::v1::CommandAudited;
+use serde_json::json;
 use service::Tx;
 use sha2::{Digest, Sha256};
 use types::SiteId;
 use uuid::Uuid;
 
+use super::fact;
 use crate::domain::Entry;
 use crate::store::entries;
 
-/// Appends every event of one context to the log: a command with what it changed, any other fact with the
-/// digest of its body.
+/// Appends every event of one context to the log: a command with what it changed, any other fact with what it says
+/// of things and the digest of its body.
 #[derive(Debug, Clone, Copy)]
 pub struct Record {
     context: &'static str,
@@ -49,6 +51,7 @@ impl Handler for Record {
 }
 
 fn entry(delivery: &Delivery) -> Result<Entry, Failure> {
+    let is_fact = delivery.name != "CommandAudited";
     let entry = Entry {
         site: delivery.site.unwrap_or_else(|| SiteId::from_uuid(Uuid::nil())),
         event_id: delivery.id,
@@ -59,13 +62,13 @@ fn entry(delivery: &Delivery) -> Result<Entry, Failure> {
         target_type: delivery.context.clone(),
         target_id: delivery.subject_id.clone(),
         before: String::new(),
-        after: format!(r#"{{"sha256":"{}"}}"#, hex::encode(Sha256::digest(&delivery.data))),
+        after: if is_fact { after(delivery) } else { String::new() },
         reason: String::new(),
         address: String::new(),
         trace_id: delivery.trace_id().unwrap_or_default().to_owned(),
         at: delivery.at,
     };
-    if delivery.name != "CommandAudited" {
+    if is_fact {
         return Ok(entry);
     }
     let command: CommandAudited = delivery.decode()?;
@@ -81,4 +84,16 @@ fn entry(delivery: &Delivery) -> Result<Entry, Failure> {
         address: command.address,
         ..entry
     })
+}
+
+/// The body itself may say more than a log that is never emptied should: what is kept of it, and a digest by which
+/// whoever has the whole can show it.
+fn after(delivery: &Delivery) -> String {
+    let sha256 = hex::encode(Sha256::digest(&delivery.data));
+    let told = fact::told(&delivery.context, &delivery.name, &delivery.data);
+    match told {
+        Some(told) => json!({ "fact": told, "sha256": sha256 }),
+        None => json!({ "sha256": sha256 }),
+    }
+    .to_string()
 }

@@ -101,6 +101,21 @@ async fn a_command_is_recorded_with_who_what_and_why() {
 }
 
 #[tokio::test]
+async fn a_fact_is_recorded_with_what_it_says_of_things_and_the_digest_of_its_body() {
+    let harness = Harness::new().await;
+    let (store, site) = (harness.store("audit").await, SiteId::new());
+    record(&store, &[published(site)]).await;
+    let after: String = sqlx::query_scalar("SELECT after FROM audit.entries")
+        .fetch_one(&harness.database.admin())
+        .await
+        .unwrap();
+    let after: serde_json::Value = serde_json::from_str(&after).unwrap();
+    let said = serde_json::json!({ "ticket_id": "t", "site_id": site.to_string(), "version": 1 });
+    assert_eq!(after["fact"], serde_json::json!({ "ticket": said }));
+    assert_eq!(after["sha256"].as_str().unwrap().len(), 64);
+}
+
+#[tokio::test]
 async fn the_service_cannot_change_the_log_and_the_owner_only_by_force() {
     let harness = Harness::new().await;
     let store = harness.store("audit").await;
