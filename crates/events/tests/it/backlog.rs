@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use events::Pace;
+use async_nats::HeaderMap;
+use async_nats::header::{NATS_BATCH_ID, NATS_BATCH_SEQUENCE};
 use events::testing::{Halt, Point};
+use events::{Pace, subject};
 use rand::Rng;
 use servers::PrivateNats;
 use service::Scope;
@@ -14,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::streamed::assert_same;
-use crate::world::{Recorder, World, at, quick, until_forgotten};
+use crate::world::{CONTEXT, Recorder, World, at, quick, until_forgotten};
 
 #[tokio::test]
 async fn a_backlog_is_in_the_stream_once_and_in_order_whatever_was_killed_when() {
@@ -101,6 +103,45 @@ async fn a_batch_whose_answer_was_lost_is_stored_once() {
     world.until_effects(510).await;
     world.shut_down().await;
     world.assert_effects_once(510).await;
+}
+
+#[tokio::test]
+async fn a_broker_that_could_take_no_batch_just_now_is_sent_the_next_one() {
+    let mut world = World::new().await;
+    world.relay().await;
+    world.publish(0..1).await;
+    world.until_sent().await;
+    // As many as a stream keeps open.
+    let opened: Vec<String> = (0..50).map(|number| format!("open-{number}")).collect();
+    for batch in &opened {
+        part_of(&world, batch, 1).await;
+    }
+    world.client.flush().await.unwrap();
+    world.publish_all(1..201).await;
+    world.until_sent().await;
+    assert!(world.messages().await.iter().all(|(_, _, batched)| !batched), "one by one");
+
+    // One that lacks a part is given up.
+    for batch in &opened {
+        part_of(&world, batch, 3).await;
+    }
+    world.client.flush().await.unwrap();
+    world.publish_all(201..401).await;
+    world.until_sent().await;
+    let messages = world.messages().await;
+    assert!(messages[201..].iter().all(|(_, _, batched)| *batched), "together");
+    let ids: Vec<String> = messages.into_iter().map(|(_, id, _)| id).collect();
+    assert_same(&ids, &world.written().await);
+    world.shut_down().await;
+}
+
+/// Sends a part of somebody else's batch.
+async fn part_of(world: &World, batch: &str, number: usize) {
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_BATCH_ID, batch);
+    headers.insert(NATS_BATCH_SEQUENCE, number.to_string());
+    let name = subject(&world.prefix, CONTEXT, "TrainingStarted", "-");
+    world.client.publish_with_headers(name, headers, "not ours".into()).await.unwrap();
 }
 
 #[tokio::test]
