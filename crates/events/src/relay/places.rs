@@ -55,15 +55,17 @@ impl Lead {
         Ok(rows)
     }
 
-    /// Those of the given facts that are here and not marked.
+    /// Those of the given facts that are here and not marked, in their order.
     pub(super) async fn unmarked(&mut self, ids: &[Uuid]) -> Result<Vec<Unsent>, Ended> {
-        let rows = sqlx::query_as(select_facts!(
+        let mut rows: Vec<Unsent> = sqlx::query_as(select_facts!(
             "WHERE context = $1 AND sent_at IS NULL AND event_id = ANY($2)"
         ))
         .bind(self.context)
         .bind(ids)
         .fetch_all(&mut self.conn)
         .await?;
+        // Here: asked for the order, the database would go through all that is unsent.
+        rows.sort_unstable_by_key(|row| row.seq);
         Ok(rows)
     }
 

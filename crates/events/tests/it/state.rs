@@ -9,6 +9,7 @@ use events::{Announcer, Pace, Patience, progress, state_stream_name, state_subje
 use test_support::eventually;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use types::EventId;
 
 use crate::owner::{Keeper, Owner, change, enter, ids, newest};
 use crate::world::{CONTEXT, Recorder, World, at, patient, quick};
@@ -214,7 +215,7 @@ async fn a_consumer_waits_until_its_owner_has_told_everything() {
     world.shut_down().await;
 }
 
-async fn primed(world: &World) -> bool {
+pub(crate) async fn primed(world: &World) -> bool {
     sqlx::query_scalar("SELECT EXISTS (SELECT FROM reader.consumers)")
         .fetch_one(&world.database.admin())
         .await
@@ -305,5 +306,34 @@ async fn a_relay_killed_before_it_published_a_state_is_made_good() {
     world.until_sent().await;
     assert_eq!(world.state(&video).await.unwrap().0, 1);
     assert_eq!(world.streamed().await.len(), 1);
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn of_two_facts_read_back_the_later_is_the_state_whatever_their_ids() {
+    let mut world = World::new().await;
+    let video = ids(1).remove(0);
+    // A clock that was set back between the two, or two processes.
+    let early = EventId::new().as_uuid();
+    change(&world, &video, 1).await;
+    change(&world, &video, 2).await;
+    sqlx::query("UPDATE training.outbox SET event_id = $1 WHERE seq = (SELECT max(seq) FROM training.outbox)")
+        .bind(early)
+        .execute(&world.database.admin())
+        .await
+        .unwrap();
+    let halt = Halt::at(Point::BeforeMark);
+    let mut killed = JoinSet::new();
+    killed.spawn(world.replica().await.halted(halt.clone()).run(CancellationToken::new()));
+    halt.reached().await;
+    killed.shutdown().await;
+    assert_eq!(world.streamed().await.len(), 2, "both are there, and not marked");
+
+    // Among many others the two are looked up by their ids.
+    world.publish_all(0..500).await;
+    sqlx::query("ANALYZE training.outbox").execute(&world.database.admin()).await.unwrap();
+    world.relay().await;
+    world.until_sent().await;
+    assert_eq!(world.state(&video).await.unwrap().0, 2);
     world.shut_down().await;
 }
