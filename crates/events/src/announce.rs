@@ -130,7 +130,7 @@ pub async fn progress(store: &Store, context: &str) -> Result<Option<Progress>, 
 }
 
 /// Has it all told from the beginning, whatever is under way. What an earlier announcement told and was not published
-/// yet is not published any more: its end must not pass for the end of this one.
+/// yet is not published any more: its end must not pass for the end of this one. What is to be erased still is.
 pub(crate) async fn ask(conn: &mut PgConnection, context: &str) -> Result<(), StoreError> {
     let now = SystemClock::system().now();
     // Held from here on: no page of the one before is written any more.
@@ -144,10 +144,12 @@ pub(crate) async fn ask(conn: &mut PgConnection, context: &str) -> Result<(), St
     .execute(&mut *conn)
     .await?;
     sqlx::query(
-        "UPDATE outbox SET sent_at = $2 WHERE sent_at IS NULL AND context = $1 AND state_only",
+        "UPDATE outbox SET sent_at = $2
+         WHERE sent_at IS NULL AND context = $1 AND state_only AND name <> $3",
     )
     .bind(context)
     .bind(now)
+    .bind(ERASURE)
     .execute(&mut *conn)
     .await?;
     Ok(())

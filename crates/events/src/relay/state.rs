@@ -109,12 +109,7 @@ impl States {
             metrics::counter!("events_states_published_total", "context" => lead.context)
                 .increment(u64::try_from(told.len()).unwrap_or_default());
         }
-        for (subject, _) in erased {
-            lead.hold(open.stream.purge().filter(subject).into_future())
-                .await?
-                .map_err(Ended::broker)?;
-        }
-        Ok(())
+        open.erase(lead, erased).await
     }
 }
 
@@ -163,6 +158,24 @@ impl Open {
                 let why = error.map_or_else(|| "no sequence".to_owned(), |error| error.description);
                 Err(Ended::Broker(format!("the states were refused: {why}")))
             }
+        }
+    }
+
+    /// Takes states out, up to what is known of the stream: one that is late takes none that another leader told since.
+    async fn erase(&self, lead: &mut Lead, erased: Vec<(String, &Unsent)>) -> Result<(), Ended> {
+        if erased.is_empty() {
+            return Ok(());
+        }
+        for (subject, _) in erased {
+            let purging = self.stream.purge().filter(subject).sequence(self.last + 1).into_future();
+            lead.hold(purging).await?.map_err(Ended::broker)?;
+        }
+        let info = lead.hold(self.stream.get_info()).await?.map_err(Ended::broker)?;
+        // Behind it may stand what was to be erased, told by a leader that was replaced meanwhile.
+        if info.state.last_sequence == self.last {
+            Ok(())
+        } else {
+            Err(Ended::broker("another leader told states"))
         }
     }
 

@@ -1,6 +1,9 @@
 //! What is told again, and what becomes of a stream that lost it.
 
-use events::{progress, reannounce, state_stream_name, state_subject};
+use std::time::Duration;
+
+use events::testing::{Halt, Point};
+use events::{Pace, progress, reannounce, state_stream_name, state_subject};
 use service::Scope;
 use test_support::eventually;
 use tokio::task::JoinSet;
@@ -8,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::owner::{Keeper, change, enter, ids};
 use crate::state::at_version;
-use crate::world::{CONTEXT, World, at};
+use crate::world::{CONTEXT, World, at, quick};
 
 impl World {
     /// Asks for an announcement; whether it is a new one.
@@ -136,6 +139,59 @@ async fn an_erased_state_is_gone() {
     world.until_sent().await;
     assert!(world.state(&videos[0]).await.is_none());
     assert!(world.state(&videos[1]).await.is_some());
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_is_to_be_erased_is_erased_though_all_is_told_again() {
+    let (mut world, videos) = World::settled(2).await;
+    world.until_told().await;
+    world.shut_down().await;
+    sqlx::query("DELETE FROM training.videos WHERE video_id = $1::uuid")
+        .bind(&videos[0])
+        .execute(&world.database.admin())
+        .await
+        .unwrap();
+    let mut tx = world.writer.begin(Scope::System("forget a video")).await.unwrap();
+    events::erase_state(&mut tx, CONTEXT, "Video", &videos[0]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(world.ask_again().await);
+
+    world.stop = CancellationToken::new();
+    world.relay().await;
+    world.announce();
+    world.until_told().await;
+    assert!(world.state(&videos[0]).await.is_none());
+    assert!(world.state(&videos[1]).await.is_some());
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_leader_that_slept_over_an_erasure_takes_no_state_told_since() {
+    let (mut world, videos) = World::settled(1).await;
+    world.until_told().await;
+    world.shut_down().await;
+    let mut tx = world.writer.begin(Scope::System("forget a video")).await.unwrap();
+    events::erase_state(&mut tx, CONTEXT, "Video", &videos[0]).await.unwrap();
+    tx.commit().await.unwrap();
+    let halt = Halt::at(Point::BeforeStates);
+    let stop = CancellationToken::new();
+    let sleepy = Pace { idle_timeout: Duration::from_millis(300), ..quick() };
+    let mut sleeper = JoinSet::new();
+    let relay = world.replica().await.with_pace(sleepy).halted(halt.clone());
+    sleeper.spawn(relay.run(stop.clone()));
+    halt.reached().await;
+
+    world.stop = CancellationToken::new();
+    world.relay().await;
+    change(&world, &videos[0], 3).await;
+    world.until_sent().await;
+    assert_eq!(world.state(&videos[0]).await.unwrap().0, 3);
+    halt.release();
+    // It has woken when it stands by again; shutdown waits for that.
+    stop.cancel();
+    sleeper.join_all().await;
+    assert_eq!(world.state(&videos[0]).await.unwrap().0, 3);
     world.shut_down().await;
 }
 
