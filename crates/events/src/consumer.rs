@@ -91,7 +91,8 @@ pub fn run<H: Handler>(shell: &Shell, store: &Store, handler: H) {
 /// How long and how often a failing event is tried, and how deliveries are waited for.
 #[derive(Debug, Clone)]
 pub struct Patience {
-    /// Before the second attempt, the third and so on; when they are used up the event is parked.
+    /// Before the second attempt, the third and so on; when they are used up the event is parked. While states are read
+    /// nothing is followed, so there only those of a few seconds count.
     pub delays: Vec<Duration>,
     /// A delivery of which the broker hears nothing for so long is made again. What is in hand gives signs of life
     /// three times as often. A consumer that is delivered nothing for so long though events wait is looked after.
@@ -110,14 +111,6 @@ impl Default for Patience {
             heartbeat: Duration::from_secs(1),
             idle: Duration::from_secs(5),
         }
-    }
-}
-
-impl Patience {
-    /// The wait before the next attempt; `None` when there is none.
-    pub(crate) fn after(&self, attempt: u32) -> Option<Duration> {
-        let index = usize::try_from(attempt.saturating_sub(1)).ok()?;
-        self.delays.get(index).copied()
     }
 }
 

@@ -161,18 +161,19 @@ pub async fn drop_event(
     .await?;
     let mut dropped = 0;
     for consumer in consumers {
-        sqlx::query("INSERT INTO inbox (consumer, event_id, taken_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        let entered = sqlx::query("INSERT INTO inbox (consumer, event_id, taken_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(&consumer)
             .bind(event.as_uuid())
             .bind(SystemClock::system().now())
             .execute(&mut *tx)
             .await?;
         // Its consumer may have taken it back in the meantime.
-        let Some((subject, attempts)) = release(&mut tx, store, &consumer, event).await? else {
-            continue;
-        };
+        let released = release(&mut tx, store, &consumer, &[event]).await?.pop();
+        let Some((subject, attempts)) = released else { continue };
         let before = json!({ "consumer": consumer, "subject": subject, "attempts": attempts });
-        let change = (Some(before), json!({ "consumer": consumer, "dropped": true }));
+        // One that was in the inbox had its effect.
+        let given_up = entered.rows_affected() > 0;
+        let change = (Some(before), json!({ "consumer": consumer, "dropped": given_up }));
         record(&mut tx, store, "parked.drop", event.to_string(), change, Some(reason)).await?;
         dropped += 1;
     }

@@ -1,6 +1,5 @@
 //! The loop around the broker's durable consumer; made anew whenever the stream or the consumer went away.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,20 +12,21 @@ use service::faults;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::hand::{Batch, Hand};
+use super::hand::{Batch, Hand, Held};
 use super::prime::prime;
 use super::pull::{Lost, Pull};
 use super::settle::{Verdict, alone, park, repeats, together};
 use super::watch::{Pulse, tell_stuck, watch};
 use super::{Consumer, Handler, durable};
+use crate::delivery::Delivery;
 use crate::halt::{Halt, Point};
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Of what is in hand, within one acknowledgement wait.
 const SIGNS: u32 = 3;
-/// Looked through for repeats at once, also for a handler that takes fewer in one transaction: a stream that comes again
-/// whole must not cost it a transaction each.
+/// Looked through for repeats at once, or what there is room for ([`Consumer::room`]), also for a handler that takes fewer
+/// in one transaction: a stream that comes again whole must not cost it a transaction each.
 const LOOKED_THROUGH: usize = 100;
 
 pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &CancellationToken) {
@@ -190,7 +190,7 @@ async fn finish<H: Handler>(
         (Ok(deliveries), _) => deliveries,
         (Err(problem), held) => {
             for held in held {
-                held.answer(park(consumer, held.sent(), problem, stop).await).await;
+                held.answer(park(consumer, held.sent(), "unreadable", problem, stop).await).await;
             }
             return None;
         }
@@ -198,29 +198,71 @@ async fn finish<H: Handler>(
     if faults::mistake("ack-before-commit") {
         answer(consumer, Arc::clone(&batch), Verdict::Taken).await;
     }
-    let many = deliveries.len() > 1;
-    let fits = deliveries.len() <= consumer.handler.batch();
+    let (many, most) = (deliveries.len() > 1, consumer.handler.batch().max(1));
+    let fits = deliveries.len() <= most;
     if many
         && fits
         && let Some(verdict) = together(consumer, deliveries, stop).await
     {
         return Some((Arc::clone(&batch), verdict));
     }
-    let repeats = if many && !fits { repeats(consumer, deliveries).await } else { HashSet::new() };
-    for (delivery, held) in deliveries.iter().zip(&batch.held) {
-        let verdict = if repeats.contains(&delivery.id) {
-            Verdict::Taken
-        } else if stop.is_cancelled() && deliveries.len() > 1 {
-            Verdict::Untouched
-        } else {
-            alone(consumer, delivery, held.sent(), stop).await
-        };
-        if verdict == Verdict::Taken {
-            Halt::pass(consumer.halt.as_ref(), Point::BeforeAck).await;
-        }
-        held.answer(verdict).await;
+    let events = deliveries.iter().zip(&batch.held);
+    if fits {
+        one_by_one(consumer, &events.collect::<Vec<_>>(), stop).await;
+        return None;
+    }
+    let repeats = repeats(consumer, deliveries).await;
+    let (known, new): (Vec<_>, Vec<_>) =
+        events.partition(|(delivery, _)| repeats.contains(&delivery.id));
+    for (_, held) in known {
+        tell(consumer, held, Verdict::Taken).await;
+    }
+    for part in new.chunks(most) {
+        take_part(consumer, part, stop).await;
     }
     None
+}
+
+/// Takes in as much of a larger batch as one transaction may hold, and answers it.
+async fn take_part<H: Handler>(
+    consumer: &Consumer<H>,
+    part: &[(&Delivery, &Held)],
+    stop: &CancellationToken,
+) {
+    if part.len() > 1 && !stop.is_cancelled() {
+        let deliveries: Vec<Delivery> =
+            part.iter().map(|(delivery, _)| (*delivery).clone()).collect();
+        if let Some(verdict) = together(consumer, &deliveries, stop).await {
+            for (_, held) in part {
+                tell(consumer, held, verdict).await;
+            }
+            return;
+        }
+    }
+    one_by_one(consumer, part, stop).await;
+}
+
+/// Takes each in by itself and answers it. What shutdown comes before is given back.
+async fn one_by_one<H: Handler>(
+    consumer: &Consumer<H>,
+    events: &[(&Delivery, &Held)],
+    stop: &CancellationToken,
+) {
+    for (delivery, held) in events {
+        let verdict = if stop.is_cancelled() {
+            Verdict::Untouched
+        } else {
+            alone(consumer, delivery, held.sent(), &consumer.patience.delays, stop).await
+        };
+        tell(consumer, held, verdict).await;
+    }
+}
+
+async fn tell<H: Handler>(consumer: &Consumer<H>, held: &Held, verdict: Verdict) {
+    if verdict == Verdict::Taken {
+        Halt::pass(consumer.halt.as_ref(), Point::BeforeAck).await;
+    }
+    held.answer(verdict).await;
 }
 
 async fn answer<H: Handler>(consumer: &Consumer<H>, batch: Arc<Batch>, verdict: Verdict) {

@@ -25,10 +25,19 @@ use crate::states::{COMPLETE_ID, COMPLETE_KIND, state_stream_name, state_subject
 
 /// Of the session that keeps other replicas waiting: a process that stops is replaced after so long.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(8);
+/// The broker takes a reader away that asks for nothing so long: what was fetched at once is taken within it.
+const READER_STAYS: Duration = Duration::from_mins(2);
 /// Fetched at once.
 const BATCH: usize = 256;
+/// Nothing is followed before all states are read, so no further attempt at one is waited for longer.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// States that failed wait in memory until the others are read; when there are so many, more are parked at once.
+const MOST_ASIDE: usize = 256;
 /// How long one fetch waits for messages that are there.
 const FETCH: Duration = Duration::from_secs(2);
+
+/// A state and the message it came in.
+type Read = (Delivery, Message);
 
 /// Reads the states of what the handler follows, once in the life of its schema; does nothing afterwards. Whatever
 /// ends it early, the next call begins again, and the inbox makes that harmless.
@@ -82,7 +91,8 @@ async fn complete<H: Handler>(consumer: &Consumer<H>) -> Result<Stream, async_na
     Ok(stream)
 }
 
-/// Takes in every state that is in the stream now, and says how many.
+/// Takes in or parks every state that is in the stream now, and says how many. One that fails holds up no other: it
+/// comes again when all are read.
 async fn read_all<H: Handler>(
     consumer: &Consumer<H>,
     stream: &Stream,
@@ -93,13 +103,13 @@ async fn read_all<H: Handler>(
     let config = Config {
         filter_subjects: handler.states().iter().map(|kind| of_kind(kind)).collect(),
         ack_policy: AckPolicy::None,
-        inactive_threshold: IDLE_TIMEOUT,
+        inactive_threshold: READER_STAYS,
         ..Config::default()
     };
     let last = stream.get_info().await?.state.last_sequence;
     let pull: PullConsumer = stream.create_consumer(config).await?;
     let mut left = pull.cached_info().num_pending;
-    let mut read = 0;
+    let (mut read, mut failed) = (0, Vec::new());
     while left > 0 {
         let mut messages = pull.fetch().max_messages(BATCH).expires(FETCH).messages().await?;
         let mut states = Vec::new();
@@ -120,15 +130,17 @@ async fn read_all<H: Handler>(
         if states.is_empty() {
             return Err("the states stopped coming".into());
         }
-        take(consumer, &states, stop).await?;
+        take(consumer, states, &mut failed, stop).await?;
     }
+    again(consumer, failed, stop).await?;
     Ok(read)
 }
 
 /// Takes states in as their facts would be: in batches, and one by one where a batch fails.
 async fn take<H: Handler>(
     consumer: &Consumer<H>,
-    states: &[Message],
+    states: Vec<Message>,
+    failed: &mut Vec<Read>,
     stop: &CancellationToken,
 ) -> Result<(), async_nats::Error> {
     let mut readable = Vec::new();
@@ -139,7 +151,9 @@ async fn take<H: Handler>(
                 let place = message.info()?.stream_sequence;
                 let id = EventId::from_uuid(Uuid::from_u128(place.into()));
                 let error = format!("the envelope cannot be read: {problem}");
-                if park(consumer, sent(id, message, 1), &error, stop).await != Verdict::Parked {
+                let parked =
+                    park(consumer, sent(id, &message, 1), "unreadable", &error, stop).await;
+                if !matches!(parked, Verdict::Parked | Verdict::Taken) {
                     return Err("a state could not be parked".into());
                 }
             }
@@ -154,34 +168,59 @@ async fn take<H: Handler>(
             if together(consumer, &deliveries, stop).await == Some(Verdict::Taken) {
                 continue;
             }
-            for (delivery, message) in batch {
-                persist(consumer, delivery.clone(), message, stop).await?;
+            for read in batch {
+                attempt(consumer, read.clone(), failed, stop).await?;
             }
         }
     }
     Ok(())
 }
 
-/// Tries one state until it is taken or parked.
-async fn persist<H: Handler>(
+/// Tries one state. Where it may be tried once more it is put to those that `failed`.
+async fn attempt<H: Handler>(
     consumer: &Consumer<H>,
-    mut delivery: Delivery,
-    message: &Message,
+    (mut delivery, message): Read,
+    failed: &mut Vec<Read>,
     stop: &CancellationToken,
 ) -> Result<(), async_nats::Error> {
-    loop {
-        let sent = sent(delivery.id, message, delivery.attempt);
-        match alone(consumer, &delivery, sent, stop).await {
-            Verdict::Taken | Verdict::Parked => return Ok(()),
-            Verdict::Untouched => return Err("shutdown came first".into()),
-            Verdict::Again(delay) => {
-                if stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
-                    return Err("shutdown came first".into());
-                }
-                delivery.attempt += 1;
-            }
+    let delays = if failed.len() < MOST_ASIDE { delays(consumer) } else { &[] };
+    let sent = sent(delivery.id, &message, delivery.attempt);
+    match alone(consumer, &delivery, sent, delays, stop).await {
+        Verdict::Taken | Verdict::Parked => {}
+        Verdict::Untouched => return Err("shutdown came first".into()),
+        Verdict::Again(_) => {
+            delivery.attempt += 1;
+            failed.push((delivery, message));
         }
     }
+    Ok(())
+}
+
+/// Tries states that failed until each is taken or parked.
+async fn again<H: Handler>(
+    consumer: &Consumer<H>,
+    mut failed: Vec<Read>,
+    stop: &CancellationToken,
+) -> Result<(), async_nats::Error> {
+    for delay in delays(consumer) {
+        if failed.is_empty() {
+            break;
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(*delay)).await.is_none() {
+            return Err("shutdown came first".into());
+        }
+        for read in std::mem::take(&mut failed) {
+            attempt(consumer, read, &mut failed, stop).await?;
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err("a state could neither be taken nor parked".into()) }
+}
+
+/// The waits before a state's further attempts.
+fn delays<H: Handler>(consumer: &Consumer<H>) -> &[Duration] {
+    let delays = &consumer.patience.delays;
+    let brief = delays.iter().take_while(|delay| **delay <= LONGEST_DELAY).count();
+    &delays[..brief]
 }
 
 fn sent(id: EventId, message: &Message, attempt: u32) -> Sent<'_> {

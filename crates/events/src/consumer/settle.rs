@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use types::EventId;
 
-use super::take::{Outcome, Refused, take, taken};
+use super::take::{Outcome, PANICKED, Refused, take, taken};
 use super::{Consumer, Handler};
 use crate::delivery::{Delivery, Failure};
 use crate::parked::{self, Sent};
@@ -47,7 +47,8 @@ pub(super) async fn together<H: Handler>(
         Some(Err(failure)) => {
             if deliveries.len() > 1 {
                 count(consumer, "batch_failed", 1);
-                tracing::debug!(durable, events = deliveries.len(), %failure, "taken one by one");
+                let why = kind(&failure);
+                tracing::debug!(durable, events = deliveries.len(), why, "taken one by one");
             }
             None
         }
@@ -55,11 +56,12 @@ pub(super) async fn together<H: Handler>(
     }
 }
 
-/// Takes one event, or says when to try again, or parks it.
+/// Takes one event, or says when to try again, or parks it. `delays` are the waits before its further attempts.
 pub(super) async fn alone<H: Handler>(
     consumer: &Consumer<H>,
     delivery: &Delivery,
     sent: Sent<'_>,
+    delays: &[Duration],
     stop: &CancellationToken,
 ) -> Verdict {
     let durable = consumer.handler.durable();
@@ -67,20 +69,23 @@ pub(super) async fn alone<H: Handler>(
     async {
         let attempt = delivery.attempt;
         let deliveries = std::slice::from_ref(delivery);
-        let error = match patiently(consumer, deliveries, stop).await {
+        let failure = match patiently(consumer, deliveries, stop).await {
             Some(Ok(())) => return Verdict::Taken,
             None => return Verdict::Untouched,
-            Some(Err(Failure::Park(error))) => error,
-            Some(Err(Failure::Retry(error))) => {
-                if let Some(delay) = consumer.patience.after(attempt) {
+            Some(Err(failure)) => failure,
+        };
+        let why = kind(&failure);
+        match failure {
+            Failure::Park(error) => park(consumer, sent, why, &error, stop).await,
+            Failure::Retry(error) => match after(delays, attempt) {
+                Some(delay) => {
                     count(consumer, "retried", 1);
                     tracing::warn!(durable, event = %delivery.id, attempt, error, "event is tried again later");
-                    return Verdict::Again(delay);
+                    Verdict::Again(delay)
                 }
-                error
-            }
-        };
-        park(consumer, sent, &error, stop).await
+                None => park(consumer, sent, why, &error, stop).await,
+            },
+        }
     }
     .instrument(span)
     .await
@@ -104,10 +109,26 @@ pub(super) async fn repeats<H: Handler>(
     }
 }
 
-/// Puts an event aside that cannot be taken.
+/// The wait before the attempt after this one; `None` when there is none.
+fn after(delays: &[Duration], attempt: u32) -> Option<Duration> {
+    let index = usize::try_from(attempt.saturating_sub(1)).ok()?;
+    delays.get(index).copied()
+}
+
+/// What the log says of a failure. Its words stay with the event: they may quote what was worked on.
+fn kind(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Retry(_) => "failed",
+        Failure::Park(words) if words.starts_with(PANICKED) => "panicked",
+        Failure::Park(_) => "refused",
+    }
+}
+
+/// Puts an event aside that cannot be taken. The log says `why`, and where it is put stands the `error`.
 pub(super) async fn park<H: Handler>(
     consumer: &Consumer<H>,
     sent: Sent<'_>,
+    why: &'static str,
     error: &str,
     stop: &CancellationToken,
 ) -> Verdict {
@@ -115,14 +136,15 @@ pub(super) async fn park<H: Handler>(
     let mut wait = FIRST_WAIT;
     loop {
         match parked::park(&consumer.store, durable, context, sent, error).await {
-            Ok(()) => {
+            Ok(true) => {
                 count(consumer, "parked", 1);
                 tracing::error!(
-                    durable, event = %sent.id, attempt = sent.attempt, error,
+                    durable, event = %sent.id, attempt = sent.attempt, why,
                     "event parked, put it back once its cause is mended"
                 );
                 return Verdict::Parked;
             }
+            Ok(false) => return Verdict::Taken,
             Err(StoreError::Unavailable) => {
                 if !pause(&mut wait, stop).await {
                     return Verdict::Untouched;

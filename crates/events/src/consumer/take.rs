@@ -1,6 +1,7 @@
 //! The one transaction of a batch: inbox rows and effects, all or nothing.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 
@@ -13,6 +14,9 @@ use super::Handler;
 use crate::delivery::{Delivery, Failure};
 use crate::halt::{Halt, Point};
 use crate::parked;
+
+/// How a failure's words begin that are a panic's.
+pub(super) const PANICKED: &str = "the handler panicked: ";
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +63,8 @@ where
     }
 }
 
-/// Takes `deliveries` in, in their order: all of sites or all of none. Says of each what became of it.
+/// Takes `deliveries` in, in their order: all of sites or all of none. Says of each what became of it. One that was
+/// parked before and had its effect now leaves the parking place with it.
 pub(super) async fn take<H>(
     store: &Store,
     handler: &H,
@@ -70,21 +75,21 @@ where
     H: Handler + ?Sized,
 {
     let mut tx = store.begin(scope(deliveries)).await?;
-    let outcomes = enter(&mut tx, handler.durable(), deliveries).await?;
-    let new = |(_, outcome): &(&Delivery, &Outcome)| **outcome == Outcome::Handled;
-    if outcomes.iter().all(|outcome| *outcome == Outcome::Handled) {
-        effect(&mut tx, handler, deliveries).await?;
+    let (outcomes, parked) = enter(&mut tx, handler.durable(), deliveries).await?;
+    let new = if outcomes.iter().all(|outcome| *outcome == Outcome::Handled) {
+        Cow::Borrowed(deliveries)
     } else {
-        let new: Vec<Delivery> = deliveries
-            .iter()
-            .zip(&outcomes)
-            .filter(new)
-            .map(|(delivery, _)| delivery.clone())
-            .collect();
-        if new.is_empty() {
-            return Ok(outcomes);
-        }
-        effect(&mut tx, handler, &new).await?;
+        let each = deliveries.iter().zip(&outcomes);
+        let new = each.filter(|(_, outcome)| **outcome == Outcome::Handled);
+        Cow::Owned(new.map(|(delivery, _)| delivery.clone()).collect())
+    };
+    if new.is_empty() {
+        return Ok(outcomes);
+    }
+    effect(&mut tx, handler, &new).await?;
+    if parked {
+        let taken: Vec<EventId> = new.iter().map(|delivery| delivery.id).collect();
+        parked::release(&mut tx, store, handler.durable(), &taken).await?;
     }
     Halt::pass(halt, Point::BeforeCommit).await;
     tx.commit().await?;
@@ -102,10 +107,11 @@ where
 {
     let deliveries = std::slice::from_ref(delivery);
     let mut tx = store.begin(scope(deliveries)).await?;
-    if enter(&mut tx, handler.durable(), deliveries).await? == [Outcome::Handled] {
+    let (outcomes, _) = enter(&mut tx, handler.durable(), deliveries).await?;
+    if outcomes == [Outcome::Handled] {
         effect(&mut tx, handler, deliveries).await?;
     }
-    parked::release(&mut tx, store, handler.durable(), delivery.id).await?;
+    parked::release(&mut tx, store, handler.durable(), &[delivery.id]).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -146,31 +152,35 @@ pub(super) async fn taken(
     Ok(taken.into_iter().map(EventId::from_uuid).collect())
 }
 
-/// Which of the events this consumer sees for the first time; of one that is here twice, only the first. Another
-/// transaction at the same event is waited for.
+/// Which of the events this consumer sees for the first time; of one that is here twice, only the first. And whether it
+/// has one of them parked. Another transaction at the same event is waited for.
 async fn enter(
     tx: &mut Tx,
     consumer: &str,
     deliveries: &[Delivery],
-) -> Result<Vec<Outcome>, StoreError> {
+) -> Result<(Vec<Outcome>, bool), StoreError> {
     let mut ids: Vec<Uuid> = deliveries.iter().map(|delivery| delivery.id.as_uuid()).collect();
     // In one order, so that two replicas at the same events do not wait for each other.
     ids.sort_unstable();
-    let new: Vec<Uuid> = sqlx::query_scalar(
-        "INSERT INTO inbox (consumer, event_id, taken_at) SELECT $1, event_id, $3 FROM unnest($2::uuid[]) AS given (event_id)
-         ON CONFLICT DO NOTHING RETURNING event_id",
+    let new: Vec<(Uuid, bool)> = sqlx::query_as(
+        "WITH new AS (
+             INSERT INTO inbox (consumer, event_id, taken_at) SELECT $1, event_id, $3 FROM unnest($2::uuid[]) AS given (event_id)
+             ON CONFLICT DO NOTHING RETURNING event_id
+         )
+         SELECT event_id, EXISTS (SELECT FROM parked_events WHERE consumer = $1 AND event_id = ANY ($2)) FROM new",
     )
     .bind(consumer)
     .bind(ids)
     .bind(SystemClock::system().now())
     .fetch_all(&mut **tx)
     .await?;
-    let mut new: HashSet<Uuid> = new.into_iter().collect();
+    let parked = new.first().is_some_and(|(_, parked)| *parked);
+    let mut new: HashSet<Uuid> = new.into_iter().map(|(id, _)| id).collect();
     let outcome = |delivery: &Delivery| {
         let taken = new.remove(&delivery.id.as_uuid()) || faults::mistake("no-dedupe");
         if taken { Outcome::Handled } else { Outcome::Repeated }
     };
-    Ok(deliveries.iter().map(outcome).collect())
+    Ok((deliveries.iter().map(outcome).collect(), parked))
 }
 
 async fn effect<H>(tx: &mut Tx, handler: &H, deliveries: &[Delivery]) -> Result<(), Failure>
@@ -183,7 +193,7 @@ where
     };
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(result) => result,
-        Err(panic) => Err(Failure::Park(format!("the handler panicked: {}", said(panic.as_ref())))),
+        Err(panic) => Err(Failure::Park(format!("{PANICKED}{}", said(panic.as_ref())))),
     }
 }
 

@@ -29,21 +29,22 @@ pub(crate) fn context(store: &Store) -> String {
 }
 
 /// Puts an event aside with what went wrong, and tells of it when it is its consumer's only one. Parking it again
-/// replaces the error.
+/// replaces the error. `false` when it was taken or given up meanwhile, and stays away.
 pub(crate) async fn park(
     store: &Store,
     consumer: &str,
     of: &str,
     sent: Sent<'_>,
     error: &str,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let mut tx = store.begin(Scope::System("park an event")).await?;
     turn(&mut tx, consumer).await?;
     let first = !any(&mut tx, consumer).await?;
-    sqlx::query(
+    let parked = sqlx::query(
         "INSERT INTO parked_events
              (consumer, context, event_id, subject, payload, traceparent, error, attempts, parked_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+         WHERE NOT EXISTS (SELECT FROM inbox WHERE consumer = $1 AND event_id = $3)
          ON CONFLICT (consumer, event_id) DO UPDATE
          SET error = excluded.error, attempts = parked_events.attempts + 1, parked_at = excluded.parked_at,
              asked_back_at = NULL",
@@ -59,33 +60,37 @@ pub(crate) async fn park(
     .bind(i32::try_from(sent.attempt).unwrap_or(i32::MAX))
     .bind(SystemClock::system().now())
     .execute(&mut *tx)
-    .await?;
-    if first {
+    .await?
+    .rows_affected()
+        > 0;
+    if parked && first {
         // Not the error: a panic's words may quote what was worked on.
         let detail = format!("{} of {} after {} attempts", sent.id, sent.subject, sent.attempt);
         let kind = alert::Kind::EventParked;
         alert::raise(&mut tx, &context(store), kind, consumer, &detail).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    Ok(parked)
 }
 
-/// Takes an event from the parking place, with its subject and attempts; tells that it is over when it was its
-/// consumer's last. `None` when it is not there.
+/// Takes events from the parking place, those that are there, with their subjects and attempts; tells that it is over
+/// when nothing of their consumer's is left.
 pub(crate) async fn release(
     tx: &mut Tx,
     store: &Store,
     consumer: &str,
-    event: EventId,
-) -> Result<Option<(String, i32)>, StoreError> {
+    events: &[EventId],
+) -> Result<Vec<(String, i32)>, StoreError> {
     turn(tx, consumer).await?;
-    let released = sqlx::query_as(
-        "DELETE FROM parked_events WHERE consumer = $1 AND event_id = $2 RETURNING subject, attempts",
+    let events: Vec<Uuid> = events.iter().map(|event| event.as_uuid()).collect();
+    let released: Vec<(String, i32)> = sqlx::query_as(
+        "DELETE FROM parked_events WHERE consumer = $1 AND event_id = ANY ($2) RETURNING subject, attempts",
     )
     .bind(consumer)
-    .bind(event.as_uuid())
-    .fetch_optional(&mut **tx)
+    .bind(events)
+    .fetch_all(&mut **tx)
     .await?;
-    if released.is_some() && !any(tx, consumer).await? {
+    if !released.is_empty() && !any(tx, consumer).await? {
         alert::clear(tx, &context(store), alert::Kind::EventParked, consumer).await?;
     }
     Ok(released)

@@ -45,6 +45,51 @@ async fn what_waits_is_taken_in_one_transaction_and_acknowledged_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_backlog_is_taken_in_transactions_as_large_as_the_handler_allows() {
+    let mut world = World::new().await;
+    world.relay().await;
+    world.publish_all(0..64).await;
+    world.until_sent().await;
+    let halt = Halt::at(Point::BeforeCommit);
+    let recorder = Recorder { batch: 7, ..Recorder::default() };
+    world.running.spawn(world.consumer(recorder).halted(halt.clone()).run(world.stop.clone()));
+    halt.reached().await;
+    eventually("all to be in hand", async || {
+        (consumer_info(&world).await?.num_ack_pending == 64).then_some(())
+    })
+    .await;
+    halt.release();
+    world.until_effects(64).await;
+    until_acknowledged(&world).await;
+    world.shut_down().await;
+    world.assert_effects_once(64).await;
+    let sizes: Vec<i64> = sqlx::query_scalar(
+        "SELECT count(*) FROM reader.effects GROUP BY xmin::text ORDER BY count(*) DESC",
+    )
+    .fetch_all(&world.database.admin())
+    .await
+    .unwrap();
+    assert_eq!(sizes[0], 7, "{sizes:?}");
+    // Those that came before the hold, and those that came during it: each a last part that is not full.
+    assert!(sizes.len() <= 11, "{sizes:?}");
+}
+
+#[tokio::test]
+async fn a_poison_event_in_a_backlog_is_parked_alone() {
+    let mut world = World::new().await;
+    world.relay().await;
+    world.publish_all(0..60).await;
+    world.until_sent().await;
+    let recorder = Recorder { batch: 7, ..Recorder::failing(&[(4, "park"), (31, "panic")]) };
+    world.consume(recorder);
+    world.until_effects(58).await;
+    until_acknowledged(&world).await;
+    world.shut_down().await;
+    assert_eq!(parked::total(&world.reader, None).await.unwrap(), 2);
+    assert_eq!(world.effects().await.len(), 58, "each of the others has its effect once");
+}
+
+#[tokio::test]
 async fn a_poison_event_in_a_batch_is_parked_alone_and_the_others_flow() {
     let mut world = World::new().await;
     world.relay().await;

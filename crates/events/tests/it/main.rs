@@ -12,6 +12,7 @@ mod inbox;
 mod outbox;
 mod owner;
 mod parked;
+mod prime;
 mod rebuild;
 mod relay;
 mod replay;

@@ -106,11 +106,13 @@ impl Announce for Owner {
 pub(crate) struct Keeper {
     calls: Arc<AtomicUsize>,
     replays: bool,
+    /// A video it cannot take, and at how many attempts.
+    fails: Option<(String, u32)>,
 }
 
 impl Default for Keeper {
     fn default() -> Self {
-        Self { calls: Arc::default(), replays: true }
+        Self { calls: Arc::default(), replays: true, fails: None }
     }
 }
 
@@ -118,6 +120,10 @@ impl Keeper {
     /// One that follows facts alone, and none twice.
     pub(crate) fn doing_once() -> Self {
         Self { replays: false, ..Self::default() }
+    }
+
+    pub(crate) fn failing(video: &str, attempts: u32) -> Self {
+        Self { fails: Some((video.to_owned(), attempts)), ..Self::default() }
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -162,6 +168,13 @@ impl Handler for Keeper {
         .bind(delivery.row_version()?)
         .execute(&mut **tx)
         .await?;
-        Ok(())
+        match &self.fails {
+            Some((video, attempts))
+                if *video == delivery.subject_id && delivery.attempt <= *attempts =>
+            {
+                Err(Failure::Retry("not now".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -1,11 +1,16 @@
 //! Events no handler can take: put aside alone, told of, and brought back or dropped by a person.
 
+use std::io;
+use std::sync::{Arc, Mutex};
+
 use events::testing::delivery;
 use events::{Delivery, MAX_EVENT_BYTES, deliver, parked, subject};
 use prost::Message;
 use proto::Event;
 use proto::common::v1::{CommandAudited, EventEnvelope};
 use test_support::eventually;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::world::{Recorder, World, until_acknowledged};
 
@@ -145,18 +150,100 @@ async fn a_dropped_event_stays_away_and_its_record_says_why() {
     let again = deliver(&world.reader, &recorder, &Delivery { attempt: 1, ..event }).await;
     assert_eq!(again, Ok(events::Outcome::Repeated));
     assert_eq!(world.effects().await.len(), 0);
-    let records: Vec<CommandAudited> = events::testing::outbox(&world.reader)
-        .await
-        .into_iter()
-        .filter(|(name, _)| name == "CommandAudited")
-        .map(|(_, data)| CommandAudited::decode(data.as_slice()).unwrap())
-        .collect();
+    let records = records(&world).await;
     assert_eq!(records.len(), 1);
     assert_eq!(
         (records[0].action.as_str(), records[0].reason.as_str()),
         ("parked.drop", "of no use")
     );
     assert_eq!(records[0].target_id, row.event.to_string());
+}
+
+#[tokio::test]
+async fn an_event_that_is_taken_after_all_leaves_the_parking_place() {
+    let mut world = World::new().await;
+    let recorder = Recorder::failing(&[(0, "park"), (1, "park")]);
+    world.relay().await;
+    world.consume(recorder.clone());
+    world.publish(0..2).await;
+    let rows = eventually("both to be parked", async || {
+        Some(waiting(&world).await).filter(|rows| rows.len() == 2)
+    })
+    .await;
+    world.shut_down().await;
+    recorder.fails.lock().unwrap().clear();
+    // As when the stream comes again.
+    for (taken, row) in rows.iter().enumerate() {
+        let event = parked::show(&world.reader, row.event).await.unwrap().remove(0).delivery;
+        let outcome = deliver(&world.reader, &recorder, &event.unwrap()).await;
+        assert_eq!(outcome, Ok(events::Outcome::Handled));
+        assert_eq!(waiting(&world).await, rows[taken + 1..]);
+    }
+    assert_eq!(
+        world.told("reader").await,
+        ["AlertRaised EVENT_PARKED reader--record", "AlertCleared EVENT_PARKED reader--record"]
+    );
+}
+
+#[tokio::test]
+async fn the_record_of_an_event_given_up_says_whether_it_had_its_effect() {
+    let mut world = World::new().await;
+    world.relay().await;
+    world.consume(Recorder::failing(&[(0, "park")]));
+    world.publish(0..1).await;
+    let row = eventually("it to be parked", async || waiting(&world).await.pop()).await;
+    world.shut_down().await;
+    // Taken in while it was parked, by a release that left it there.
+    sqlx::query("INSERT INTO reader.inbox (consumer, event_id, taken_at) VALUES ($1, $2, $3)")
+        .bind(&row.consumer)
+        .bind(row.event.as_uuid())
+        .bind(row.parked_at)
+        .execute(&world.database.admin())
+        .await
+        .unwrap();
+    assert_eq!(parked::drop_event(&world.reader, row.event, None, "of no use").await.unwrap(), 1);
+    assert_eq!(waiting(&world).await, []);
+    let record = records(&world).await.remove(0);
+    assert_eq!(record.after, r#"{"consumer":"reader--record","dropped":false}"#);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_and_was_given_up_is_not_parked_again() {
+    let mut world = World::new().await;
+    world.relay().await;
+    world.consume(Recorder::default());
+    world.publish(0..1).await;
+    world.until_effects(1).await;
+    let name = subject(&world.prefix, "training", "TrainingStarted", &world.site.to_string());
+    world.client.publish(name, "no envelope".into()).await.unwrap();
+    let row = eventually("it to be parked", async || waiting(&world).await.pop()).await;
+    parked::drop_event(&world.reader, row.event, None, "of no use").await.unwrap();
+    let (durable, stream) = ("reader--record", world.stream_name());
+    world.jetstream().delete_consumer_from_stream(durable, stream).await.unwrap();
+    world.publish(1..2).await;
+    world.until_effects(2).await;
+    until_acknowledged(&world).await;
+    world.shut_down().await;
+    assert_eq!(waiting(&world).await, []);
+}
+
+#[tokio::test]
+async fn the_words_of_a_panic_are_kept_with_the_event_and_in_no_log() {
+    let log = Log::default();
+    let lines = tracing_subscriber::fmt().with_env_filter("trace").with_ansi(false);
+    let _guard = lines.with_writer(log.clone()).finish().set_default();
+    let mut world = World::new().await;
+    world.relay().await;
+    world.consume(Recorder::failing(&[(1, "panic")]));
+    world.publish_all(0..3).await;
+    world.until_effects(2).await;
+    let row = eventually("it to be parked", async || waiting(&world).await.pop()).await;
+    world.shut_down().await;
+    assert_eq!(row.error, "the handler panicked: poisoned");
+    let logged = log.text();
+    let line = logged.lines().find(|line| line.contains("event parked")).unwrap();
+    assert!(line.contains(&row.event.to_string()) && line.contains("panicked"), "{line}");
+    assert!(!logged.contains("poisoned"), "{logged}");
 }
 
 #[tokio::test]
@@ -217,6 +304,41 @@ async fn a_handler_takes_back_no_event_of_another_context() {
     world.shut_down().await;
     let rest: Vec<_> = waiting(&world).await.into_iter().map(|row| row.event).collect();
     assert_eq!(rest, [older]);
+}
+
+async fn records(world: &World) -> Vec<CommandAudited> {
+    let told = events::testing::outbox(&world.reader).await.into_iter();
+    let records = told.filter(|(name, _)| name == "CommandAudited");
+    records.map(|(_, data)| CommandAudited::decode(data.as_slice()).unwrap()).collect()
+}
+
+/// Keeps what is logged.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
 }
 
 async fn waiting(world: &World) -> Vec<parked::Parked> {
