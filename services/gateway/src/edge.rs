@@ -21,9 +21,13 @@ use crate::failure::{self, Failure};
 const UNMATCHED: &str = "unmatched";
 const LIMIT: Duration = Duration::from_secs(15);
 const LONG_LIMIT: Duration = Duration::from_mins(1);
-/// Takes a file in, or reads a whole log.
-const LONG: [(&str, &str); 2] =
-    [("POST", "/api/admin/videos"), ("GET", "/api/admin/audit-logs/verify")];
+/// Takes a file in, or reads a whole log or a whole roster.
+const LONG: [(&str, &str); 4] = [
+    ("POST", "/api/admin/videos"),
+    ("GET", "/api/admin/audit-logs/verify"),
+    ("GET", "/api/admin/audit-logs/export"),
+    ("POST", "/api/admin/workers/sync"),
+];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The body of `/docs` loads from here and from nowhere else.
@@ -54,7 +58,7 @@ pub(crate) async fn observe(
     );
     telemetry::set_parent(&span, theirs.as_ref().and_then(|value| value.to_str().ok()));
     request.extensions_mut().insert(RequestId(id.clone()));
-    let limit = if LONG.contains(&(method, route.as_str())) { LONG_LIMIT } else { LIMIT };
+    let limit = limit(method, &route);
     let work = async {
         let Ok(_room) = gateway.room.try_acquire() else {
             return Failure::new(ErrorCode::TooManyRequests).into_response();
@@ -89,6 +93,11 @@ pub(crate) async fn observe(
     metrics::histogram!("sitepass_http_request_duration_seconds", &labels)
         .record(started.elapsed().as_secs_f64());
     response
+}
+
+/// How long a request may take.
+fn limit(method: &str, route: &str) -> Duration {
+    if LONG.contains(&(method, route)) { LONG_LIMIT } else { LIMIT }
 }
 
 /// No route has this path.
@@ -191,6 +200,16 @@ mod tests {
             assert_ne!(request_id(&with(odd)), odd);
         }
         assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn what_waits_for_a_service_longer_than_others_is_not_cut_short() {
+        let sync = "/api/admin/workers/sync";
+        let routes = [("POST", "/api/admin/videos"), ("GET", "/api/admin/audit-logs/verify")];
+        for (method, route) in [("POST", sync)].into_iter().chain(routes) {
+            assert_eq!(limit(method, route), LONG_LIMIT, "{method} {route}");
+        }
+        assert_eq!((limit("GET", sync), limit("POST", "/api/admin/sites")), (LIMIT, LIMIT));
     }
 
     #[test]
