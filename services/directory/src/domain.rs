@@ -16,9 +16,11 @@ pub(crate) use binding::{
 pub(crate) use matching::{Candidate, Matched, Matcher, Part, Place, Sought};
 pub(crate) use refresh::{Family, FamilyEnd, FamilyId, RefusedRefresh, Token};
 pub(crate) use roster::{
-    Change as RosterChange, ReadingEnd, ReadingId, ReadingKind, Rhythm, Roster,
+    Change as RosterChange, ReadingEnd, ReadingId, ReadingKind, Rhythm, Roster, is_suspect,
 };
 pub(crate) use settings::{Change, Settings, Wechat};
 pub(crate) use site::{Area, AreaStatus, Contractor, Site};
 pub(crate) use sms_code::{SentCode, SmsCode};
-pub(crate) use worker::{Engagement, Followed, Index, Keys, RosterEntry, Worker, WorkerStatus};
+pub(crate) use worker::{
+    Employer, Engagement, Followed, Index, Keys, RosterEntry, Worker, WorkerStatus,
+};

@@ -130,8 +130,9 @@ impl DirectoryService for Grpc {
         request: Request<pb::SyncWorkersRequest>,
     ) -> Answer<pb::SyncWorkersResponse> {
         let caller = caller(&request)?;
-        let site = parse::id("site_id", &request.get_ref().site_id)?;
-        answer(self.app.sync_workers(&caller, site).await)
+        let pb::SyncWorkersRequest { site_id, accept_departures } = request.get_ref();
+        let site = parse::id("site_id", site_id)?;
+        answer(self.app.sync_workers(&caller, site, *accept_departures).await)
     }
 
     async fn search_workers(

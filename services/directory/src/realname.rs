@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, SecondsFormat, Utc};
 use serde::Deserialize;
+use serde_json::Value;
 use types::FaceId;
 use vault::{IdNo, Phone};
 
@@ -15,6 +16,8 @@ const MOST_PAGES: usize = 500;
 /// How often a roster that changes meanwhile is begun anew.
 const READINGS: u32 = 3;
 const LONGEST_ADDRESS: usize = 2000;
+/// Of a name, a trade or a team, in characters: as much as a list may say.
+const LONGEST_TEXT: usize = 60;
 
 /// It gave no whole roster; what we know stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +54,8 @@ pub(crate) struct Pulled {
     pub left: Vec<Listed>,
     /// Rows that tell nobody apart.
     pub left_out: u32,
-    /// The latest change, on the real-name system's clock; none where it does not say of each when they changed.
+    /// The latest change, on the real-name system's clock; none where it does not say of each when they changed, and
+    /// never later than the reading.
     pub newest: Option<DateTime<Utc>>,
 }
 
@@ -67,35 +71,18 @@ struct Envelope {
     data: Data,
 }
 
+/// Rows are looked at one by one: what is wrong with one says nothing of the others.
 #[derive(Deserialize)]
 struct Data {
-    items: Vec<Item>,
+    items: Vec<Value>,
     total: usize,
 }
 
-#[derive(Deserialize)]
-struct Item {
-    #[serde(default)]
-    id_no: Option<String>,
-    name: String,
-    #[serde(default)]
-    phone: Option<String>,
-    #[serde(default)]
-    contractor_name: Option<String>,
-    #[serde(default)]
-    trade: Option<String>,
-    #[serde(default)]
-    team: Option<String>,
-    #[serde(default)]
-    face_id: Option<String>,
-    #[serde(default)]
-    photo_url: Option<String>,
-    #[serde(default)]
-    exit_date: Option<String>,
-    #[serde(default)]
-    status: Option<String>,
-    #[serde(default)]
-    updated_at: Option<DateTime<FixedOffset>>,
+/// What could be read of a row.
+struct Row {
+    listed: Listed,
+    present: bool,
+    updated_at: Option<DateTime<Utc>>,
 }
 
 impl RealName {
@@ -105,10 +92,10 @@ impl RealName {
 
     /// All that was asked for, or nothing: a roster read in part would look as if people had left. One that grew or
     /// shrank while it was read is read again, since somebody may have slipped from one page to another.
-    pub(crate) async fn pull(&self, kind: ReadingKind) -> Result<Pulled, Away> {
+    pub(crate) async fn pull(&self, kind: ReadingKind, now: DateTime<Utc>) -> Result<Pulled, Away> {
         for _ in 0..READINGS {
-            if let Some(items) = self.read(kind).await? {
-                return Ok(people(items));
+            if let Some(rows) = self.read(kind).await? {
+                return Ok(people(rows, now));
             }
         }
         tracing::warn!("the roster changes faster than it can be read");
@@ -116,8 +103,8 @@ impl RealName {
     }
 
     /// `None` when the roster was another at the end than at the beginning.
-    async fn read(&self, kind: ReadingKind) -> Result<Option<Vec<Item>>, Away> {
-        let mut items = Vec::new();
+    async fn read(&self, kind: ReadingKind) -> Result<Option<Vec<Row>>, Away> {
+        let mut rows = Vec::new();
         let mut expected = None;
         for page in 1..=MOST_PAGES {
             let data = self.page(page, kind).await?;
@@ -125,12 +112,12 @@ impl RealName {
                 return Ok(None);
             }
             let last = data.items.is_empty();
-            items.extend(data.items);
-            if items.len() >= data.total {
-                return Ok(Some(items));
+            rows.extend(data.items.iter().map(row));
+            if rows.len() >= data.total {
+                return Ok(Some(rows));
             }
             if last {
-                tracing::warn!(read = items.len(), total = data.total, "the roster ended early");
+                tracing::warn!(read = rows.len(), total = data.total, "the roster ended early");
                 return Err(Away);
             }
         }
@@ -159,13 +146,12 @@ impl RealName {
 }
 
 /// Those who can be told apart; the others are counted and left out.
-fn people(items: Vec<Item>) -> Pulled {
-    let dated = items.iter().map(|item| item.updated_at.map(|at| at.to_utc()));
-    let newest = dated.collect::<Option<Vec<_>>>().and_then(|dates| dates.into_iter().max());
+fn people(rows: Vec<Row>, now: DateTime<Utc>) -> Pulled {
+    let dates = rows.iter().map(|row| row.updated_at).collect::<Option<Vec<_>>>();
+    // What is dated ahead would hide the changes before that day.
+    let newest = dates.and_then(|dates| dates.into_iter().max()).map(|newest| newest.min(now));
     let mut pulled = Pulled { newest, ..Pulled::default() };
-    for item in items {
-        let present = item.status.as_deref().unwrap_or("ACTIVE") == "ACTIVE";
-        let listed = listed(item);
+    for Row { listed, present, .. } in rows {
         let told_apart =
             !listed.name.is_empty() && (listed.id_no.is_some() || listed.phone.is_some());
         match (told_apart, present) {
@@ -180,18 +166,39 @@ fn people(items: Vec<Item>) -> Pulled {
     pulled
 }
 
-fn listed(item: Item) -> Listed {
-    Listed {
-        name: item.name.trim().to_owned(),
-        id_no: item.id_no.and_then(|text| IdNo::parse(&text).ok()),
-        phone: item.phone.and_then(|text| Phone::parse(&text).ok()),
-        face: item.face_id.and_then(|text| FaceId::parse(&text).ok()),
-        photo_url: item.photo_url.filter(|text| is_address(text)),
-        contractor_name: item.contractor_name.unwrap_or_default().trim().to_owned(),
-        trade: item.trade.unwrap_or_default(),
-        team: item.team.unwrap_or_default(),
-        exit_date: item.exit_date.and_then(|text| text.parse().ok()),
+fn row(item: &Value) -> Row {
+    let four_digits_a_year = |day: &NaiveDate| (1..=9999).contains(&day.year());
+    let short = |field| text(item, field).chars().take(LONGEST_TEXT).collect::<String>();
+    let listed = Listed {
+        name: short("name"),
+        id_no: IdNo::parse(&text(item, "id_no")).ok(),
+        phone: Phone::parse(&text(item, "phone")).ok(),
+        face: FaceId::parse(&text(item, "face_id")).ok(),
+        photo_url: Some(text(item, "photo_url")).filter(|text| is_address(text)),
+        contractor_name: text(item, "contractor_name"),
+        trade: short("trade"),
+        team: short("team"),
+        exit_date: text(item, "exit_date").parse().ok().filter(four_digits_a_year),
+    };
+    let status = text(item, "status");
+    let updated_at = text(item, "updated_at").parse::<DateTime<FixedOffset>>().ok();
+    Row {
+        listed,
+        present: status.is_empty() || status == "ACTIVE",
+        updated_at: updated_at.map(|at| at.to_utc()),
     }
+}
+
+/// What a row says there, a number too, without control characters: PostgreSQL keeps no zero. Empty where it says
+/// nothing that is one.
+fn text(item: &Value, field: &str) -> String {
+    let text = match &item[field] {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => String::new(),
+    };
+    let text: String = text.chars().filter(|char| !char.is_control()).collect();
+    text.trim().to_owned()
 }
 
 /// Whether a picture may be fetched there.
@@ -207,7 +214,8 @@ mod tests {
     use super::*;
 
     fn pulled(items: serde_json::Value) -> Pulled {
-        people(serde_json::from_value(items).unwrap())
+        let now = "2026-03-02T00:00:00Z".parse().unwrap();
+        people(items.as_array().unwrap().iter().map(row).collect(), now)
     }
 
     #[test]
@@ -217,6 +225,44 @@ mod tests {
         assert_eq!(pulled(json!([one, two])).newest, "2026-03-01T01:00:00Z".parse().ok());
         assert_eq!(pulled(json!([one, { "name": "b" }])).newest, None);
         assert_eq!(pulled(json!([])).newest, None);
+    }
+
+    #[test]
+    fn a_change_dated_ahead_counts_as_of_the_reading() {
+        let dated = |at: &str| json!({ "name": "a", "phone": "19900000001", "updated_at": at });
+        let rows = json!([dated("2026-03-01T08:00:00Z"), dated("2099-01-01T00:00:00Z")]);
+        assert_eq!(pulled(rows).newest, "2026-03-02T00:00:00Z".parse().ok());
+    }
+
+    #[test]
+    fn a_row_that_is_none_is_left_out_and_the_others_are_read() {
+        let person =
+            json!({ "name": "a", "phone": "19900000001", "updated_at": "2026-03-01T08:00:00Z" });
+        for odd in [
+            json!("a"),
+            json!(null),
+            json!([]),
+            json!({ "name": null, "phone": "19900000002" }),
+            json!({ "name": {"first": "a"}, "phone": "19900000002" }),
+            json!({ "name": "\u{0} \n", "phone": "19900000002" }),
+        ] {
+            let pulled = pulled(json!([odd, person]));
+            assert_eq!((pulled.present.len(), pulled.left_out), (1, 1), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_field_in_another_form_is_read_as_a_text_or_counts_as_none() {
+        let odd = json!({
+            "name": " a\u{0}b ", "phone": 19_900_000_001_u64, "contractor_name": 7, "trade": "x".repeat(500),
+            "team": ["one"], "face_id": {}, "status": null, "updated_at": "yesterday", "exit_date": "+262000-01-01",
+        });
+        let pulled = pulled(json!([odd]));
+        let listed = &pulled.present[0];
+        assert_eq!((listed.name.as_str(), listed.contractor_name.as_str()), ("ab", "7"));
+        assert!(listed.phone == Phone::parse("19900000001").ok());
+        assert_eq!((listed.trade.len(), listed.team.as_str()), (LONGEST_TEXT, ""));
+        assert_eq!((&listed.face, listed.exit_date, pulled.newest), (&None, None, None));
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub(crate) fn sign_in(account: &Account) -> pb::CheckSignInResponse {
 pub(crate) fn worker(worker: &Worker) -> pb::Worker {
     let engagements = worker.engagements.iter().map(|engagement| pb::Engagement {
         site_id: engagement.site.to_string(),
-        contractor_id: text(engagement.contractor),
+        contractor_id: text(engagement.employer.contractor()),
         trade: engagement.trade.clone(),
         team: engagement.team.clone(),
     });

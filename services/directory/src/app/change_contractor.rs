@@ -16,7 +16,8 @@ pub(crate) struct ChangeContractor {
 }
 
 impl App {
-    /// A site is not taken away while accounts of the contractor reach it.
+    /// A site is not taken away while accounts of the contractor reach it. Whom the rosters name this contractor for by
+    /// now, their next readings find.
     #[tracing::instrument(name = "contractor.change", skip_all, fields(contractor.id = %cmd.contractor))]
     pub(crate) async fn change_contractor(
         &self,
@@ -47,6 +48,9 @@ impl App {
             return Err(Error::NotAllowed("accounts of the contractor reach a site that would go"));
         }
         let after = Contractor { version: before.version + 1, ..after };
+        let rosters: Vec<SiteId> = before.sites.iter().chain(&after.sites).copied().collect();
+        // Before the contractor's own row, as readings hold them.
+        store::rosters::want_whole(&mut tx, &rosters).await?;
         let saved = store::contractors::save(&mut tx, &after).await;
         saved.map_err(|err| Error::taken(err, &[("contractors_name", "name")]))?;
         let message = wire::contractor(&after);

@@ -10,6 +10,7 @@ use crate::domain::Contractor;
 use crate::{store, wire};
 
 impl App {
+    /// Whom the rosters of the sites name this contractor for, their next readings find.
     #[tracing::instrument(name = "contractor.create", skip_all, fields(contractor.id))]
     pub(crate) async fn create_contractor(
         &self,
@@ -33,6 +34,7 @@ impl App {
         if store::sites::known(&mut tx, &contractor.sites).await?.len() < contractor.sites.len() {
             return Err(Error::NotFound);
         }
+        store::rosters::want_whole(&mut tx, &contractor.sites).await?;
         let inserted = store::contractors::insert(&mut tx, &contractor, now).await;
         inserted.map_err(|err| Error::taken(err, &[("contractors_name", "name")]))?;
         let message = wire::contractor(&contractor);

@@ -29,6 +29,9 @@ pub(crate) enum Error {
     /// What was read last stays in force; none was ever read where there is no instant.
     #[error("the real-name system gives no roster")]
     RosterAway { synced_at: Option<DateTime<Utc>> },
+    /// It lacks more of the site's people than leave at once; what was read last stays in force.
+    #[error("the roster lacks {gone} of {held} people")]
+    RosterSuspect { synced_at: Option<DateTime<Utc>>, held: usize, gone: usize },
     /// The last six characters of an identity number, where the site asks for all of it.
     #[error("the whole identity number is needed")]
     WholeNumberNeeded,

@@ -16,18 +16,10 @@ impl App {
         worker: WorkerId,
     ) -> Result<GetWorkerResponse, Error> {
         let mut tx = self.store.begin(scope(caller)).await?;
-        let person =
-            store::people::known(&mut tx, &[worker]).await?.pop().ok_or(Error::NotFound)?;
-        let own = caller.contractor.map(types::ContractorId::as_uuid);
-        let shown = |contractor: Option<uuid::Uuid>| match (own, contractor) {
-            (Some(own), Some(contractor)) => own == contractor,
-            _ => true,
-        };
-        let mut spells = store::details::spells(&mut tx, worker).await?;
-        spells.retain(|spell| shown(spell.contractor_id));
-        if !shown(person.contractor_id) {
-            return Err(Error::NotFound);
-        }
+        let own = caller.contractor;
+        let known = store::people::known_to(&mut tx, &[worker], own).await?;
+        let person = known.into_iter().next().ok_or(Error::NotFound)?;
+        let spells = store::details::spells(&mut tx, worker, own).await?;
         let standing = store::details::standing(&mut tx, worker).await?.ok_or(Error::NotFound)?;
         Ok(GetWorkerResponse {
             worker: Some(personal::row(&self.vault, person)?),
@@ -48,5 +40,6 @@ fn wire(spell: Spell) -> EngagementSpell {
         until: spell.until.map(|day| day.to_string()).unwrap_or_default(),
         engaged_at: spell.engaged_at.map(proto::timestamp),
         left_at: spell.left_at.map(proto::timestamp),
+        roster_synced_at: spell.roster_synced_at.map(proto::timestamp),
     }
 }

@@ -12,6 +12,7 @@ use super::{App, Error, confined, fact, personal, scope};
 use crate::domain::{Candidate, Index, Keys, Matched, Matcher, Part, Place, Sought};
 use crate::store;
 use crate::store::matches::Row;
+use crate::store::people::Person;
 
 /// Of an ambiguous line, as many as a person would look through.
 const MOST_SHOWN: usize = 10;
@@ -65,6 +66,7 @@ impl App {
         store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
         let indexes = lookups(&read);
         let wanted = [&*indexes[0], &*indexes[1], &*indexes[2]];
+        let synced_at = store::rosters::synced_at(&mut tx, site).await?;
         let rows = store::matches::candidates(&mut tx, site, wanted, caller.contractor).await?;
         let candidates: Vec<Candidate> = rows
             .iter()
@@ -95,7 +97,10 @@ impl App {
         record.after = Some(json!({ "lines": answers.len(), "found": found }));
         events::audit(&mut tx, record).await?;
         tx.commit().await?;
-        Ok(MatchWorkersResponse { matches: answers })
+        Ok(MatchWorkersResponse {
+            matches: answers,
+            roster_synced_at: synced_at.map(proto::timestamp),
+        })
     }
 
     /// What a line is looked up by, or what about it cannot be read.
@@ -173,10 +178,10 @@ fn lookups(read: &[Result<Wanted, WorkerMatch>]) -> [Vec<Index>; 3] {
 }
 
 fn candidate(row: &Row, keys: Keys, contractor: Option<ContractorId>) -> Candidate {
-    let others = row
-        .person
-        .contractor_id
-        .is_some_and(|held| contractor.is_some_and(|wanted| wanted.as_uuid() != held));
+    let others = contractor.is_some_and(|wanted| {
+        let Person { contractor_id, contractor_unknown, .. } = row.person;
+        contractor_unknown || contractor_id.is_some_and(|held| held != wanted.as_uuid())
+    });
     Candidate {
         worker: WorkerId::from(row.person.worker_id),
         keys,

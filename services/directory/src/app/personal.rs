@@ -204,6 +204,7 @@ pub(super) fn row(
         trade: person.trade,
         team: person.team,
         bound: person.bound,
+        contractor_unknown: person.contractor_unknown,
         face_id: person.face_id.unwrap_or_default(),
     })
 }

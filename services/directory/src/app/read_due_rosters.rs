@@ -6,12 +6,11 @@ use super::read_roster::{Read, ReadRoster};
 use super::{App, Error};
 use crate::domain::Rhythm;
 use crate::store;
-use crate::store::rosters::Brought;
 
 impl App {
     /// Reads the roster of every site whose time has come. It looks at what is due, not at when it last ran: running
     /// again, late or twice at once is safe. One site's failure is written down with its reading and keeps no other
-    /// from being read; a reading that a person asked for goes before.
+    /// from being read: the run fails after the last. A reading that a person asked for goes before.
     #[tracing::instrument(name = "worker.read_due_rosters", skip_all)]
     pub(crate) async fn read_due_rosters(
         &self,
@@ -21,19 +20,27 @@ impl App {
         let scope = Scope::System("rosters whose time has come");
         let rosters = store::rosters::all(&mut run.begin(scope).await?).await?;
         let caller = Caller::service("directory");
-        let mut news = 0;
+        let (mut news, mut failed) = (0, None);
         for (site, roster) in rosters {
             let Some(kind) = roster.due(rhythm, self.clock.now()) else { continue };
             run.check().await?;
-            let wanted = ReadRoster { site, kind, overtakes: false };
+            let wanted = ReadRoster { site, kind, overtakes: false, accept_departures: false };
             match self.read_roster(&caller, wanted).await {
-                Ok(Some(Read { brought: Brought { added, changed, gone, .. }, .. })) => {
-                    news += u64::from(added) + u64::from(changed) + u64::from(gone);
+                Ok(Some(Read { brought, .. })) => news += brought.news(),
+                Ok(None)
+                | Err(
+                    Error::RosterAway { .. } | Error::RosterSuspect { .. } | Error::SyncOvertaken,
+                ) => {}
+                Err(err) => {
+                    tracing::warn!(site.id = %site, error = %err, "a roster was not read");
+                    failed.get_or_insert(err);
                 }
-                Ok(None) | Err(Error::RosterAway { .. } | Error::SyncOvertaken) => {}
-                Err(err) => return Err(err.into()),
             }
         }
-        Ok(if news == 0 { Outcome::Nothing } else { Outcome::Changed(news) })
+        match failed {
+            Some(err) => Err(err.into()),
+            None if news == 0 => Ok(Outcome::Nothing),
+            None => Ok(Outcome::Changed(news)),
+        }
     }
 }

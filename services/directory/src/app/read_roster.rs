@@ -4,15 +4,16 @@ use auth::Caller;
 use chrono::{DateTime, TimeDelta, Utc};
 use proto::directory::v1::WorkerChanged;
 use serde_json::json;
-use service::Scope;
+use service::{Scope, StoreError, Tx};
 use types::{ContractorId, SiteId, WorkerId};
 
-use super::take_in::Taken;
-use super::{App, Error, fact, personal};
+use super::{App, CONTEXT, Error, fact, personal};
 use crate::domain::{
-    Engagement, Followed, ReadingEnd, ReadingId, ReadingKind, RosterChange, RosterEntry, Worker,
+    Employer, Engagement, Followed, ReadingEnd, ReadingId, ReadingKind, RosterChange, RosterEntry,
+    Worker, is_suspect,
 };
 use crate::realname::{Listed, Pulled};
+use crate::store::readings::Ended;
 use crate::store::rosters::{Begin, Brought};
 use crate::{store, wire};
 
@@ -33,6 +34,8 @@ pub(super) struct ReadRoster {
     pub kind: ReadingKind,
     /// Whether a reading that is under way gives way; else this one does.
     pub overtakes: bool,
+    /// Whether the roster is believed however many it lacks: a person has said so.
+    pub accept_departures: bool,
 }
 
 /// A reading that was written whole.
@@ -50,6 +53,22 @@ pub(super) struct Underway {
     pub reading: ReadingId,
     pub kind: ReadingKind,
     pub epoch: i64,
+    accept_departures: bool,
+    /// How many people the site had when it began.
+    held: usize,
+}
+
+/// The contractors of the site, as the roster calls them.
+type Contractors = HashMap<String, ContractorId>;
+
+/// What a reading was answered besides the people it took in.
+struct Rest<'a> {
+    seen: HashSet<WorkerId>,
+    left: Vec<Listed>,
+    left_out: u32,
+    newest: Option<DateTime<Utc>>,
+    /// By whose names the people were taken in.
+    contractors: &'a Contractors,
 }
 
 impl App {
@@ -60,7 +79,7 @@ impl App {
         caller: &Caller,
         wanted: ReadRoster,
     ) -> Result<Option<Read>, Error> {
-        let ReadRoster { site, kind, overtakes } = wanted;
+        let ReadRoster { site, kind, overtakes, accept_departures } = wanted;
         let (at, now) = (self.clock.now(), self.system.now());
         let reading = ReadingId::new();
         let mut tx = self.store.begin(Scope::Site(site)).await?;
@@ -68,15 +87,22 @@ impl App {
         let Some(epoch) = store::rosters::begin(&mut tx, site, begin).await? else {
             return Ok(None);
         };
-        store::readings::begin(&mut tx, site, (reading, kind), caller.account_id(), at).await?;
+        let asked_by = caller.account_id();
+        let overtaken =
+            store::readings::begin(&mut tx, site, (reading, kind), asked_by, at).await?;
+        // Nobody else is left who would tell what they changed.
+        for ended in overtaken.iter().filter(|ended| ended.brought.news() > 0) {
+            record(&mut tx, &Caller::service(CONTEXT), site, ended, at).await?;
+        }
+        let held = store::workers::engaged(&mut tx, site).await?.len();
         let contractors = store::contractors::by_name(&mut tx, site).await?;
         tx.commit().await?;
 
-        let underway = Underway { site, reading, kind, epoch };
+        let underway = Underway { site, reading, kind, epoch, accept_departures, held };
         match self.pull_and_write(caller, underway, &contractors).await {
-            Ok((at, brought)) => Ok(Some(Read { reading, at, brought })),
+            Ok(read) => Ok(Some(read)),
             Err(err) => {
-                if let Err(unwritten) = self.give_up(underway, &err).await {
+                if let Err(unwritten) = self.give_up(caller, underway, &err).await {
                     tracing::warn!(error = %unwritten, "the end of a reading was not written down");
                 }
                 Err(err)
@@ -88,37 +114,38 @@ impl App {
         &self,
         caller: &Caller,
         underway: Underway,
-        contractors: &HashMap<String, ContractorId>,
-    ) -> Result<(DateTime<Utc>, Brought), Error> {
-        let Ok(pulled) = self.realname.pull(underway.kind).await else {
-            return Err(self.roster_away(underway.site).await?);
+        contractors: &Contractors,
+    ) -> Result<Read, Error> {
+        let Underway { site, kind, .. } = underway;
+        let Ok(pulled) = self.realname.pull(kind, self.system.now()).await else {
+            let mut tx = self.store.begin(Scope::Site(site)).await?;
+            let synced_at = store::rosters::synced_at(&mut tx, site).await?;
+            return Err(Error::RosterAway { synced_at });
         };
         let Pulled { present, left, left_out, newest } = pulled;
-        let people = self.distinct(present, underway.site, contractors);
-        let mut taken = Taken::default();
+        let people = self.distinct(present, site, contractors);
+        let mut seen = HashSet::with_capacity(people.len());
         for batch in people.chunks(BATCH) {
-            taken.add(self.take_in_patiently(underway, batch).await?);
+            seen.extend(self.take_in_patiently(underway, batch).await?);
         }
-        let mut brought = Brought { left_out, ..taken.brought };
-        let at = self.finish(caller, underway, &taken.seen, &left, newest, &mut brought).await?;
-        Ok((at, brought))
+        self.finish(caller, underway, Rest { seen, left, left_out, newest, contractors }).await
     }
 
-    /// The refusal of who asked for the roster while the real-name system is away: how old the one we have is.
-    async fn roster_away(&self, site: SiteId) -> Result<Error, Error> {
-        let mut tx = self.store.begin(Scope::Site(site)).await?;
-        Ok(Error::RosterAway { synced_at: store::rosters::synced_at(&mut tx, site).await? })
-    }
-
-    async fn give_up(&self, underway: Underway, err: &Error) -> Result<(), Error> {
+    /// Writes down how far a reading came that goes no further, and leaves the record of whom it has changed.
+    async fn give_up(&self, caller: &Caller, underway: Underway, err: &Error) -> Result<(), Error> {
         let end = match err {
             Error::RosterAway { .. } => ReadingEnd::Away,
+            Error::RosterSuspect { .. } => ReadingEnd::Suspect,
             Error::SyncOvertaken => ReadingEnd::Overtaken,
             _ => ReadingEnd::Failed,
         };
         let Underway { site, reading, epoch, .. } = underway;
+        let now = self.clock.now();
         let mut tx = self.store.begin(Scope::Site(site)).await?;
-        store::readings::end(&mut tx, reading, end, Brought::default(), self.clock.now()).await?;
+        let ended = store::readings::end(&mut tx, reading, end, now).await?;
+        if let Some(ended) = ended.filter(|ended| ended.brought.news() > 0) {
+            record(&mut tx, caller, site, &ended, now).await?;
+        }
         store::rosters::release(&mut tx, site, epoch).await?;
         tx.commit().await?;
         Ok(())
@@ -129,7 +156,7 @@ impl App {
         &self,
         listed: Vec<Listed>,
         site: SiteId,
-        contractors: &HashMap<String, ContractorId>,
+        contractors: &Contractors,
     ) -> Vec<Person> {
         let mut known = HashSet::new();
         let mut people = Vec::with_capacity(listed.len());
@@ -142,7 +169,7 @@ impl App {
             }
             let engagement = Engagement {
                 site,
-                contractor: contractors.get(&listed.contractor_name).copied(),
+                employer: employer(&listed.contractor_name, contractors),
                 trade: listed.trade.clone(),
                 team: listed.team.clone(),
                 until: listed.exit_date,
@@ -159,12 +186,10 @@ impl App {
         &self,
         caller: &Caller,
         underway: Underway,
-        seen: &HashSet<WorkerId>,
-        left: &[Listed],
-        newest: Option<DateTime<Utc>>,
-        brought: &mut Brought,
-    ) -> Result<DateTime<Utc>, Error> {
-        let Underway { site, reading, kind, epoch } = underway;
+        rest: Rest<'_>,
+    ) -> Result<Read, Error> {
+        let Underway { site, reading, kind, epoch, accept_departures, held } = underway;
+        let Rest { seen, left, left_out, newest, contractors } = rest;
         let now = self.clock.now();
         let mut tx = self.store.begin(ROSTER).await?;
         if !store::rosters::hold(&mut tx, site, epoch).await? {
@@ -172,12 +197,6 @@ impl App {
         }
         let engaged = store::workers::engaged(&mut tx, site).await?;
         let gone: Vec<WorkerId> = match kind {
-            ReadingKind::Whole if seen.is_empty() && !engaged.is_empty() => {
-                // A site that everybody left at once is less likely than a system that lost its data.
-                tracing::warn!("the real-name system answered a roster of nobody");
-                drop(tx);
-                return Err(self.roster_away(site).await?);
-            }
             ReadingKind::Whole => {
                 engaged.into_iter().filter(|worker| !seen.contains(worker)).collect()
             }
@@ -191,30 +210,64 @@ impl App {
                 gone.filter(|worker| engaged.contains(worker)).collect()
             }
         };
+        // Only a whole roster says by silence who is gone.
+        let whole = kind == ReadingKind::Whole;
+        if whole && !accept_departures && is_suspect(seen.len(), held, gone.len()) {
+            tracing::warn!(held, gone = gone.len(), "the roster lacks most of a site's people");
+            let synced_at = store::rosters::synced_at(&mut tx, site).await?;
+            return Err(Error::RosterSuspect { synced_at, held, gone: gone.len() });
+        }
         store::workers::lock(&mut tx, &gone).await?;
         let mut workers = store::workers::load(&mut tx, &gone).await?;
         workers.retain_mut(|worker| worker.leave(site) == Followed::Changed);
-        brought.gone = u32::try_from(workers.len()).unwrap_or(u32::MAX);
         store::workers::disengage(&mut tx, site, &gone, now).await?;
         store::workers::save_state(&mut tx, &workers.iter().collect::<Vec<_>>()).await?;
         events::enqueue_all(&mut tx, &changed(&workers), now).await?;
         let noted: Vec<_> = workers.iter().map(|worker| (worker.id, RosterChange::Gone)).collect();
         store::readings::note(&mut tx, site, reading, &noted).await?;
-        store::rosters::finish(&mut tx, site, kind, *brought, newest, now).await?;
-        store::readings::end(&mut tx, reading, ReadingEnd::Done, *brought, now).await?;
+        let gone = u32::try_from(workers.len()).unwrap_or(u32::MAX);
+        let brought = Brought { gone, left_out, ..Brought::default() };
+        store::readings::tally(&mut tx, reading, brought).await?;
+        let ended = store::readings::end(&mut tx, reading, ReadingEnd::Done, now).await?;
+        let ended = ended.ok_or(Error::SyncOvertaken)?;
+        let brought = ended.brought;
+        // Whoever became a contractor of the site meanwhile finds their people by another whole one.
+        let settled = store::contractors::by_name(&mut tx, site).await? == *contractors;
+        store::rosters::finish(&mut tx, site, whole && settled, brought, newest, now).await?;
         store::readings::forget(&mut tx, site, now - KEPT).await?;
         // What time asks for and what brings nothing is no command.
-        if caller.account_id().is_some() || brought.added + brought.changed + brought.gone > 0 {
-            let mut record = fact(caller, "worker.sync", "site", site.to_string(), now);
-            record.site = Some(site);
-            record.after = Some(json!({
-                "reading_id": reading.to_string(), "kind": kind.as_str(),
-                "added": brought.added, "changed": brought.changed, "gone": brought.gone,
-            }));
-            events::audit(&mut tx, record).await?;
+        if caller.account_id().is_some() || brought.news() > 0 {
+            record(&mut tx, caller, site, &ended, now).await?;
         }
         tx.commit().await?;
-        Ok(now)
+        Ok(Read { reading, at: now, brought })
+    }
+}
+
+/// Of a reading that has ended.
+async fn record(
+    tx: &mut Tx,
+    caller: &Caller,
+    site: SiteId,
+    ended: &Ended,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let Ended { reading, kind, asked_by, end, brought } = ended;
+    let mut record = fact(caller, "worker.sync", "site", site.to_string(), at);
+    record.site = Some(site);
+    record.after = Some(json!({
+        "reading_id": reading.to_string(), "kind": kind, "asked_by": asked_by, "outcome": end.as_str(),
+        "added": brought.added, "changed": brought.changed, "gone": brought.gone,
+    }));
+    events::audit(tx, record).await?;
+    Ok(())
+}
+
+fn employer(name: &str, contractors: &Contractors) -> Employer {
+    match contractors.get(name) {
+        Some(contractor) => Employer::Contractor(*contractor),
+        None if name.is_empty() => Employer::Nobody,
+        None => Employer::Unknown,
     }
 }
 

@@ -9,18 +9,21 @@ use crate::store;
 use crate::store::rosters::Brought;
 
 impl App {
-    /// Brings the site's people up to what the real-name system says, all of them. While it is away the last roster
-    /// stays, and the refusal says how old that is. Of two at once the later one is written, the other is refused.
+    /// Brings the site's people up to what the real-name system says, all of them. While it is away, or lacks most of
+    /// the people and these departures are not accepted, the last roster stays, and the refusal says how old that is.
+    /// Of two at once the later one is written, the other is refused.
     #[tracing::instrument(name = "worker.sync", skip_all, fields(site.id = %site))]
     pub(crate) async fn sync_workers(
         &self,
         caller: &Caller,
         site: SiteId,
+        accept_departures: bool,
     ) -> Result<SyncWorkersResponse, Error> {
         let mut tx = self.store.begin(confined(caller, site)?).await?;
         store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
         drop(tx);
-        let wanted = ReadRoster { site, kind: ReadingKind::Whole, overtakes: true };
+        let kind = ReadingKind::Whole;
+        let wanted = ReadRoster { site, kind, overtakes: true, accept_departures };
         // Nothing is under way that would not be overtaken.
         let read = self.read_roster(caller, wanted).await?.ok_or(Error::SyncOvertaken)?;
         let Read { reading, at, brought } = read;

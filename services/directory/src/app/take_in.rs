@@ -1,6 +1,6 @@
 //! Writes a batch of the roster's people.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use service::StoreError;
 use types::WorkerId;
@@ -15,28 +15,13 @@ use crate::store::workers::Sealed;
 /// Another site's reading may meet the same people.
 const ATTEMPTS: u32 = 3;
 
-/// Whom a reading has found so far, and what that brought.
-#[derive(Debug, Default)]
-pub(super) struct Taken {
-    pub seen: HashSet<WorkerId>,
-    pub brought: Brought,
-}
-
-impl Taken {
-    pub(super) fn add(&mut self, batch: Self) {
-        self.seen.extend(batch.seen);
-        self.brought.added += batch.brought.added;
-        self.brought.changed += batch.brought.changed;
-        self.brought.unchanged += batch.brought.unchanged;
-    }
-}
-
 impl App {
+    /// Who the batch's people are. What it brought is counted with it.
     pub(super) async fn take_in_patiently(
         &self,
         underway: Underway,
         batch: &[Person],
-    ) -> Result<Taken, Error> {
+    ) -> Result<Vec<WorkerId>, Error> {
         let mut attempt = 1;
         loop {
             match self.take_in(underway, batch).await {
@@ -46,7 +31,7 @@ impl App {
         }
     }
 
-    async fn take_in(&self, underway: Underway, batch: &[Person]) -> Result<Taken, Error> {
+    async fn take_in(&self, underway: Underway, batch: &[Person]) -> Result<Vec<WorkerId>, Error> {
         let Underway { site, reading, epoch, .. } = underway;
         let now = self.clock.now();
         let mut tx = self.store.begin(ROSTER).await?;
@@ -61,7 +46,7 @@ impl App {
         self.seal_anew(&mut tx, &found).await?;
         let mut known = Known::new(store::workers::load(&mut tx, &found).await?);
 
-        let mut taken = Taken::default();
+        let (mut seen, mut brought) = (Vec::with_capacity(batch.len()), Brought::default());
         let mut noted = Vec::new();
         let mut written: Vec<Sealed> = Vec::new();
         for (entry, listed) in batch {
@@ -70,17 +55,17 @@ impl App {
                 Some(mut worker) => match worker.follow(entry.clone()) {
                     Followed::Changed => (worker, RosterChange::Changed),
                     Followed::Same => {
-                        taken.brought.unchanged += 1;
-                        taken.seen.insert(worker.id);
+                        brought.unchanged += 1;
+                        seen.push(worker.id);
                         continue;
                     }
                 },
             };
             match change {
-                RosterChange::Added => taken.brought.added += 1,
-                _ => taken.brought.changed += 1,
+                RosterChange::Added => brought.added += 1,
+                _ => brought.changed += 1,
             }
-            taken.seen.insert(worker.id);
+            seen.push(worker.id);
             noted.push((worker.id, change));
             written.push(personal::seal(&self.vault, worker, listed));
         }
@@ -96,8 +81,9 @@ impl App {
             let workers: Vec<Worker> = written.into_iter().map(|sealed| sealed.worker).collect();
             events::enqueue_all(&mut tx, &changed(&workers), now).await?;
         }
+        store::readings::tally(&mut tx, reading, brought).await?;
         tx.commit().await?;
-        Ok(taken)
+        Ok(seen)
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) enum ReadingEnd {
     Done,
     /// The real-name system gave no whole answer.
     Away,
+    /// The answer lacked more people than leave at once.
+    Suspect,
     /// A newer reading began first.
     Overtaken,
     Failed,
@@ -52,6 +54,7 @@ impl ReadingEnd {
         match self {
             Self::Done => "DONE",
             Self::Away => "AWAY",
+            Self::Suspect => "SUSPECT",
             Self::Overtaken => "OVERTAKEN",
             Self::Failed => "FAILED",
         }
@@ -130,6 +133,16 @@ impl Roster {
     }
 }
 
+/// Of so few, more than half may well leave between two readings.
+const FEW: usize = 20;
+
+/// Whether a whole roster on which `listed` people were found looks as if data were lost, when of the `held` people a
+/// site had `gone` are not on it: a site that most people left at once is less likely.
+pub(crate) const fn is_suspect(listed: usize, held: usize, gone: usize) -> bool {
+    let emptied = listed == 0 && held > 0;
+    emptied || (held > FEW && gone > held / 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +179,23 @@ mod tests {
         assert_eq!(roster.due(RHYTHM, at(31)), Some(ReadingKind::Whole));
         let undated = Roster { read_up_to: None, ..read_at(0) };
         assert_eq!(undated.due(RHYTHM, at(30)), Some(ReadingKind::Whole));
+    }
+
+    #[test]
+    fn a_roster_of_nobody_or_of_less_than_half_of_many_is_suspect() {
+        for (listed, held, gone, suspect) in [
+            (0, 0, 0, false),
+            (0, 1, 1, true),
+            (1, 20, 19, false),
+            (11, 21, 10, false),
+            (10, 21, 11, true),
+            (50, 100, 50, false),
+            (49, 100, 51, true),
+            // Another site's roster.
+            (200, 100, 100, true),
+        ] {
+            assert_eq!(is_suspect(listed, held, gone), suspect, "{listed} of {held}, {gone} gone");
+        }
     }
 
     #[test]

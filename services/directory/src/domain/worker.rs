@@ -32,12 +32,43 @@ impl WorkerStatus {
     }
 }
 
+/// Whose people somebody on a site is among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Employer {
+    Contractor(ContractorId),
+    /// The roster names one that is none of the site's: to the administrators of those they are another's.
+    Unknown,
+    /// The roster names none: every contractor of the site may see them and name them on a ticket.
+    Nobody,
+}
+
+impl Employer {
+    /// As kept: what is said of unknown ones counts only where there is no contractor.
+    pub(crate) const fn kept(contractor: Option<ContractorId>, unknown: bool) -> Self {
+        match contractor {
+            Some(contractor) => Self::Contractor(contractor),
+            None if unknown => Self::Unknown,
+            None => Self::Nobody,
+        }
+    }
+
+    pub(crate) const fn contractor(self) -> Option<ContractorId> {
+        match self {
+            Self::Contractor(contractor) => Some(contractor),
+            Self::Unknown | Self::Nobody => None,
+        }
+    }
+
+    pub(crate) const fn is_unknown(self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+}
+
 /// A person's place on one site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Engagement {
     pub site: SiteId,
-    /// None while no contractor of the site has the name the roster gives.
-    pub contractor: Option<ContractorId>,
+    pub employer: Employer,
     pub trade: String,
     pub team: String,
     /// The last day, where the roster says.
@@ -134,7 +165,7 @@ mod tests {
     fn entry(site: SiteId) -> RosterEntry {
         let engagement = Engagement {
             site,
-            contractor: None,
+            employer: Employer::Nobody,
             trade: "welder".to_owned(),
             team: "one".to_owned(),
             until: None,
@@ -154,14 +185,15 @@ mod tests {
     #[test]
     fn whatever_the_roster_says_otherwise_is_a_new_version() {
         let site = SiteId::new();
-        let changes: [fn(&mut RosterEntry); 7] = [
+        let changes: [fn(&mut RosterEntry); 8] = [
             |entry| entry.keys.phone = None,
             |entry| entry.keys.name = vec![9],
             |entry| entry.face = None,
             |entry| entry.photo = Some(vec![4]),
             |entry| entry.engagement.team = "two".to_owned(),
             |entry| entry.engagement.until = NaiveDate::from_ymd_opt(2026, 3, 31),
-            |entry| entry.engagement.contractor = Some(ContractorId::new()),
+            |entry| entry.engagement.employer = Employer::Unknown,
+            |entry| entry.engagement.employer = Employer::Contractor(ContractorId::new()),
         ];
         for change in changes {
             let mut worker = Worker::from_roster(WorkerId::new(), entry(site));

@@ -33,6 +33,14 @@ fn refusal(err: Error) -> Refusal {
         Error::RosterAway { synced_at } => Refusal::new(ErrorCode::UpstreamUnavailable)
             .data("upstream", "realname")
             .data("roster_synced_at", synced_at.map(|at| at.to_rfc3339())),
+        Error::RosterSuspect { synced_at, held, gone } => {
+            Refusal::new(ErrorCode::UpstreamUnavailable)
+                .data("upstream", "realname")
+                .data("reason", "departures need to be accepted")
+                .data("held", held)
+                .data("gone", gone)
+                .data("roster_synced_at", synced_at.map(|at| at.to_rfc3339()))
+        }
         Error::WholeNumberNeeded => {
             Refusal::new(ErrorCode::ValidationFailed).field("id_no", "is needed whole on this site")
         }
@@ -67,6 +75,7 @@ mod tests {
             (Error::SmsCodeWrong, 40_015),
             (Error::Upstream("realname"), 50_301),
             (Error::RosterAway { synced_at: None }, 50_301),
+            (Error::RosterSuspect { synced_at: None, held: 30, gone: 20 }, 50_301),
             (Error::WholeNumberNeeded, 40_001),
             (Error::SyncOvertaken, 40_902),
             (Error::NotAllowed("it is one's own account"), 40_902),

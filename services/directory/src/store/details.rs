@@ -19,22 +19,34 @@ pub(crate) struct Spell {
     pub until: Option<NaiveDate>,
     pub engaged_at: Option<DateTime<Utc>>,
     pub left_at: Option<DateTime<Utc>>,
+    /// When the site's roster was last read.
+    pub roster_synced_at: Option<DateTime<Utc>>,
 }
 
-/// Every engagement of one worker on the scope's sites: those that last first, then the latest to end.
-pub(crate) async fn spells(tx: &mut Tx, worker: WorkerId) -> Result<Vec<Spell>, StoreError> {
+/// Every engagement of one worker on the scope's sites: those that last first, then the latest to end. `confined_to`
+/// leaves out other contractors'.
+pub(crate) async fn spells(
+    tx: &mut Tx,
+    worker: WorkerId,
+    confined_to: Option<ContractorId>,
+) -> Result<Vec<Spell>, StoreError> {
     let spells = sqlx::query_as!(
         Spell,
-        r#"SELECT site_id AS "site_id!", contractor_id, trade AS "trade!", team AS "team!", until, engaged_at, left_at
+        r#"SELECT e.site_id AS "site_id!", e.contractor_id, e.trade AS "trade!", e.team AS "team!", e.until,
+               e.engaged_at, e.left_at, r.synced_at AS "roster_synced_at?"
            FROM (
-               SELECT site_id, contractor_id, trade, team, until, engaged_at, left_at
+               SELECT site_id, contractor_id, contractor_unknown, trade, team, until, engaged_at, left_at
                FROM directory.engagements WHERE worker_id = $1
                UNION ALL
-               SELECT site_id, contractor_id, trade, team, until, engaged_at, left_at
+               SELECT site_id, contractor_id, contractor_unknown, trade, team, until, engaged_at, left_at
                FROM directory.past_engagements WHERE worker_id = $1
-           ) AS spells
-           ORDER BY left_at DESC NULLS FIRST, engaged_at DESC NULLS LAST, site_id"#,
+           ) AS e
+           LEFT JOIN directory.roster_syncs r ON r.site_id = e.site_id
+           WHERE $2::uuid IS NULL OR e.contractor_id = $2
+               OR (e.contractor_id IS NULL AND NOT e.contractor_unknown)
+           ORDER BY e.left_at DESC NULLS FIRST, e.engaged_at DESC NULLS LAST, e.site_id"#,
         worker.as_uuid(),
+        confined_to.map(ContractorId::as_uuid),
     );
     Ok(spells.fetch_all(&mut **tx).await?)
 }
@@ -75,13 +87,15 @@ pub(crate) async fn changed_by(
     let confined_to = confined_to.map(ContractorId::as_uuid);
     let rows = sqlx::query!(
         r#"SELECT c.change, w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id, e.contractor_id,
-               e.trade, e.team, b.binding_id IS NOT NULL AS "bound!"
+               e.contractor_id IS NULL AND e.contractor_unknown AS "contractor_unknown!", e.trade, e.team,
+               b.binding_id IS NOT NULL AS "bound!"
            FROM directory.roster_changes c
            JOIN directory.workers w ON w.worker_id = c.worker_id
            JOIN directory.engagements e ON e.worker_id = c.worker_id AND e.site_id = c.site_id
            LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
            WHERE c.reading_id = $1 AND ($2::text IS NULL OR c.change = $2)
-             AND ($3::uuid IS NULL OR e.contractor_id = $3 OR e.contractor_id IS NULL)
+             AND ($3::uuid IS NULL OR e.contractor_id = $3
+                 OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))
            ORDER BY c.change, w.worker_id LIMIT $4 OFFSET $5"#,
         reading.0,
         change,
@@ -95,7 +109,8 @@ pub(crate) async fn changed_by(
         r#"SELECT count(*) AS "count!" FROM directory.roster_changes c
            JOIN directory.engagements e ON e.worker_id = c.worker_id AND e.site_id = c.site_id
            WHERE c.reading_id = $1 AND ($2::text IS NULL OR c.change = $2)
-             AND ($3::uuid IS NULL OR e.contractor_id = $3 OR e.contractor_id IS NULL)"#,
+             AND ($3::uuid IS NULL OR e.contractor_id = $3
+                 OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))"#,
         reading.0,
         change,
         confined_to,
@@ -110,6 +125,7 @@ pub(crate) async fn changed_by(
             phone_sealed: row.phone_sealed,
             face_id: row.face_id,
             contractor_id: row.contractor_id,
+            contractor_unknown: row.contractor_unknown,
             trade: row.trade,
             team: row.team,
             bound: row.bound,

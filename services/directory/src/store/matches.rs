@@ -30,12 +30,14 @@ pub(crate) async fn candidates(
                UNION SELECT worker_id FROM directory.workers WHERE id_no_index = ANY ($3)
                UNION SELECT worker_id FROM directory.workers WHERE phone_index = ANY ($4))
            SELECT DISTINCT ON (w.worker_id) w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id,
-                  e.contractor_id, e.trade, e.team,
+                  e.contractor_id, e.contractor_id IS NULL AND e.contractor_unknown AS "contractor_unknown!",
+                  e.trade, e.team,
                   b.binding_id IS NOT NULL AS "bound!", e.site_id = $1 AS "here!"
            FROM named
            JOIN directory.workers w ON w.worker_id = named.worker_id AND w.status = 'ACTIVE'
            JOIN directory.engagements e ON e.worker_id = w.worker_id AND e.left_at IS NULL
-               AND ($5::uuid IS NULL OR e.contractor_id = $5 OR e.contractor_id IS NULL)
+               AND ($5::uuid IS NULL OR e.contractor_id = $5
+                   OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))
            LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
            ORDER BY w.worker_id, e.site_id = $1 DESC, e.site_id"#,
         site.as_uuid(),
@@ -54,6 +56,7 @@ pub(crate) async fn candidates(
             phone_sealed: row.phone_sealed,
             face_id: row.face_id,
             contractor_id: row.contractor_id,
+            contractor_unknown: row.contractor_unknown,
             trade: row.trade,
             team: row.team,
             bound: row.bound,

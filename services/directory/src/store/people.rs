@@ -20,6 +20,8 @@ pub(crate) struct Person {
     pub phone_sealed: Option<Vec<u8>>,
     pub face_id: Option<String>,
     pub contractor_id: Option<Uuid>,
+    /// The roster names a contractor that is none of the site's.
+    pub contractor_unknown: bool,
     pub trade: String,
     pub team: String,
     pub bound: bool,
@@ -29,7 +31,7 @@ pub(crate) struct Person {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
     pub contractor: Option<ContractorId>,
-    /// Only this contractor's and those of none.
+    /// Only this contractor's and those of whom the roster names none.
     pub confined_to: Option<ContractorId>,
     pub keyword: Option<Vec<Index>>,
     pub bound: Option<bool>,
@@ -47,14 +49,16 @@ pub(crate) async fn search(
     let confined_to = wanted.confined_to.map(ContractorId::as_uuid);
     let people = sqlx::query_as!(
         Person,
-        r#"SELECT w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id, e.contractor_id, e.trade,
-               e.team, b.binding_id IS NOT NULL AS "bound!"
+        r#"SELECT w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id, e.contractor_id,
+               e.contractor_id IS NULL AND e.contractor_unknown AS "contractor_unknown!", e.trade, e.team,
+               b.binding_id IS NOT NULL AS "bound!"
            FROM directory.engagements e
            JOIN directory.workers w ON w.worker_id = e.worker_id
            LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
            WHERE e.site_id = $1 AND e.left_at IS NULL
              AND ($2::uuid IS NULL OR e.contractor_id = $2)
-             AND ($3::uuid IS NULL OR e.contractor_id = $3 OR e.contractor_id IS NULL)
+             AND ($3::uuid IS NULL OR e.contractor_id = $3
+                 OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))
              AND ($4::bytea[] IS NULL OR w.name_index = ANY($4) OR w.phone_index = ANY($4) OR w.id_no_index = ANY($4))
              AND ($5::boolean IS NULL OR (b.binding_id IS NOT NULL) = $5)
            ORDER BY w.worker_id LIMIT $6 OFFSET $7"#,
@@ -74,7 +78,8 @@ pub(crate) async fn search(
            LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
            WHERE e.site_id = $1 AND e.left_at IS NULL
              AND ($2::uuid IS NULL OR e.contractor_id = $2)
-             AND ($3::uuid IS NULL OR e.contractor_id = $3 OR e.contractor_id IS NULL)
+             AND ($3::uuid IS NULL OR e.contractor_id = $3
+                 OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))
              AND ($4::bytea[] IS NULL OR w.name_index = ANY($4) OR w.phone_index = ANY($4) OR w.id_no_index = ANY($4))
              AND ($5::boolean IS NULL OR (b.binding_id IS NOT NULL) = $5)"#,
         site.as_uuid(),
@@ -90,16 +95,29 @@ pub(crate) async fn search(
 
 /// Those of `workers` who are or were on a site of the scope, with their present or last place there.
 pub(crate) async fn known(tx: &mut Tx, workers: &[WorkerId]) -> Result<Vec<Person>, StoreError> {
+    known_to(tx, workers, None).await
+}
+
+/// The same, as a contractor's administrator knows them: places that are another contractor's do not count.
+pub(crate) async fn known_to(
+    tx: &mut Tx,
+    workers: &[WorkerId],
+    confined_to: Option<ContractorId>,
+) -> Result<Vec<Person>, StoreError> {
     let people = sqlx::query_as!(
         Person,
         r#"SELECT DISTINCT ON (w.worker_id) w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id,
-               e.contractor_id, e.trade, e.team, b.binding_id IS NOT NULL AS "bound!"
+               e.contractor_id, e.contractor_id IS NULL AND e.contractor_unknown AS "contractor_unknown!", e.trade,
+               e.team, b.binding_id IS NOT NULL AS "bound!"
            FROM directory.engagements e
            JOIN directory.workers w ON w.worker_id = e.worker_id
            LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
            WHERE e.worker_id = ANY($1)
+             AND ($2::uuid IS NULL OR e.contractor_id = $2
+                 OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))
            ORDER BY w.worker_id, e.left_at DESC NULLS FIRST, e.site_id"#,
         &uuids(workers),
+        confined_to.map(ContractorId::as_uuid),
     );
     Ok(people.fetch_all(&mut **tx).await?)
 }
@@ -154,16 +172,17 @@ pub(crate) async fn on_site(
            FROM directory.engagements e
            LEFT JOIN directory.bindings b ON b.worker_id = e.worker_id AND b.ended_at IS NULL
            WHERE e.site_id = $1 AND e.left_at IS NULL AND e.worker_id = ANY($2)
-             AND ($3::uuid IS NULL OR e.contractor_id = $3 OR e.contractor_id IS NULL)"#,
+             AND ($3::uuid IS NULL OR e.contractor_id = $3
+                 OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))"#,
         site.as_uuid(),
         &uuids(workers),
         confined_to.map(ContractorId::as_uuid),
     )
     .fetch_all(&mut **tx)
     .await?;
-    let on_site = rows.into_iter().map(|row| {
-        (row.worker_id.into(), OnSite { bound: row.bound, until: row.until })
-    });
+    let on_site = rows
+        .into_iter()
+        .map(|row| (row.worker_id.into(), OnSite { bound: row.bound, until: row.until }));
     Ok(on_site.collect())
 }
 

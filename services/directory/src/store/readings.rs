@@ -10,7 +10,7 @@ use crate::domain::{ReadingEnd, ReadingId, ReadingKind, RosterChange};
 use super::rosters::Brought;
 use super::{count, uuids};
 
-/// A reading as kept. Counts are what its end wrote.
+/// A reading as kept. Counts are of what it has written so far.
 #[derive(Debug)]
 pub(crate) struct Reading {
     pub id: Uuid,
@@ -26,21 +26,59 @@ pub(crate) struct Reading {
     pub left_out: i32,
 }
 
-/// Writes down that a reading began. Those of the site that have not ended never will: they are overtaken.
+/// A reading that has ended, and what it brought until then.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub reading: ReadingId,
+    pub kind: String,
+    pub asked_by: Option<Uuid>,
+    pub end: ReadingEnd,
+    pub brought: Brought,
+}
+
+struct Row {
+    reading_id: Uuid,
+    kind: String,
+    asked_by: Option<Uuid>,
+    added: i32,
+    changed: i32,
+    unchanged: i32,
+    gone: i32,
+    left_out: i32,
+}
+
+impl Row {
+    fn ended(self, end: ReadingEnd) -> Ended {
+        let people = |kept: i32| u32::try_from(kept).unwrap_or_default();
+        let brought = Brought {
+            added: people(self.added),
+            changed: people(self.changed),
+            unchanged: people(self.unchanged),
+            gone: people(self.gone),
+            left_out: people(self.left_out),
+        };
+        let (reading, kind, asked_by) = (ReadingId(self.reading_id), self.kind, self.asked_by);
+        Ended { reading, kind, asked_by, end, brought }
+    }
+}
+
+/// Writes down that a reading began. Those of the site that have not ended never will: they are overtaken, and answered.
 pub(crate) async fn begin(
     tx: &mut Tx,
     site: SiteId,
     (reading, kind): (ReadingId, ReadingKind),
     asked_by: Option<AccountId>,
     at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE directory.roster_readings SET ended_at = $2, outcome = $3 WHERE site_id = $1 AND ended_at IS NULL",
+) -> Result<Vec<Ended>, StoreError> {
+    let overtaken = sqlx::query_as!(
+        Row,
+        "UPDATE directory.roster_readings SET ended_at = $2, outcome = $3 WHERE site_id = $1 AND ended_at IS NULL
+         RETURNING reading_id, kind, asked_by, added, changed, unchanged, gone, left_out",
         site.as_uuid(),
         at,
         ReadingEnd::Overtaken.as_str(),
     )
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
     sqlx::query!(
         "INSERT INTO directory.roster_readings (reading_id, site_id, kind, asked_by, started_at)
@@ -53,25 +91,21 @@ pub(crate) async fn begin(
     )
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(overtaken.into_iter().map(|row| row.ended(ReadingEnd::Overtaken)).collect())
 }
 
-/// Ends a reading that has not ended.
-pub(crate) async fn end(
+/// Counts what a reading has written, in the transaction that writes it.
+pub(crate) async fn tally(
     tx: &mut Tx,
     reading: ReadingId,
-    end: ReadingEnd,
     brought: Brought,
-    at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let Brought { added, changed, unchanged, gone, left_out } = brought;
     sqlx::query!(
-        "UPDATE directory.roster_readings SET ended_at = $2, outcome = $3, added = $4, changed = $5, unchanged = $6,
-             gone = $7, left_out = $8
-         WHERE reading_id = $1 AND ended_at IS NULL",
+        "UPDATE directory.roster_readings SET added = added + $2, changed = changed + $3, unchanged = unchanged + $4,
+             gone = gone + $5, left_out = left_out + $6
+         WHERE reading_id = $1",
         reading.0,
-        at,
-        end.as_str(),
         count(added),
         count(changed),
         count(unchanged),
@@ -81,6 +115,24 @@ pub(crate) async fn end(
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Ends a reading; `None` where it has ended.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    reading: ReadingId,
+    end: ReadingEnd,
+    at: DateTime<Utc>,
+) -> Result<Option<Ended>, StoreError> {
+    let ended = sqlx::query_as!(
+        Row,
+        "UPDATE directory.roster_readings SET ended_at = $2, outcome = $3 WHERE reading_id = $1 AND ended_at IS NULL
+         RETURNING reading_id, kind, asked_by, added, changed, unchanged, gone, left_out",
+        reading.0,
+        at,
+        end.as_str(),
+    );
+    Ok(ended.fetch_optional(&mut **tx).await?.map(|row| row.ended(end)))
 }
 
 /// Writes down whom a reading found new, otherwise or gone. A person is noted once a reading.

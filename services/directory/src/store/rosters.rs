@@ -5,7 +5,9 @@ use service::{StoreError, Tx};
 use types::SiteId;
 use uuid::Uuid;
 
-use crate::domain::{ReadingKind, Roster};
+use crate::domain::Roster;
+
+use super::uuids;
 
 /// When a reading begins.
 #[derive(Debug, Clone, Copy)]
@@ -63,16 +65,23 @@ pub(crate) struct Brought {
     pub left_out: u32,
 }
 
-/// The roster is as the reading says. `read_up_to` stays where it is when the reading does not know better.
+impl Brought {
+    /// How many people it says something new of.
+    pub(crate) fn news(&self) -> u64 {
+        u64::from(self.added) + u64::from(self.changed) + u64::from(self.gone)
+    }
+}
+
+/// The roster is as the reading says; a `whole` one needs no other for a day. `read_up_to` stays where it is when the
+/// reading does not know better.
 pub(crate) async fn finish(
     tx: &mut Tx,
     site: SiteId,
-    kind: ReadingKind,
+    whole: bool,
     brought: Brought,
     read_up_to: Option<DateTime<Utc>>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let whole = kind == ReadingKind::Whole;
     sqlx::query!(
         "UPDATE directory.roster_syncs SET synced_at = $2, added = $3, changed = $4, gone = $5, busy_until = NULL,
              whole_at = CASE WHEN $6 THEN $2 ELSE whole_at END, read_up_to = coalesce($7, read_up_to)
@@ -84,6 +93,18 @@ pub(crate) async fn finish(
         super::count(brought.gone),
         whole,
         read_up_to,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Makes the next reading of each of these sites a whole one.
+pub(crate) async fn want_whole(tx: &mut Tx, sites: &[SiteId]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "WITH held AS (SELECT site_id FROM directory.roster_syncs WHERE site_id = ANY($1) ORDER BY site_id FOR UPDATE)
+         UPDATE directory.roster_syncs r SET whole_at = NULL FROM held WHERE r.site_id = held.site_id",
+        &uuids(sites),
     )
     .execute(&mut **tx)
     .await?;

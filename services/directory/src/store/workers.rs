@@ -7,7 +7,7 @@ use service::{StoreError, Tx};
 use types::{ContractorId, FaceId, SiteId, WorkerId};
 use uuid::Uuid;
 
-use crate::domain::{Engagement, Index, Keys, Worker, WorkerStatus};
+use crate::domain::{Employer, Engagement, Index, Keys, Worker, WorkerStatus};
 
 use super::{guarded, ids, kept, uuids, version};
 
@@ -77,7 +77,7 @@ async fn engagements(
     workers: &[WorkerId],
 ) -> Result<HashMap<Uuid, Vec<Engagement>>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT worker_id, site_id, contractor_id, trade, team, until FROM directory.engagements
+        "SELECT worker_id, site_id, contractor_id, contractor_unknown, trade, team, until FROM directory.engagements
          WHERE worker_id = ANY($1) AND left_at IS NULL ORDER BY site_id",
         &uuids(workers),
     )
@@ -88,7 +88,7 @@ async fn engagements(
         let contractor = row.contractor_id.map(ContractorId::from);
         found.entry(row.worker_id).or_default().push(Engagement {
             site: row.site_id.into(),
-            contractor,
+            employer: Employer::kept(contractor, row.contractor_unknown),
             trade: row.trade,
             team: row.team,
             until: row.until,
@@ -168,26 +168,26 @@ pub(crate) async fn engage(
 ) -> Result<(), StoreError> {
     let contractors: Vec<Option<Uuid>> = held
         .iter()
-        .map(|(_, engagement)| engagement.contractor.map(ContractorId::as_uuid))
+        .map(|(_, engagement)| engagement.employer.contractor().map(ContractorId::as_uuid))
         .collect();
     sqlx::query!(
         "WITH new AS (
-             SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $7::date[])
-                 AS new (worker_id, contractor_id, trade, team, until)
+             SELECT * FROM unnest($2::uuid[], $3::uuid[], $8::boolean[], $4::text[], $5::text[], $7::date[])
+                 AS new (worker_id, contractor_id, contractor_unknown, trade, team, until)
          ), past AS (
              INSERT INTO directory.past_engagements
-                 (worker_id, site_id, contractor_id, trade, team, until, engaged_at, left_at)
-             SELECT e.worker_id, e.site_id, e.contractor_id, e.trade, e.team, e.until, e.engaged_at,
-                 coalesce(e.left_at, $6)
+                 (worker_id, site_id, contractor_id, contractor_unknown, trade, team, until, engaged_at, left_at)
+             SELECT e.worker_id, e.site_id, e.contractor_id, e.contractor_unknown, e.trade, e.team, e.until,
+                 e.engaged_at, coalesce(e.left_at, $6)
              FROM directory.engagements e JOIN new ON new.worker_id = e.worker_id
              WHERE e.site_id = $1 AND (e.left_at IS NOT NULL
                  OR (e.contractor_id, e.trade, e.team) IS DISTINCT FROM (new.contractor_id, new.trade, new.team))
          )
          INSERT INTO directory.engagements AS held
-             (site_id, worker_id, contractor_id, trade, team, until, engaged_at)
+             (site_id, worker_id, contractor_id, contractor_unknown, trade, team, until, engaged_at)
          SELECT $1::uuid, new.*, $6::timestamptz FROM new
          ON CONFLICT (site_id, worker_id) DO UPDATE SET contractor_id = excluded.contractor_id,
-             trade = excluded.trade, team = excluded.team, until = excluded.until, left_at = NULL,
+             contractor_unknown = excluded.contractor_unknown, trade = excluded.trade, team = excluded.team, until = excluded.until, left_at = NULL,
              engaged_at = CASE WHEN held.left_at IS NULL AND (held.contractor_id, held.trade, held.team)
                      IS NOT DISTINCT FROM (excluded.contractor_id, excluded.trade, excluded.team)
                  THEN held.engaged_at ELSE excluded.engaged_at END",
@@ -198,6 +198,7 @@ pub(crate) async fn engage(
         &held.iter().map(|(_, engagement)| engagement.team.clone()).collect::<Vec<_>>(),
         at,
         &held.iter().map(|(_, engagement)| engagement.until).collect::<Vec<_>>() as _,
+        &held.iter().map(|(_, engagement)| engagement.employer.is_unknown()).collect::<Vec<_>>(),
     )
     .execute(&mut **tx)
     .await?;

@@ -14,20 +14,29 @@ async fn matched(
     contractor: Option<ContractorId>,
     lines: Vec<pb::WorkerLine>,
 ) -> Result<Vec<pb::WorkerMatch>, Refusal> {
+    answered(world, caller, site, contractor, lines).await.map(|answer| answer.matches)
+}
+
+pub(crate) async fn answered(
+    world: &World,
+    caller: &Caller,
+    site: SiteId,
+    contractor: Option<ContractorId>,
+    lines: Vec<pb::WorkerLine>,
+) -> Result<pb::MatchWorkersResponse, Refusal> {
     let message = pb::MatchWorkersRequest {
         site_id: site.to_string(),
         contractor_id: contractor.map(|id| id.to_string()).unwrap_or_default(),
         lines,
     };
-    let answer = told(world.client.clone().match_workers(world.by(caller, message)).await);
-    answer.map(|answer| answer.matches)
+    told(world.client.clone().match_workers(world.by(caller, message)).await)
 }
 
-fn line(name: &str, id_no: &str, phone: &str) -> pb::WorkerLine {
+pub(crate) fn line(name: &str, id_no: &str, phone: &str) -> pb::WorkerLine {
     pb::WorkerLine { name: name.to_owned(), id_no: id_no.to_owned(), phone: phone.to_owned() }
 }
 
-fn outcomes(matches: &[pb::WorkerMatch]) -> Vec<(&str, &str)> {
+pub(crate) fn outcomes(matches: &[pb::WorkerMatch]) -> Vec<(&str, &str)> {
     matches.iter().map(|each| (each.outcome.as_str(), each.field.as_str())).collect()
 }
 
@@ -132,6 +141,18 @@ async fn a_list_leaves_one_record_of_counts_and_nothing_personal() {
     for personal in [name(1), id_no(1), phone(1), name(9)] {
         assert!(!text.contains(&personal));
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_is_answered_with_the_age_of_the_roster() {
+    let world = World::new().await;
+    let (site, _) = world.staffed(1..=1).await;
+    let read_at = world.harness.now();
+    world.harness.shell.clock.advance(chrono::TimeDelta::hours(7));
+    let lines = vec![line(&name(1), "", "")];
+    let answer = answered(&world, &world.sysadmin, site, None, lines).await.unwrap();
+    assert_eq!(proto::instant(answer.roster_synced_at.as_ref()), Some(read_at));
     world.stop().await;
 }
 

@@ -1,7 +1,8 @@
 //! WeChat, the SMS firm and the real-name system, played on one port.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
@@ -24,6 +25,12 @@ pub(crate) struct Outside {
     realname_away: Arc<Mutex<bool>>,
     /// `updated_since` of each reading's first page; empty where the whole roster was asked for.
     asked_since: Arc<Mutex<Vec<String>>>,
+    /// How many pages were asked for.
+    pages: Arc<AtomicUsize>,
+    /// What the next pages say there is in all; the truth when there are none.
+    totals: Arc<Mutex<VecDeque<usize>>>,
+    /// Whether each page is the first one again, of a roster beyond counting.
+    endless: Arc<Mutex<bool>>,
     /// Readings of the roster pass here; a test may hold them.
     gate: Arc<Semaphore>,
 }
@@ -38,6 +45,9 @@ impl Outside {
             sms_answer: Arc::new(Mutex::new("Ok")),
             realname_away: Arc::default(),
             asked_since: Arc::default(),
+            pages: Arc::default(),
+            totals: Arc::default(),
+            endless: Arc::default(),
             gate: Arc::new(Semaphore::new(1000)),
         };
         let router = Router::new()
@@ -62,6 +72,21 @@ impl Outside {
     /// What each reading asked for: `updated_since`, or nothing for the whole roster.
     pub(crate) fn asked_since(&self) -> Vec<String> {
         self.asked_since.lock().unwrap().clone()
+    }
+
+    /// How many pages were asked for so far.
+    pub(crate) fn pages(&self) -> usize {
+        self.pages.load(Ordering::Relaxed)
+    }
+
+    /// The next pages say that there are so many in all, one after the other.
+    pub(crate) fn claim_totals(&self, totals: &[usize]) {
+        self.totals.lock().unwrap().extend(totals);
+    }
+
+    /// From now on each page is the first one again.
+    pub(crate) fn never_end(&self) {
+        *self.endless.lock().unwrap() = true;
     }
 
     /// The code that every further text is answered with; `drop` answers nothing of use.
@@ -167,12 +192,17 @@ async fn roster(
     let since = query.get("updated_since").cloned().unwrap_or_default();
     let people: Vec<&Value> = people.iter().filter(|person| is_after(person, &since)).collect();
     let page: usize = query["page"].parse().unwrap();
+    outside.pages.fetch_add(1, Ordering::Relaxed);
     if page == 1 {
         outside.asked_since.lock().unwrap().push(since);
     }
     let size: usize = query["page_size"].parse().unwrap();
-    let items: Vec<&Value> = people.iter().copied().skip((page - 1) * size).take(size).collect();
-    let data = json!({ "items": items, "total": people.len(), "page": page, "page_size": size });
+    let endless = *outside.endless.lock().unwrap();
+    let skipped = if endless { 0 } else { (page - 1) * size };
+    let items: Vec<&Value> = people.iter().copied().skip(skipped).take(size).collect();
+    let total = if endless { usize::MAX } else { people.len() };
+    let total = outside.totals.lock().unwrap().pop_front().unwrap_or(total);
+    let data = json!({ "items": items, "total": total, "page": page, "page_size": size });
     Json(json!({ "code": 0, "message": "ok", "data": data })).into_response()
 }
 

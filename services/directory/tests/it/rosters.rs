@@ -14,7 +14,7 @@ use crate::outside::{dated, name, person, phone, photo_url};
 use crate::world::{World, bad_fields, code, told};
 
 /// Every half hour, whole once a day.
-async fn scheduled() -> (World, SiteId) {
+pub(crate) async fn scheduled() -> (World, SiteId) {
     let rhythm = RosterRhythm { every_minutes: 30, whole_every_hours: 24 };
     let world = World::configured(|config| config.roster_rhythm = Some(rhythm)).await;
     let site = world.site("一号工地").await;
@@ -22,14 +22,19 @@ async fn scheduled() -> (World, SiteId) {
     (world, site)
 }
 
-async fn readings(world: &World, site: SiteId) -> pb::ListRosterReadingsResponse {
+pub(crate) async fn readings(world: &World, site: SiteId) -> pb::ListRosterReadingsResponse {
     let message = pb::ListRosterReadingsRequest { site_id: site.to_string(), page: None };
     told(world.client.clone().list_roster_readings(world.by(&world.sysadmin, message)).await)
         .unwrap()
 }
 
 /// Lets site time pass and waits for the reading that comes of it: this many in all, none under way.
-async fn after(world: &World, site: SiteId, time: TimeDelta, count: usize) -> pb::RosterReading {
+pub(crate) async fn after(
+    world: &World,
+    site: SiteId,
+    time: TimeDelta,
+    count: usize,
+) -> pb::RosterReading {
     world.harness.shell.clock.advance(time);
     test_support::eventually("a reading", async || {
         let readings = readings(world, site).await.readings;
@@ -52,12 +57,12 @@ async fn changes(
     told(world.client.clone().list_roster_changes(world.by(&world.sysadmin, message)).await)
 }
 
-fn told_of(reading: &pb::RosterReading) -> (&str, &str, [u32; 4]) {
+pub(crate) fn told_of(reading: &pb::RosterReading) -> (&str, &str, [u32; 4]) {
     let pb::RosterReading { added, changed, unchanged, gone, .. } = *reading;
     (&reading.kind, &reading.outcome, [added, changed, unchanged, gone])
 }
 
-const HALF_HOUR: TimeDelta = TimeDelta::minutes(30);
+pub(crate) const HALF_HOUR: TimeDelta = TimeDelta::minutes(30);
 
 #[tokio::test]
 async fn changes_are_read_each_interval_and_the_whole_roster_once_a_day() {
@@ -245,7 +250,10 @@ async fn ten_thousand_people_are_read_within_the_minute() {
     world.outside.set_roster(&(0..10_000).map(person).collect::<Vec<_>>());
     let (started, mut request) = (
         Instant::now(),
-        world.by(&world.sysadmin, pb::SyncWorkersRequest { site_id: site.to_string() }),
+        world.by(
+            &world.sysadmin,
+            pb::SyncWorkersRequest { site_id: site.to_string(), ..Default::default() },
+        ),
     );
     request.set_timeout(Duration::from_mins(1));
     let read = told(world.client.clone().sync_workers(request).await).unwrap();

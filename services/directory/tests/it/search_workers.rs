@@ -3,7 +3,7 @@ use proto::common::v1::PageRequest;
 use proto::directory::v1 as pb;
 use serde_json::json;
 use service::Refusal;
-use types::{ContractorId, SiteId};
+use types::{AccountId, ContractorId, Role, SiteId};
 
 use crate::outside::{id_no, name, person, phone};
 use crate::world::{World, bad_fields, code, told};
@@ -70,6 +70,37 @@ async fn a_contractors_administrator_finds_their_own_and_those_of_none() {
 
     let elsewhere = world.site("二号工地").await;
     assert_eq!(code(&search(&world, &caller, on(elsewhere)).await), 40400);
+    world.stop().await;
+}
+
+/// To their administrator somebody is where they work for the contractor, wherever else they work.
+#[tokio::test]
+async fn who_works_for_two_contractors_is_shown_to_each_with_their_own_engagement() {
+    let world = World::new().await;
+    let (one, two) = (world.site("一号工地").await, world.site("二号工地").await);
+    let first = world.contractor("示例一建", &[one, two]).await;
+    let second = world.contractor("示例二建", &[one, two]).await;
+    world.outside.set_roster(&[person(1)]);
+    world.sync(one).await.unwrap();
+    world.harness.shell.clock.advance(chrono::TimeDelta::hours(1));
+    let mut lent = person(1);
+    lent["contractor_name"] = json!("示例二建");
+    world.outside.set_roster(&[lent]);
+    world.sync(two).await.unwrap();
+    let worker_id = world.find(one, &phone(1)).await.workers[0].worker_id.clone();
+
+    for (contractor, site) in [(first, one), (second, two)] {
+        let (role, sites) = (Role::ContractorAdmin, vec![one, two]);
+        let caller = Caller::account(AccountId::new(), role, sites, Some(contractor));
+        let message = pb::GetWorkerRequest { worker_id: worker_id.clone() };
+        let shown =
+            told(world.client.clone().get_worker(world.by(&caller, message)).await).unwrap();
+        assert_eq!(shown.worker.unwrap().contractor_id, contractor.to_string());
+        let [spell] = shown.engagements.as_slice() else { panic!("{:?}", shown.engagements) };
+        assert_eq!(spell.site_id, site.to_string());
+        let synced_at = proto::instant(spell.roster_synced_at.as_ref()).unwrap();
+        assert_eq!(synced_at == world.harness.now(), site == two, "as old as the site's roster");
+    }
     world.stop().await;
 }
 

@@ -168,7 +168,7 @@ impl World {
     }
 
     pub(crate) async fn sync(&self, site: SiteId) -> Result<pb::SyncWorkersResponse, Refusal> {
-        let message = pb::SyncWorkersRequest { site_id: site.to_string() };
+        let message = pb::SyncWorkersRequest { site_id: site.to_string(), ..Default::default() };
         told(self.client.clone().sync_workers(self.by(&self.sysadmin, message)).await)
     }
 

@@ -1,0 +1,164 @@
+//! Rosters that are not believed, and readings that do not come to their end.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+use proto::directory::v1 as pb;
+use serde_json::{Value, json};
+use service::Refusal;
+use sqlx::AssertSqlSafe;
+use types::SiteId;
+
+use crate::outside::person;
+use crate::rosters::{HALF_HOUR, after, readings, scheduled, told_of};
+use crate::world::{World, code, told};
+
+fn people(numbers: std::ops::RangeInclusive<u32>) -> Vec<Value> {
+    numbers.map(person).collect()
+}
+
+async fn accept_departures(
+    world: &World,
+    site: SiteId,
+) -> Result<pb::SyncWorkersResponse, Refusal> {
+    let message = pb::SyncWorkersRequest { site_id: site.to_string(), accept_departures: true };
+    told(world.client.clone().sync_workers(world.by(&world.sysadmin, message)).await)
+}
+
+/// What each record of a reading says came of it.
+async fn recorded(world: &World) -> Vec<Value> {
+    let records = world.records("worker.sync").await;
+    records.iter().map(|record| serde_json::from_str(&record.after).unwrap()).collect()
+}
+
+async fn execute(world: &World, statement: &str) {
+    sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&world.admin).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_roster_that_changes_while_it_is_read_is_read_again_but_not_for_ever() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    world.outside.set_roster(&people(1..=201));
+    world.outside.claim_totals(&[202]);
+    assert_eq!(world.sync(site).await.unwrap().added, 201);
+    assert_eq!(world.outside.asked_since().len(), 2);
+
+    world.outside.claim_totals(&[202, 201, 202, 201, 202, 201]);
+    assert_eq!(code(&world.sync(site).await), 50301);
+    assert_eq!(world.outside.asked_since().len(), 2 + 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_roster_without_an_end_and_one_that_ends_early_are_none() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    world.outside.set_roster(&people(1..=2));
+    world.outside.claim_totals(&[5, 5]);
+    assert_eq!(code(&world.sync(site).await), 50301, "three are missing");
+    assert_eq!(world.outside.pages(), 2);
+    world.outside.never_end();
+    assert_eq!(code(&world.sync(site).await), 50301);
+    assert_eq!(world.outside.pages(), 2 + 500);
+    assert_eq!(world.find(site, "").await.total, 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_roster_that_lacks_most_people_is_believed_only_by_a_person_s_word() {
+    let (world, site) = scheduled().await;
+    world.outside.set_roster(&people(1..=30));
+    let first = after(&world, site, HALF_HOUR, 1).await;
+    assert_eq!(told_of(&first), ("WHOLE", "DONE", [30, 0, 0, 0]));
+    let read_at = world.harness.now();
+
+    world.outside.set_roster(&people(1..=14));
+    let by_time = after(&world, site, HALF_HOUR, 2).await;
+    assert_eq!(told_of(&by_time), ("WHOLE", "SUSPECT", [0, 0, 14, 0]));
+    let refused = world.sync(site).await.unwrap_err();
+    assert_eq!(
+        (refused.code.number(), &refused.data["held"], &refused.data["gone"]),
+        (50301, &json!(30), &json!(16))
+    );
+    assert_eq!(refused.data["roster_synced_at"], json!(read_at.to_rfc3339()));
+    assert_eq!(world.find(site, "").await.total, 30, "the last roster stays");
+
+    assert_eq!(accept_departures(&world, site).await.unwrap().gone, 16);
+    assert_eq!(world.find(site, "").await.total, 14);
+    world.outside.set_roster(&[]);
+    assert_eq!(code(&world.sync(site).await), 50301);
+    assert_eq!(accept_departures(&world, site).await.unwrap().gone, 14);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_reading_that_fails_on_its_way_tells_and_records_what_it_has_written() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    world.contractor("示例一建", &[site]).await;
+    let mut all = people(1..=501);
+    all[500]["team"] = json!("坏班");
+    world.outside.set_roster(&all);
+    execute(&world, "ALTER TABLE directory.engagements ADD CONSTRAINT odd CHECK (team <> '坏班')")
+        .await;
+    assert_eq!(code(&world.sync(site).await), 50000);
+
+    let failed = readings(&world, site).await.readings.remove(0);
+    assert_eq!(told_of(&failed), ("WHOLE", "FAILED", [500, 0, 0, 0]));
+    let records = recorded(&world).await;
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((&record["outcome"], &record["added"]), (&json!("FAILED"), &json!(500)));
+    assert_eq!(record["reading_id"], failed.reading_id);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_reading_wrote_whose_process_died_is_recorded_by_the_next() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    world.outside.set_roster(&people(1..=2));
+    world.sync(site).await.unwrap();
+    execute(&world, "UPDATE directory.roster_readings SET ended_at = NULL, outcome = NULL").await;
+    world.harness.shell.clock.advance(HALF_HOUR);
+    world.sync(site).await.unwrap();
+
+    let died = readings(&world, site).await.readings.remove(1);
+    assert_eq!(told_of(&died), ("WHOLE", "OVERTAKEN", [2, 0, 0, 0]));
+    let records = recorded(&world).await;
+    let outcomes: Vec<_> = records.iter().map(|record| &record["outcome"]).collect();
+    assert_eq!(outcomes, ["DONE", "OVERTAKEN", "DONE"]);
+    assert_eq!((&records[1]["added"], &records[1]["asked_by"]), (&json!(2), &json!(died.asked_by)));
+    world.sync(site).await.unwrap();
+    assert_eq!(recorded(&world).await.len(), 4, "and by none after that");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn one_site_s_failure_keeps_no_other_from_being_read() {
+    let (world, broken) = scheduled().await;
+    let other = world.site("二号工地").await;
+    world.outside.set_roster(&people(1..=1));
+    let odd = format!("CHECK (site_id <> '{broken}')");
+    execute(&world, &format!("ALTER TABLE directory.engagements ADD CONSTRAINT odd {odd}")).await;
+    let failed = after(&world, broken, HALF_HOUR, 1).await;
+    assert_eq!(told_of(&failed).1, "FAILED");
+    let read = after(&world, other, chrono::TimeDelta::zero(), 1).await;
+    assert_eq!(told_of(&read), ("WHOLE", "DONE", [1, 0, 0, 0]));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_row_in_another_form_keeps_no_other_from_being_read() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    world.contractor("示例一建", &[site]).await;
+    let (mut zero, mut nameless) = (person(1), person(2));
+    zero["trade"] = json!("木\u{0}工");
+    nameless["name"] = Value::Null;
+    world.outside.set_roster(&[zero, nameless, person(3)]);
+    let read = world.sync(site).await.unwrap();
+    assert_eq!((read.added, read.left_out), (2, 1));
+    let trades: Vec<String> =
+        world.find(site, "").await.workers.into_iter().map(|row| row.trade).collect();
+    assert_eq!(trades, ["木工", "木工"]);
+    world.stop().await;
+}
