@@ -5,7 +5,8 @@ use proto::directory::v1::{
     CheckBindingRequest, CheckBindingResponse, Contractor, EngagementSpell, ExportWorkersRequest,
     ExportWorkersResponse, FindRegistrationRequest, FindRegistrationResponse,
     GetRegistrationCodeRequest, GetRegistrationCodeResponse, GetWorkerRequest, GetWorkerResponse,
-    ListRosterReadingsRequest, ListRosterReadingsResponse, RosterReading, WorkerRow,
+    ListRosterReadingsRequest, ListRosterReadingsResponse, RosterReading, SyncWorkersRequest,
+    SyncWorkersResponse, WorkerRow,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -112,7 +113,11 @@ async fn a_worker_is_shown_masked_with_every_engagement() {
             phone_masked: "199****0001".to_owned(),
             ..WorkerRow::default()
         };
-        let spell = EngagementSpell { trade: "木工".to_owned(), ..EngagementSpell::default() };
+        let spell = EngagementSpell {
+            trade: "木工".to_owned(),
+            roster_synced_at: Some(prost_types::Timestamp { seconds: 1_772_406_309, nanos: 0 }),
+            ..EngagementSpell::default()
+        };
         Ok(GetWorkerResponse {
             worker: Some(row),
             status: "ACTIVE".to_owned(),
@@ -125,6 +130,8 @@ async fn a_worker_is_shown_masked_with_every_engagement() {
     let shown = shown.data();
     assert_eq!((&shown["phone"], &shown["has_photo"]), (&json!("199****0001"), &json!(true)));
     assert_eq!(shown["engagements"][0]["trade"], "木工");
+    assert_eq!(shown["engagements"][0]["roster_synced_at"], "2026-03-01T23:05:09Z");
+    assert_eq!(shown["contractor_unknown"], false);
     assert_eq!(
         (&shown["bound_at"], &shown["engagements"][0]["left_at"]),
         (&Value::Null, &Value::Null)
@@ -148,6 +155,21 @@ async fn the_readings_of_a_roster_are_listed_for_one_site() {
     let first = &listed.data()["items"][0];
     assert_eq!((&first["asked_by"], &first["outcome"]), (&Value::Null, &json!("RUNNING")));
     assert_eq!(listed.data()["roster_synced_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn departures_are_accepted_only_where_a_person_says_so() {
+    const SYNC: &str = "DirectoryService/SyncWorkers";
+    let edge = edge().await;
+    edge.fakes.on(SYNC, |_: SyncWorkersRequest| Ok(SyncWorkersResponse::default()));
+    let path = "/api/admin/workers/sync";
+    let mut wanted = json!({"site_id": edge.site.to_string()});
+    edge.post(&edge.sysadmin(), path, &wanted).await.data();
+    wanted["accept_departures"] = json!(true);
+    edge.post(&edge.sysadmin(), path, &wanted).await.data();
+    let asked = edge.fakes.asked(SYNC);
+    let accepted = |place: usize| asked[place].message::<SyncWorkersRequest>().accept_departures;
+    assert_eq!((accepted(0), accepted(1)), (false, true));
 }
 
 #[tokio::test]

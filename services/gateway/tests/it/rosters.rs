@@ -54,7 +54,8 @@ fn refused(outcome: &str, field: &str) -> WorkerMatch {
 /// `directory` answers these, whatever it is asked.
 fn directory_matches(edge: &Edge, matches: Vec<WorkerMatch>) {
     edge.fakes.on(MATCH, move |_: MatchWorkersRequest| {
-        Ok(MatchWorkersResponse { matches: matches.clone() })
+        let synced_at = prost_types::Timestamp { seconds: 1_772_406_309, nanos: 0 };
+        Ok(MatchWorkersResponse { matches: matches.clone(), roster_synced_at: Some(synced_at) })
     });
 }
 
@@ -101,7 +102,8 @@ async fn each_row_of_a_workbook_is_answered_and_nobody_is_imported() {
     ]);
     let answered = upload(&edge, IMPORT, file, &[("site_id", &site)]).await;
     let roster = answered.data();
-    assert_eq!(keys(roster), ["found", "refused", "rows", "worker_ids"]);
+    assert_eq!(keys(roster), ["found", "refused", "roster_synced_at", "rows", "worker_ids"]);
+    assert_eq!(roster["roster_synced_at"], "2026-03-01T23:05:09Z", "how old the roster is");
     assert_eq!(roster["worker_ids"], json!(["w1"]));
     assert_eq!((&roster["found"], &roster["refused"]), (&json!(1), &json!(3)));
     let rows = roster["rows"].as_array().unwrap();

@@ -39,8 +39,10 @@ struct Reading {
     asked_by: Option<String>,
     started_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
-    /// RUNNING, DONE, AWAY (the real-name system gave no whole answer), OVERTAKEN by a newer one, or FAILED.
+    /// RUNNING, DONE, AWAY (the real-name system gave no whole answer), SUSPECT (it lacked most of the site's people),
+    /// OVERTAKEN by a newer one, or FAILED.
     outcome: String,
+    /// Counts are of what was written, also by a reading that did not come to its end.
     added: u32,
     changed: u32,
     unchanged: u32,

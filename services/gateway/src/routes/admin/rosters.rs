@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::Response;
 use bytes::Bytes;
-use proto::directory::v1::MatchWorkersRequest;
+use proto::directory::v1::{MatchWorkersRequest, MatchWorkersResponse};
 use proto::ticket::v1::GetTicketRequest;
 use serde::Deserialize;
 use tokio::sync::SemaphorePermit;
@@ -173,13 +173,13 @@ impl List {
             contractor_id: self.contractor_id,
             lines: lines.collect(),
         };
-        let matches = if message.lines.is_empty() {
-            Vec::new()
+        let matched = if message.lines.is_empty() {
+            MatchWorkersResponse::default()
         } else {
             // A command to the service: it leaves a record each time, so it is not asked twice.
-            call.directory().match_workers(call.command(message)).await?.into_inner().matches
+            call.directory().match_workers(call.command(message)).await?.into_inner()
         };
-        Ok(Roster::new(self.given, matches, &self.on_ticket, call.language))
+        Ok(Roster::new(self.given, matched, &self.on_ticket, call.language))
     }
 }
 

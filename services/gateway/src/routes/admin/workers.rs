@@ -55,6 +55,9 @@ struct Search {
 #[serde(deny_unknown_fields)]
 struct Sync {
     site_id: Uuid,
+    /// Believes the roster also where it lacks all, or more than half of many, of the site's people. Without it such a
+    /// roster is refused with 50301, and the last one stays.
+    accept_departures: Option<bool>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -72,6 +75,8 @@ pub(super) struct Worker {
     id_no: String,
     phone: String,
     contractor_id: Option<String>,
+    /// The roster names a contractor that is none of the site's. Only who sees every contractor's people sees these.
+    contractor_unknown: bool,
     trade: String,
     team: String,
     bound: bool,
@@ -86,6 +91,7 @@ impl From<WorkerRow> for Worker {
             id_no: row.id_no_masked,
             phone: row.phone_masked,
             contractor_id: some(row.contractor_id),
+            contractor_unknown: row.contractor_unknown,
             trade: row.trade,
             team: row.team,
             bound: row.bound,
@@ -129,6 +135,8 @@ struct Engagement {
     engaged_at: Option<DateTime<Utc>>,
     /// Null while it lasts.
     left_at: Option<DateTime<Utc>>,
+    /// When the site's roster was last read from the real-name system.
+    roster_synced_at: Option<DateTime<Utc>>,
 }
 
 impl From<EngagementSpell> for Engagement {
@@ -141,6 +149,7 @@ impl From<EngagementSpell> for Engagement {
             until: some(spell.until),
             engaged_at: instant(spell.engaged_at),
             left_at: instant(spell.left_at),
+            roster_synced_at: instant(spell.roster_synced_at),
         }
     }
 }
@@ -222,7 +231,10 @@ async fn found(
     responses((status = 200, body = Enveloped<Synced>))
 )]
 async fn sync_workers(call: Call, Command(sync): Command<Sync>) -> Answer<Synced> {
-    let message = SyncWorkersRequest { site_id: sync.site_id.to_string() };
+    let message = SyncWorkersRequest {
+        site_id: sync.site_id.to_string(),
+        accept_departures: sync.accept_departures.unwrap_or_default(),
+    };
     let mut request = call.command(message);
     request.set_timeout(PATIENCE);
     let synced = call.directory().sync_workers(request).await?.into_inner();

@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
-use proto::directory::v1::{WorkerMatch, WorkerRow};
+use chrono::{DateTime, Utc};
+use proto::directory::v1::{MatchWorkersResponse, WorkerMatch, WorkerRow};
 use serde::Serialize;
 use sheets::Cell;
 use types::Language;
 use utoipa::ToSchema;
 
 use super::lines::{Columns, Given, Unreadable};
-use crate::answer::some;
+use crate::answer::{instant, some};
 
 const FOUND: &str = "FOUND";
 const ON_TICKET: &str = "ON_TICKET";
@@ -24,6 +25,8 @@ pub(super) struct Roster {
     found: u32,
     /// Rows that mean nobody who could be imported.
     refused: u32,
+    /// When the roster was last read from the real-name system; null: never, or no row could be looked up.
+    roster_synced_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -73,17 +76,24 @@ impl From<WorkerRow> for MeantWorker {
 }
 
 impl Roster {
-    /// `matches` are of those lines that could be read, in their order.
+    /// What `matched` says is of those lines that could be read, in their order.
     pub(super) fn new(
         given: Vec<Given>,
-        matches: Vec<WorkerMatch>,
+        matched: MatchWorkersResponse,
         on_ticket: &HashSet<String>,
         language: Language,
     ) -> Self {
         let asked: Vec<u32> =
             given.iter().filter(|each| each.line.is_ok()).map(|each| each.row).collect();
+        let MatchWorkersResponse { matches, roster_synced_at } = matched;
         let mut matches = matches.into_iter();
-        let mut roster = Self { rows: Vec::new(), worker_ids: Vec::new(), found: 0, refused: 0 };
+        let mut roster = Self {
+            rows: Vec::new(),
+            worker_ids: Vec::new(),
+            found: 0,
+            refused: 0,
+            roster_synced_at: instant(roster_synced_at),
+        };
         for Given { row, columns, line } in given {
             let shown = if let Err(unreadable) = line {
                 RosterRow::unreadable(row, columns, &unreadable, language)
