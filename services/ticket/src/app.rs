@@ -40,6 +40,7 @@ pub use get_daily_ticket::DailyTicketView;
 pub use get_ticket::TicketView;
 pub use list_worker_tasks::{Task, Tasks};
 pub use outcome::Outcome;
+pub use publish_ticket::PublishedTicket;
 pub use run_lifecycle::Lifecycle;
 
 /// The service's use cases. Cheap to clone.

@@ -21,7 +21,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use types::{ErrorCode, Permission};
 
-use crate::app::{App, CancelTicket, Error, Outcome, Task};
+use crate::app::{App, CancelTicket, Error, Outcome, PublishedTicket, Task};
 use crate::domain::{NotAllowed, Warning};
 use crate::wire;
 
@@ -98,13 +98,10 @@ impl TicketService for Tickets {
         request: Request<PublishTicketRequest>,
     ) -> Result<Response<PublishTicketResponse>, Status> {
         let caller = caller(&request)?;
-        let message = request.into_inner();
-        let id = read::id("ticket_id", &message.ticket_id)?;
-        let at = self.app.publish_ticket(&caller, id).await.map_err(status)?;
-        Ok(Response::new(PublishTicketResponse {
-            ticket_id: message.ticket_id,
-            published_at: Some(proto::timestamp(at)),
-        }))
+        let id = read::id("ticket_id", &request.get_ref().ticket_id)?;
+        let published = self.app.publish_ticket(&caller, id).await.map_err(status)?;
+        let PublishedTicket { at, warnings, roster_synced_at } = published;
+        Ok(Response::new(wire::ticket_is_public(id, at, &warnings, roster_synced_at)))
     }
 
     async fn cancel_ticket(

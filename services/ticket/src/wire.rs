@@ -168,6 +168,20 @@ pub(crate) fn ticket_created(
 
 pub(crate) fn listing(row: Listing) -> pb::TicketRow {
     pb::TicketRow {
+pub(crate) fn ticket_is_public(
+    id: TicketId,
+    since: DateTime<Utc>,
+    warnings: &[Warning],
+    roster_synced_at: Option<DateTime<Utc>>,
+) -> pb::PublishTicketResponse {
+    pb::PublishTicketResponse {
+        ticket_id: id.to_string(),
+        published_at: Some(timestamp(since)),
+        warnings: warnings.iter().map(warning).collect(),
+        roster_synced_at: roster_synced_at.map(timestamp),
+    }
+}
+
         ticket_id: row.ticket.to_string(),
         site_id: row.site.to_string(),
         contractor_id: row.contractor.to_string(),

@@ -2,7 +2,8 @@ use proto::directory::v1::{NameWorkersRequest, NameWorkersResponse, WorkerRow};
 use proto::ticket::v1::{
     AccessCounts, CreateTicketRequest, CreateTicketResponse, DailyTicket, DayCounts,
     GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
-    ListTicketsRequest, ListTicketsResponse, Ticket, TicketRow, TrainingCounts, WorkerProgress,
+    ListTicketsRequest, ListTicketsResponse, PublishTicketRequest, PublishTicketResponse, Ticket,
+    TicketRow, TrainingCounts, Warning, WorkerProgress,
 };
 use serde_json::{Value, json};
 use service::Refusal;
@@ -120,6 +121,23 @@ async fn what_the_service_refuses_is_named_in_the_client_s_words() {
     });
     let refused = edge.post(&edge.sysadmin(), "/api/admin/work-tickets", &new_ticket()).await;
     assert_eq!(refused.fields(), ["access_time_window.end", "training_deadline", "worker_ids[0]"]);
+}
+
+#[tokio::test]
+async fn publishing_tells_since_when_and_what_to_know() {
+    let edge = edge().await;
+    edge.fakes.on("TicketService/PublishTicket", |message: PublishTicketRequest| {
+        Ok(PublishTicketResponse {
+            ticket_id: message.ticket_id,
+            warnings: vec![Warning { code: "WORKER_UNBOUND".to_owned(), ..Warning::default() }],
+            ..PublishTicketResponse::default()
+        })
+    });
+    let path = format!("/api/admin/work-tickets/{}/publish", id());
+    let published = edge.post(&edge.sysadmin(), &path, &json!({})).await;
+    let fields = ["published_at", "roster_synced_at", "ticket_id", "warnings"];
+    assert_eq!(keys(published.data()), fields);
+    assert_eq!(published.data()["warnings"][0]["code"], "WORKER_UNBOUND");
 }
 
 #[tokio::test]

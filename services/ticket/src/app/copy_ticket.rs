@@ -36,14 +36,7 @@ impl App {
         if let Some(answer) = self.answer_given(&new).await? {
             return Ok(answer);
         }
-        let about = References {
-            site: original.site,
-            contractor: original.contractor,
-            areas: original.areas.iter().copied().collect(),
-            workers: original.workers.iter().copied().collect(),
-            videos: original.videos.iter().copied().collect(),
-        };
-        let truth = self.ask(&new.caller, &about).await?;
+        let truth = self.ask(&new.caller, &References::of(&original)).await?;
         new.areas = without(&original.areas, |id| truth.unknown_areas.contains(id));
         new.workers = without(&original.workers, |id| truth.unknown_workers.contains(id));
         new.videos = without(&original.videos, |id| truth.unknown_videos.contains(id));
@@ -88,7 +81,6 @@ fn copy(cmd: CopyTicket, original: &Ticket) -> CreateTicket {
     }
 }
 
-fn without<T: Copy>(ids: &[T], is_gone: impl Fn(&T) -> bool) -> Listed<T> {
-    let read: Vec<(usize, T)> = ids.iter().copied().filter(|id| !is_gone(id)).enumerate().collect();
-    Listed { named: read.len(), read }
+fn without<T: Copy + Ord>(ids: &[T], is_gone: impl Fn(&T) -> bool) -> Listed<T> {
+    Listed::of(ids.iter().copied().filter(|id| !is_gone(id)))
 }

@@ -16,12 +16,12 @@ use types::{
 };
 
 use super::{App, Error};
-use crate::domain::{Leads, VideoRule};
+use crate::domain::{Leads, Ticket, VideoRule};
 
 const DIRECTORY: &str = "directory";
 const TRAINING: &str = "training";
 
-/// What a new ticket names of others.
+/// What a ticket names of others.
 #[derive(Debug)]
 pub(super) struct References {
     pub(super) site: SiteId,
@@ -32,6 +32,17 @@ pub(super) struct References {
 }
 
 impl References {
+    /// All that a ticket names.
+    pub(super) fn of(ticket: &Ticket) -> Self {
+        Self {
+            site: ticket.site,
+            contractor: ticket.contractor,
+            areas: ticket.areas.iter().copied().collect(),
+            workers: ticket.workers.iter().copied().collect(),
+            videos: ticket.videos.iter().copied().collect(),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.areas.is_empty() && self.workers.is_empty() && self.videos.is_empty()
     }

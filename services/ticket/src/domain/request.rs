@@ -20,6 +20,8 @@ pub enum Unfit {
     WindowSkipped { date: NaiveDate },
     #[error("leaves out {date}, which is over")]
     LeavesOut { date: NaiveDate },
+    #[error("{date} is over at the site")]
+    Passed { date: NaiveDate },
     #[error("at least one is required")]
     NoneNamed,
     #[error("more than {max} named")]
@@ -44,6 +46,12 @@ pub struct Listed<T> {
 }
 
 impl<T: Copy + Ord> Listed<T> {
+    /// A list that was read before.
+    pub fn of(values: impl Iterator<Item = T>) -> Self {
+        let read: Vec<(usize, T)> = values.enumerate().collect();
+        Self { named: read.len(), read }
+    }
+
     /// None at all, more than `max` (a ticket travels whole in each of its facts), and each that stood there before.
     pub fn problems(&self, field: &str, max: usize) -> Vec<FieldProblem> {
         if self.named == 0 {

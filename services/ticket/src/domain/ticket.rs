@@ -2,9 +2,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use types::{AccountId, AreaId, ContractorId, DailyTicketId, SiteId, TicketId, VideoId, WorkerId};
+use types::{
+    AccountId, AreaId, ContractorId, DailyTicketId, FieldProblem, SiteId, TicketId, VideoId,
+    WorkerId,
+};
 
 use super::daily_ticket::{DailyTicket, DayStatus};
+use super::request::Unfit;
 use super::terms::Terms;
 
 /// A job over one or more dates, with a daily ticket for each.
@@ -212,7 +216,18 @@ impl Ticket {
         self.days.iter().find(|day| day.id == id)
     }
 
-    /// Makes a draft and its days visible; days that have begun are in progress at once.
+    /// What of a draft's dates came to lie in the past by `now`. Last night's shift does not until it ends.
+    pub fn passed(&self, now: DateTime<Utc>) -> Vec<FieldProblem> {
+        let open = || self.days.iter().filter(|day| !day.is_over());
+        let Some(first) = open().find(|day| day.is_done(now)) else { return Vec::new() };
+        let last = open().next_back().filter(|day| day.is_done(now));
+        let passed = |day: &DailyTicket| Unfit::Passed { date: day.date };
+        let mut problems = vec![passed(first).of("start_date")];
+        problems.extend(last.map(|day| passed(day).of("end_date")));
+        problems
+    }
+
+    /// Makes a draft, found fit before, and its days visible; days that have begun are in progress at once.
     pub fn publish(&mut self, by: AccountId, at: DateTime<Utc>) -> Result<Published, NotAllowed> {
         match self.state {
             State::Draft => {}

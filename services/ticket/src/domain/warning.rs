@@ -15,7 +15,8 @@ pub enum Warning {
     Unbound {
         worker: WorkerId,
     },
-    /// The worker's engagement on the site is over before the ticket is.
+    /// The worker's engagement on the site is over before the ticket is, as directory said when it was last asked about
+    /// them: when a ticket of the site was made or published, was given them, or was given other dates.
     EngagementEnds {
         worker: WorkerId,
         until: NaiveDate,

@@ -8,7 +8,8 @@ use proto::ticket::v1::{
     CreateTicketResponse, Effects, ExportTicketRequest, ExportTicketResponse,
     GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
     ListTicketHistoryRequest, ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest,
-    ListWorkerTasksResponse, PublishTicketRequest, RemoveWorkerRequest, Ticket, TicketEdit,
+    ListWorkerTasksResponse, PublishTicketRequest, PublishTicketResponse, RemoveWorkerRequest,
+    Ticket, TicketEdit,
 };
 use service::grpc::Transport;
 use service::{Refusal, Store};
@@ -122,10 +123,14 @@ impl World {
         self.create(&self.admin, message).await.unwrap().ticket_id
     }
 
-    pub(crate) async fn publish(&self, caller: &Caller, ticket_id: &str) -> Result<(), Refusal> {
+    pub(crate) async fn publish(
+        &self,
+        caller: &Caller,
+        ticket_id: &str,
+    ) -> Result<PublishTicketResponse, Refusal> {
         let message = PublishTicketRequest { ticket_id: ticket_id.to_owned() };
         let answer = self.client().publish_ticket(self.harness.request(caller, message)).await;
-        answer.map(|_| ()).map_err(|status| Refusal::from_status(&status))
+        answer.map(tonic::Response::into_inner).map_err(|status| Refusal::from_status(&status))
     }
 
     pub(crate) async fn cancel(

@@ -148,6 +148,10 @@ struct CreatedTicket {
 struct PublishedTicket {
     ticket_id: String,
     published_at: Option<DateTime<Utc>>,
+    warnings: Vec<Warning>,
+    /// When the roster was last read from the real-name system, by which its people were checked; null: never, or the
+    /// ticket was public already.
+    roster_synced_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -267,7 +271,7 @@ async fn get_work_ticket(call: Call, Id(ticket_id): Id) -> Answer<TicketDetail> 
     answer(TicketDetail::new(ticket, found.days, found.warnings))
 }
 
-/// Makes a draft visible. Publishing twice changes nothing.
+/// Makes a draft visible, if such a ticket could be made now. Publishing twice changes nothing.
 #[utoipa::path(
     post,
     path = "/api/admin/work-tickets/{ticket_id}/publish",
@@ -281,6 +285,8 @@ async fn publish_work_ticket(call: Call, Id(ticket_id): Id) -> Answer<PublishedT
     answer(PublishedTicket {
         ticket_id: published.ticket_id,
         published_at: instant(published.published_at),
+        warnings: published.warnings.into_iter().map(Warning::from).collect(),
+        roster_synced_at: instant(published.roster_synced_at),
     })
 }
 

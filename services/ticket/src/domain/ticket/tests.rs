@@ -1,7 +1,7 @@
 use chrono::TimeDelta;
 use types::{AccountId, DailyTicketId};
 
-use super::{Cancelled, Expired, NotAllowed, Published, Started, Status};
+use super::{Cancelled, Expired, NotAllowed, Published, Started, Status, Ticket};
 use crate::domain::DayStatus;
 use crate::domain::fixtures::{at, draft, published, spanning, statuses};
 
@@ -59,9 +59,28 @@ fn a_draft_whose_days_are_all_over_is_not_published() {
 }
 
 #[test]
+fn a_draft_names_the_dates_that_are_over_meanwhile() {
+    let mut ticket = draft();
+    let passed = |ticket: &Ticket, now| -> Vec<String> {
+        let problems = ticket.passed(at(now)).into_iter();
+        problems.map(|it| format!("{}: {}", it.field, it.problem)).collect()
+    };
+    assert!(passed(&ticket, "2026-03-03T15:58:59Z").is_empty());
+    let first = "start_date: 2026-03-03 is over at the site";
+    assert_eq!(passed(&ticket, "2026-03-03T15:59:00Z"), [first]);
+    let last = "end_date: 2026-03-05 is over at the site";
+    assert_eq!(passed(&ticket, "2026-03-05T15:59:00Z"), [first, last]);
+    // Of a day that was cancelled nothing was to come any more.
+    let (day, now) = (ticket.days[0].id, at("2026-03-02T01:00:00Z"));
+    assert_eq!(ticket.cancel_day(day, now, "holiday"), Ok(Cancelled::Now));
+    assert!(passed(&ticket, "2026-03-04T01:00:00Z").is_empty());
+}
+
+#[test]
 fn last_nights_shift_can_still_be_published() {
     let mut ticket = spanning("2026-03-03", "2026-03-03", "20:00", "06:00");
     let after_midnight = at("2026-03-03T18:00:00Z");
+    assert!(ticket.passed(after_midnight).is_empty());
     assert!(ticket.publish(AccountId::new(), after_midnight).is_ok());
     assert_eq!(statuses(&ticket), [InProgress]);
 }
