@@ -281,8 +281,7 @@ impl TicketService for Tickets {
         let (ticket, page) = amend::list_ticket_history(request.get_ref())?;
         let (edits, total) =
             self.app.list_ticket_history(&caller, ticket, page).await.map_err(status)?;
-        let edits = edits.into_iter().map(wire::edit).collect();
-        Ok(Response::new(ListTicketHistoryResponse { edits, total }))
+        Ok(Response::new(ListTicketHistoryResponse { edits: wire::edits(edits), total }))
     }
 
     async fn export_ticket(

@@ -1,6 +1,7 @@
 //! From the domain to messages, in one place.
 
 mod changes;
+mod edits;
 mod effects;
 
 use auth::Subject;
@@ -15,7 +16,8 @@ use crate::domain::{
 };
 
 pub(crate) use changes::Changes;
-pub(crate) use effects::{edit, effects, warning};
+pub(crate) use edits::edits;
+pub(crate) use effects::{effects, warning};
 
 /// The whole ticket at its version, as every fact about it carries it.
 pub(crate) fn ticket(value: &Ticket, version: u64) -> pb::Ticket {

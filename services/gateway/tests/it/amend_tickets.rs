@@ -30,8 +30,9 @@ fn effects() -> Effects {
         must_train_again: vec![Retraining {
             worker_id: "w".to_owned(),
             date: "2026-03-02".to_owned(),
+            watched_video_ids: vec!["seen".to_owned()],
         }],
-        missing_video_ids: vec!["v".to_owned()],
+        missing_video_ids: vec!["v".to_owned(), "seen".to_owned()],
         days: vec![DayEffect { change: "ADDED".to_owned(), ..DayEffect::default() }],
         warnings: vec![Warning { code: "WORKER_UNBOUND".to_owned(), ..Warning::default() }],
         before: "{\"remark\":\"\"}".to_owned(),

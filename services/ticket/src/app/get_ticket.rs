@@ -22,7 +22,7 @@ impl App {
         let mut tx = self.store.begin(scope(caller)).await?;
         let ticket = self.ticket(&mut tx, caller, id).await?;
         let counts = store::progress::counts(&mut tx, &ticket.value).await?;
-        let standings = store::known::standings(&mut tx, id).await?;
+        let standings = store::standings::of_ticket(&mut tx, id).await?;
         let (now, told) = (self.clock.now(), Told::default());
         let warnings = warnings_of(&mut tx, caller, &ticket.value, &standings, told, now).await?;
         Ok(TicketView { ticket, counts, warnings })

@@ -8,7 +8,7 @@ use types::{VideoId, WorkerId};
 use super::references::Truth;
 use super::{Error, reaches};
 use crate::domain::{Effects, Known, Standings, Ticket, Warning, staying_cancelled, warnings};
-use crate::store::{Versioned, known};
+use crate::store::{Versioned, known, standings};
 use crate::wire::Changes;
 
 /// What a change of a ticket brought, or would bring.
@@ -49,7 +49,7 @@ pub(super) async fn outcome(
     told: Told,
     now: DateTime<Utc>,
 ) -> Result<Outcome, Error> {
-    let standings = known::standings(tx, before.id).await?;
+    let standings = standings::of_ticket_to_change(tx, before.id).await?;
     let effects = Effects::of(before, &ticket.value, &standings, now);
     let mut all = self::warnings_of(tx, caller, &ticket.value, &standings, told, now).await?;
     all.extend(staying_cancelled(before, &ticket.value));

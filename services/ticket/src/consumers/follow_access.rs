@@ -1,13 +1,15 @@
 use events::{Delivery, Failure, Handler};
 use proto::Event;
-use proto::access_grant::v1::{AccessGranted, AccessRevoked, AccessSyncFailed, AccessSynced};
+use proto::access_grant::v1::{
+    AccessGranted, AccessRevoked, AccessSyncFailed, AccessSynced, LateGrantReleased,
+};
 use service::Tx;
 
 use super::worker_day;
 use crate::domain::{Grant, GrantStatus};
-use crate::store::progress;
+use crate::store::{progress, standings};
 
-/// Keeps each grant as it now is, and what its last proof said about the worker's day.
+/// Keeps each grant as it now is, what its last proof said about the worker's day, and who was let in by hand.
 #[derive(Debug, Clone, Copy)]
 pub struct FollowAccess;
 
@@ -22,7 +24,13 @@ impl Handler for FollowAccess {
     }
 
     fn events(&self) -> &'static [&'static str] {
-        &[AccessGranted::NAME, AccessSynced::NAME, AccessSyncFailed::NAME, AccessRevoked::NAME]
+        &[
+            AccessGranted::NAME,
+            AccessSynced::NAME,
+            AccessSyncFailed::NAME,
+            AccessRevoked::NAME,
+            LateGrantReleased::NAME,
+        ]
     }
 
     fn states(&self) -> &'static [&'static str] {
@@ -37,6 +45,14 @@ impl Handler for FollowAccess {
             AccessSynced::NAME => {
                 let synced: AccessSynced = delivery.decode()?;
                 (synced.grant, Some(synced.authorized))
+            }
+            LateGrantReleased::NAME => {
+                let fact: LateGrantReleased = delivery.decode()?;
+                let of =
+                    worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
+                let at = proto::instant(fact.released_at.as_ref());
+                let at = delivery.carried("released_at", at)?;
+                return Ok(standings::keep_release(tx, of, at).await?);
             }
             _ => return Err(delivery.unexpected()),
         };

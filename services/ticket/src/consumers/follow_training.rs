@@ -65,7 +65,9 @@ impl Handler for FollowTraining {
                 let fact: TrainingReopened = delivery.decode()?;
                 let of =
                     worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
-                return Ok(known::reopen(tx, of, delivery.row_version()?).await?);
+                let at = proto::instant(fact.reopened_at.as_ref());
+                let at = delivery.carried("reopened_at", at)?;
+                return Ok(known::reopen(tx, of, at, delivery.row_version()?).await?);
             }
             VideoCompleted::NAME => {
                 let fact: VideoCompleted = delivery.decode()?;

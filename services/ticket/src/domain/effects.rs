@@ -21,6 +21,10 @@ pub struct Standing {
     pub completed: Option<(DateTime<Utc>, bool)>,
     /// Areas with a grant that is not revoked.
     pub held: BTreeSet<AreaId>,
+    /// Videos of the day watched to their end, whether the ticket asks for them or not.
+    pub watched: BTreeSet<VideoId>,
+    /// Finished late and was let in by hand since.
+    pub released: bool,
 }
 
 /// Of whom nothing was told is not in it.
@@ -48,6 +52,8 @@ pub struct Retraining {
     pub day: DailyTicketId,
     pub worker: WorkerId,
     pub date: NaiveDate,
+    /// What they have to watch; of an ANY ticket one of it.
+    pub missing: Vec<VideoId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +89,7 @@ pub struct Effects {
     pub loses: u32,
     pub moved: u32,
     pub retraining: Vec<Retraining>,
-    /// What each of them has to watch; of an ANY ticket one of them.
+    /// What one or another of them has to watch.
     pub missing: Vec<VideoId>,
     pub days: Vec<DayEffect>,
 }
@@ -95,7 +101,7 @@ impl Effects {
             return Self::default();
         }
         let mut effects = Self { days: days(before, after), ..Self::default() };
-        let missing = missing(before, after);
+        let mut lacking = BTreeSet::new();
         let (old_workers, new_workers) = (set(&before.workers), set(&after.workers));
         let (old_areas, new_areas) = (set(&before.areas), set(&after.areas));
         let unknown = Standing::default();
@@ -106,9 +112,16 @@ impl Effects {
                 let standing = standings.get(&(day, worker)).unwrap_or(&unknown);
                 let stays =
                     new_workers.contains(&worker) && new.is_some_and(|day| !day.is_done(now));
-                let again = stays && standing.completed.is_some() && !missing.is_empty();
+                let missing = if stays && standing.completed.is_some() {
+                    let judged = old_workers.contains(&worker).then_some(before);
+                    missing(judged, after, &standing.watched)
+                } else {
+                    Vec::new()
+                };
+                let again = !missing.is_empty();
                 if again {
-                    effects.retraining.push(Retraining { day, worker, date });
+                    lacking.extend(missing.iter().copied());
+                    effects.retraining.push(Retraining { day, worker, date, missing });
                 }
                 let from = window(old, standing, now).filter(|_| old_workers.contains(&worker));
                 let to = window(new, standing, now).filter(|_| stays && !again);
@@ -131,9 +144,8 @@ impl Effects {
                 }
             }
         }
-        if !effects.retraining.is_empty() {
-            effects.missing = missing;
-        }
+        let missing = after.videos.iter().copied().filter(|video| lacking.contains(video));
+        effects.missing = missing.collect();
         effects
     }
 
@@ -166,31 +178,25 @@ fn window(
             && !day.is_done(now)
             && now < day.window.end
     })?;
-    let late = standing
-        .completed
-        .is_some_and(|(at, in_time)| !in_time && day.deadline_at < at && standing.held.is_empty());
-    (!late).then_some(day.window)
+    let let_in = standing.released || !standing.held.is_empty();
+    let late = standing.completed.is_some_and(|(at, in_time)| !in_time && day.deadline_at < at);
+    (!late || let_in).then_some(day.window)
 }
 
-/// The videos that somebody who has completed a day before still has to watch after. Under ANY it is not known here
-/// which one was watched: unless each that could have been still counts, it is said rather once too often.
-fn missing(before: &Ticket, after: &Ticket) -> Vec<VideoId> {
-    let new = || after.videos.iter().copied().filter(|video| !before.videos.contains(video));
-    let one = before.videos.len() == 1;
-    match (before.terms.video_rule, after.terms.video_rule) {
-        (VideoRule::All, VideoRule::All) => new().collect(),
-        (VideoRule::Any, VideoRule::All) if one => new().collect(),
-        (VideoRule::All, VideoRule::Any)
-            if before.videos.iter().any(|video| after.videos.contains(video)) =>
-        {
-            Vec::new()
-        }
-        (VideoRule::Any, VideoRule::Any)
-            if before.videos.iter().all(|video| after.videos.contains(video)) =>
-        {
-            Vec::new()
-        }
-        _ => after.videos.clone(),
+/// The videos that somebody who has completed a day, and was told to have `watched` some, still has to watch after.
+/// Whoever `before` named was complete by it, which says more: under ALL every video was watched, under ANY of several
+/// one that may be untold, and then it is said rather once too often.
+fn missing(before: Option<&Ticket>, after: &Ticket, watched: &BTreeSet<VideoId>) -> Vec<VideoId> {
+    let all = before
+        .filter(|ticket| ticket.terms.video_rule == VideoRule::All || ticket.videos.len() == 1);
+    let said = all.map(|ticket| ticket.videos.as_slice()).unwrap_or_default();
+    let has = |video: &VideoId| watched.contains(video) || said.contains(video);
+    let whichever =
+        before.is_some_and(|ticket| ticket.videos.iter().all(|video| after.videos.contains(video)));
+    match after.terms.video_rule {
+        VideoRule::All => after.videos.iter().copied().filter(|video| !has(video)).collect(),
+        VideoRule::Any if whichever || after.videos.iter().any(has) => Vec::new(),
+        VideoRule::Any => after.videos.clone(),
     }
 }
 

@@ -1,15 +1,15 @@
-//! What is known of others when a ticket is judged: how far its workers are, how long its videos take, whose engagement
+//! What is known of others when a ticket is judged: when its days were complete, how long its videos take, whose engagement
 //! ends, and which other tickets name its workers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use service::{StoreError, Tx};
-use types::{ContractorId, DailyTicketId, SiteId, TicketId, VideoId, WorkerId};
+use types::{ContractorId, SiteId, TicketId, VideoId, WorkerId};
 use uuid::Uuid;
 
 use super::progress::WorkerDay;
-use crate::domain::{Standings, Ticket};
+use crate::domain::Ticket;
 
 /// More tickets than that in one's way are not told one by one.
 const MOST_OVERLAPS: i64 = 500;
@@ -43,7 +43,12 @@ pub async fn keep_completion(
 }
 
 /// Forgets a completion that is older than the fact that reopened it; the day begins anew.
-pub async fn reopen(tx: &mut Tx, of: WorkerDay, version: i64) -> Result<(), StoreError> {
+pub async fn reopen(
+    tx: &mut Tx,
+    of: WorkerDay,
+    at: DateTime<Utc>,
+    version: i64,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "DELETE FROM ticket.completions WHERE daily_ticket_id = $1 AND worker_id = $2 AND version < $3",
         of.day.as_uuid(),
@@ -54,15 +59,17 @@ pub async fn reopen(tx: &mut Tx, of: WorkerDay, version: i64) -> Result<(), Stor
     .await?;
     sqlx::query!(
         "INSERT INTO ticket.worker_days AS d
-             (daily_ticket_id, worker_id, site_id, training_version, reopened_version) VALUES ($1, $2, $3, $4, $4)
+             (daily_ticket_id, worker_id, site_id, training_version, reopened_version, reopened_at)
+         VALUES ($1, $2, $3, $4, $4, $5)
          ON CONFLICT (daily_ticket_id, worker_id) DO UPDATE
          SET training_status = CASE WHEN d.training_version < $4 THEN 'NOT_STARTED' ELSE d.training_status END,
-             training_version = greatest(d.training_version, $4), reopened_version = $4
+             training_version = greatest(d.training_version, $4), reopened_version = $4, reopened_at = $5
          WHERE d.reopened_version < $4",
         of.day.as_uuid(),
         of.worker.as_uuid(),
         of.site.as_uuid(),
         version,
+        at,
     )
     .execute(&mut **tx)
     .await?;
@@ -120,36 +127,6 @@ pub async fn learn_engagements(
     .execute(&mut **tx)
     .await?;
     Ok(())
-}
-
-/// What a change of the ticket is judged by.
-pub async fn standings(tx: &mut Tx, ticket: TicketId) -> Result<Standings, StoreError> {
-    let mut standings = Standings::new();
-    let completions = sqlx::query!(
-        "SELECT c.daily_ticket_id, c.worker_id, c.completed_at, c.in_time
-         FROM ticket.completions c JOIN ticket.daily_tickets t ON t.daily_ticket_id = c.daily_ticket_id
-         WHERE t.ticket_id = $1",
-        ticket.as_uuid(),
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    for row in completions {
-        let key = (DailyTicketId::from_uuid(row.daily_ticket_id), row.worker_id.into());
-        standings.entry(key).or_default().completed = Some((row.completed_at, row.in_time));
-    }
-    let grants = sqlx::query!(
-        "SELECT g.daily_ticket_id, g.worker_id, g.area_id
-         FROM ticket.grants g JOIN ticket.daily_tickets t ON t.daily_ticket_id = g.daily_ticket_id
-         WHERE t.ticket_id = $1 AND g.status <> 'REVOKED'",
-        ticket.as_uuid(),
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    for row in grants {
-        let key = (DailyTicketId::from_uuid(row.daily_ticket_id), row.worker_id.into());
-        standings.entry(key).or_default().held.insert(row.area_id.into());
-    }
-    Ok(standings)
 }
 
 /// Those of `workers` of whom it is known that no mini-program user is bound to them.

@@ -1,9 +1,12 @@
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use types::format_time;
 
 use crate::domain::Ticket;
 
-/// The fields that an edit changed, with their values before and after, in the API's words.
+/// The fields that an edit changed, with their values before and after, in the API's words. Of a list, what left it stands
+/// before and what came to it after: whole lists of 2,000 workers would be the edit of one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changes {
     /// `None`: there was no ticket before.
@@ -13,24 +16,33 @@ pub struct Changes {
 
 impl Changes {
     pub(crate) fn of(before: &Ticket, after: &Ticket) -> Self {
-        let (mut old, mut new) = (fields(before), fields(after));
-        let same: Vec<String> =
-            old.iter().filter(|(name, value)| new.get(*name) == Some(*value)).map(name).collect();
-        for name in same {
-            old.remove(&name);
-            new.remove(&name);
-        }
-        Self { before: Some(Value::Object(old)), after: Value::Object(new) }
+        Self::between(fields(before), fields(after))
     }
 
     /// Of a ticket that is new.
     pub(crate) fn whole(ticket: &Ticket) -> Self {
         Self { before: None, after: Value::Object(fields(ticket)) }
     }
+
+    /// Of the fields of both, those that differ.
+    pub(super) fn between(mut old: Map<String, Value>, mut new: Map<String, Value>) -> Self {
+        for name in old.keys().cloned().collect::<Vec<_>>() {
+            let (Some(was), Some(is)) = (old.get_mut(&name), new.get_mut(&name)) else { continue };
+            if let (Value::Array(was), Value::Array(is)) = (&mut *was, &mut *is) {
+                (*was, *is) = (without(was, is), without(is, was));
+            }
+            if was == is {
+                old.remove(&name);
+                new.remove(&name);
+            }
+        }
+        Self { before: Some(Value::Object(old)), after: Value::Object(new) }
+    }
 }
 
-fn name((name, _): (&String, &Value)) -> String {
-    name.clone()
+fn without(ids: &[Value], others: &[Value]) -> Vec<Value> {
+    let others: BTreeSet<Option<&str>> = others.iter().map(Value::as_str).collect();
+    ids.iter().filter(|id| !others.contains(&id.as_str())).cloned().collect()
 }
 
 /// All that people decide about a ticket, and where its days are.

@@ -1,10 +1,10 @@
 use proto::ticket::v1 as pb;
 use proto::timestamp;
-use types::InstantWindow;
+use types::{InstantWindow, VideoId};
 
-use super::{Changes, account};
+use super::Changes;
 use crate::domain::{
-    AccessChange, AccessEffect, DailyTicket, DayEffect, Edit, Effects, Retraining, Warning,
+    AccessChange, AccessEffect, DailyTicket, DayEffect, Effects, Retraining, Warning,
 };
 
 pub(crate) fn effects(effects: &Effects, warnings: &[Warning], changes: &Changes) -> pb::Effects {
@@ -14,7 +14,11 @@ pub(crate) fn effects(effects: &Effects, warnings: &[Warning], changes: &Changes
         gains: effects.gains,
         loses: effects.loses,
         window_changed: effects.moved,
-        must_train_again: effects.retraining.iter().map(retraining).collect(),
+        must_train_again: effects
+            .retraining
+            .iter()
+            .map(|again| retraining(again, &effects.missing))
+            .collect(),
         days: effects.days.iter().map(day).collect(),
         warnings: warnings.iter().map(warning).collect(),
         before: changes.before.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -43,8 +47,14 @@ fn window(window: InstantWindow) -> pb::AccessWindow {
     pb::AccessWindow { start: Some(timestamp(window.start)), end: Some(timestamp(window.end)) }
 }
 
-fn retraining(again: &Retraining) -> pb::Retraining {
-    pb::Retraining { worker_id: again.worker.to_string(), date: again.date.to_string() }
+/// `missing` is what one or another has to watch.
+fn retraining(again: &Retraining, missing: &[VideoId]) -> pb::Retraining {
+    let watched = missing.iter().filter(|video| !again.missing.contains(video));
+    pb::Retraining {
+        worker_id: again.worker.to_string(),
+        date: again.date.to_string(),
+        watched_video_ids: watched.map(ToString::to_string).collect(),
+    }
 }
 
 fn day(effect: &DayEffect) -> pb::DayEffect {
@@ -115,15 +125,3 @@ pub(crate) fn warning(of: &Warning) -> pb::Warning {
 }
 
 const LEFT_OUT: &str = "LEFT_OUT";
-
-pub(crate) fn edit(edit: Edit) -> pb::TicketEdit {
-    pb::TicketEdit {
-        revision: edit.revision,
-        action: edit.action.to_string(),
-        edited_by: account(edit.by),
-        edited_at: Some(timestamp(edit.at)),
-        reason: edit.reason.unwrap_or_default(),
-        before: edit.before.unwrap_or_default(),
-        after: edit.after,
-    }
-}

@@ -58,6 +58,7 @@ impl Learning {
             site_id: self.world.site.to_string(),
             daily_ticket_id: self.day.clone(),
             worker_id: self.worker.to_string(),
+            reopened_at: Some(proto::timestamp(self.world.harness.now())),
             version,
             ..TrainingReopened::default()
         }

@@ -1,8 +1,11 @@
 //! A preview changes nothing and says what the command then says.
 
-use proto::ticket::v1::{AmendTicketRequest, Effects, Ids};
-use proto::training::v1::TrainingCompleted;
-use ticket::consumers::FollowTraining;
+use chrono::TimeDelta;
+use events::Handler;
+use proto::access_grant::v1::LateGrantReleased;
+use proto::ticket::v1::{AmendTicketRequest, CreateTicketRequest, Effects, Ids};
+use proto::training::v1::{TrainingCompleted, TrainingReopened, VideoCompleted};
+use ticket::consumers::{FollowAccess, FollowTraining};
 use types::{AreaId, ErrorCode, VideoId, WorkerId};
 
 use crate::world::World;
@@ -166,4 +169,108 @@ async fn a_preview_is_refused_as_its_command_is() {
     let stale = AmendTicketRequest { revision: 9, ..title };
     let refused = world.amend(&world.sysadmin(), stale).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::VersionConflict);
+}
+
+async fn take<E: proto::Event>(world: &World, handler: &dyn Handler, event: E) {
+    let delivery = events::testing::delivery(&event);
+    events::deliver(&world.store, handler, &delivery).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_video_that_comes_back_asks_nothing_of_who_watched_it() {
+    let world = World::new().await;
+    let (stays, goes) = (world.video.to_string(), VideoId::new().to_string());
+    let message =
+        CreateTicketRequest { video_ids: vec![stays.clone(), goes.clone()], ..world.three_days() };
+    let id = world.created(message).await;
+    let day = world.ticket(&id).await.daily_tickets[0].daily_ticket_id.clone();
+    for video_id in [&stays, &goes] {
+        let watched = VideoCompleted {
+            site_id: world.site.to_string(),
+            daily_ticket_id: day.clone(),
+            worker_id: world.workers[0].to_string(),
+            video_id: video_id.clone(),
+            version: 1,
+            ..VideoCompleted::default()
+        };
+        take(&world, &FollowTraining, watched).await;
+    }
+    trained(&world, &id).await;
+    let with = async |videos: &[&String]| {
+        let ids = videos.iter().map(|id| (*id).clone()).collect();
+        AmendTicketRequest { video_ids: Some(Ids { ids }), ..world.amendment(&id).await }
+    };
+    assert!(both(&world, with(&[&stays]).await).await.must_train_again.is_empty());
+    let back = both(&world, with(&[&stays, &goes]).await).await;
+    assert_eq!((back.must_train_again.len(), back.missing_video_ids.len(), back.loses), (0, 0, 0));
+    let new = VideoId::new().to_string();
+    let more = both(&world, with(&[&stays, &goes, &new]).await).await;
+    assert_eq!(more.missing_video_ids, [new]);
+}
+
+#[tokio::test]
+async fn who_was_let_in_by_hand_gains_it_back_with_their_place_until_the_day_is_reopened() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let day = world.ticket(&id).await.daily_tickets[0].daily_ticket_id.clone();
+    let (site_id, worker_id) = (world.site.to_string(), world.workers[0].to_string());
+    // 10:00, half an hour too late.
+    world.harness.shell.clock.advance(TimeDelta::hours(2));
+    let late = async |version| {
+        let finished = TrainingCompleted {
+            site_id: site_id.clone(),
+            daily_ticket_id: day.clone(),
+            worker_id: worker_id.clone(),
+            completed_at: Some(proto::timestamp(world.harness.now())),
+            in_time: false,
+            version,
+            ..TrainingCompleted::default()
+        };
+        take(&world, &FollowTraining, finished).await;
+    };
+    let workers = |workers: &[WorkerId]| workers.iter().map(ToString::to_string).collect();
+    let rest = Some(Ids { ids: workers(&world.workers[1..]) });
+    let all = Some(Ids { ids: workers(&world.workers) });
+    // What the worker gains who comes back on the ticket.
+    let back = async || {
+        let without = AmendTicketRequest { worker_ids: rest.clone(), ..world.amendment(&id).await };
+        both(&world, without).await;
+        let with = AmendTicketRequest { worker_ids: all.clone(), ..world.amendment(&id).await };
+        both(&world, with).await.gains
+    };
+    let watched = VideoCompleted {
+        site_id: site_id.clone(),
+        daily_ticket_id: day.clone(),
+        worker_id: worker_id.clone(),
+        video_id: world.video.to_string(),
+        version: 1,
+        ..VideoCompleted::default()
+    };
+    take(&world, &FollowTraining, watched).await;
+    late(2).await;
+    assert_eq!(back().await, 2, "not today");
+
+    world.harness.shell.clock.advance(TimeDelta::minutes(1));
+    let released = LateGrantReleased {
+        site_id: site_id.clone(),
+        daily_ticket_id: day.clone(),
+        worker_id: worker_id.clone(),
+        released_at: Some(proto::timestamp(world.harness.now())),
+        ..LateGrantReleased::default()
+    };
+    take(&world, &FollowAccess, released).await;
+    assert_eq!(back().await, 3);
+
+    world.harness.shell.clock.advance(TimeDelta::minutes(1));
+    let reopened = TrainingReopened {
+        site_id: site_id.clone(),
+        daily_ticket_id: day.clone(),
+        worker_id: worker_id.clone(),
+        reopened_at: Some(proto::timestamp(world.harness.now())),
+        version: 3,
+        ..TrainingReopened::default()
+    };
+    take(&world, &FollowTraining, reopened).await;
+    late(4).await;
+    assert_eq!(back().await, 2, "that release was of what had been watched then");
 }

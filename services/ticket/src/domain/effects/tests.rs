@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use types::{AccountId, AreaId, DailyTicketId, TimeWindow, VideoId, WorkerId};
@@ -29,7 +27,7 @@ fn effects(before: &Ticket, after: &Ticket) -> Effects {
 }
 
 fn completed(ticket: &Ticket, when: &str, in_time: bool) -> Standings {
-    let standing = Standing { completed: Some((at(when), in_time)), held: BTreeSet::new() };
+    let standing = Standing { completed: Some((at(when), in_time)), ..Standing::default() };
     [((ticket.days[0].id, ticket.workers[0]), standing)].into()
 }
 
@@ -130,6 +128,80 @@ fn fewer_videos_are_never_to_be_watched_again() {
     let after = amended(&before, Amendment { videos, ..Amendment::default() });
     let standings = completed(&before, "2026-03-02T23:00:00Z", true);
     assert!(Effects::of(&before, &after, &standings, noon()).retraining.is_empty());
+}
+
+#[test]
+fn a_video_that_comes_back_asks_nothing_of_who_watched_it_before_it_went() {
+    let before = ticket();
+    let [first, back] = [before.videos[0], VideoId::new()];
+    let videos = Some(vec![first, back]);
+    let after = amended(&before, Amendment { videos, ..Amendment::default() });
+    let mut standings = completed(&before, "2026-03-02T23:00:00Z", true);
+    for standing in standings.values_mut() {
+        standing.watched = [first, back].into();
+    }
+    let effects = Effects::of(&before, &after, &standings, noon());
+    assert_eq!((effects.retraining.len(), effects.missing.len(), effects.loses), (0, 0, 0));
+    // Somebody else watched the first only.
+    let other = WorkerId::new();
+    let standing =
+        Standing { watched: [first].into(), ..standings.values().next().unwrap().clone() };
+    standings.insert((before.days[0].id, other), standing);
+    let both =
+        |ticket: &Ticket| Ticket { workers: vec![before.workers[0], other], ..ticket.clone() };
+    let effects = Effects::of(&both(&before), &both(&after), &standings, noon());
+    assert_eq!((effects.retraining.len(), effects.loses), (1, 1));
+    assert_eq!((effects.retraining[0].worker, effects.missing), (other, vec![back]));
+}
+
+#[test]
+fn who_was_off_the_ticket_while_it_came_to_ask_for_more_has_that_to_watch() {
+    let mut before = ticket();
+    let mut standings = completed(&before, "2026-03-02T23:00:00Z", true);
+    let (back, other) = (before.workers[0], WorkerId::new());
+    before.workers = vec![other];
+    before.videos.push(VideoId::new());
+    let after = Ticket { workers: vec![other, back], ..before.clone() };
+    for standing in standings.values_mut() {
+        standing.watched = [before.videos[0]].into();
+    }
+    let effects = Effects::of(&before, &after, &standings, noon());
+    assert_eq!(effects.missing, [before.videos[1]]);
+    assert_eq!((effects.retraining.len(), effects.gains), (1, 2));
+}
+
+#[test]
+fn who_was_let_in_by_hand_gains_again_what_they_lost_with_their_place() {
+    let after = ticket();
+    let before = Ticket { workers: vec![WorkerId::new()], ..after.clone() };
+    let mut late = completed(&after, "2026-03-03T01:00:00Z", false);
+    for standing in late.values_mut() {
+        standing.watched = after.videos.iter().copied().collect();
+    }
+    assert_eq!(Effects::of(&before, &after, &late, noon()).gains, 2);
+    for standing in late.values_mut() {
+        standing.released = true;
+    }
+    assert_eq!(Effects::of(&before, &after, &late, noon()).gains, 3);
+}
+
+#[test]
+fn of_any_video_the_one_that_was_watched_counts() {
+    let mut before = ticket();
+    before.terms.video_rule = VideoRule::Any;
+    before.videos.push(VideoId::new());
+    let [one, two] = [before.videos[0], before.videos[1]];
+    let mut standings = completed(&before, "2026-03-02T23:00:00Z", true);
+    for standing in standings.values_mut() {
+        standing.watched = [two].into();
+    }
+    let missing = |videos: Vec<VideoId>, video_rule| {
+        let amendment = Amendment { videos: Some(videos), video_rule, ..Amendment::default() };
+        Effects::of(&before, &amended(&before, amendment), &standings, noon()).missing
+    };
+    assert_eq!(missing(vec![two], None), []);
+    assert_eq!(missing(vec![one], None), [one]);
+    assert_eq!(missing(vec![one, two], Some(VideoRule::All)), [one]);
 }
 
 #[test]

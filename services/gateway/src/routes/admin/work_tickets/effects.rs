@@ -25,7 +25,8 @@ pub(super) struct TicketChange {
     must_train_again: Vec<Retraining>,
     days: Vec<DayEffect>,
     warnings: Vec<Warning>,
-    /// The fields that change, as they were; null of a ticket that is new.
+    /// The fields that change, as they were; null of a ticket that is new. Of a list what leaves it stands here and what
+    /// comes to it there.
     before: Value,
     after: Value,
 }
@@ -52,10 +53,14 @@ impl TicketChange {
             must_train_again: effects
                 .must_train_again
                 .into_iter()
-                .map(|again| Retraining {
-                    worker_id: again.worker_id,
-                    date: again.date,
-                    video_ids: effects.missing_video_ids.clone(),
+                .map(|again| {
+                    let missing = effects.missing_video_ids.iter();
+                    let missing = missing.filter(|id| !again.watched_video_ids.contains(id));
+                    Retraining {
+                        video_ids: missing.cloned().collect(),
+                        worker_id: again.worker_id,
+                        date: again.date,
+                    }
                 })
                 .collect(),
             days: effects.days.into_iter().map(Into::into).collect(),
@@ -141,7 +146,8 @@ pub(super) struct TicketEdit {
     by: String,
     at: Option<DateTime<Utc>>,
     reason: Option<String>,
-    /// The fields that changed; null before the first edit.
+    /// The fields that changed; null before the first edit. Of a list what left it stands here and what came to it there;
+    /// where that would be too much to tell, only how many: `worker_ids_left_off`.
     before: Value,
     after: Value,
 }
