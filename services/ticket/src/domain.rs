@@ -8,6 +8,7 @@ mod effects;
 mod fixtures;
 mod progress;
 mod request;
+mod roster;
 mod search;
 mod terms;
 mod ticket;
@@ -24,6 +25,7 @@ pub use progress::{
     WorkerProgress, is_authorized,
 };
 pub use request::{Listed, Unfit, check_dates, check_windows};
+pub use roster::{Roster, Rosters};
 pub use search::{Filter, Listing, Sort, UnknownSort};
 pub use terms::{Deadline, Leads, Terms, UnknownVideoRule, VideoRule};
 pub use ticket::{

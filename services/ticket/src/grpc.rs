@@ -12,7 +12,6 @@ use proto::ticket::v1::{
     GetTicketRequest, GetTicketResponse, ListTicketHistoryRequest, ListTicketHistoryResponse,
     ListTicketsRequest, ListTicketsResponse, ListWorkerTasksRequest, ListWorkerTasksResponse,
     PublishTicketRequest, PublishTicketResponse, RemoveWorkerRequest, RemoveWorkerResponse,
-    WorkerTask,
 };
 use service::grpc::{Access, Policy, caller};
 use service::idempotency::Key;
@@ -22,7 +21,7 @@ use tonic::{Request, Response, Status};
 use types::{ErrorCode, Permission};
 
 use crate::app::{App, CancelTicket, Error, Outcome, PublishedTicket, Task};
-use crate::domain::{NotAllowed, Warning};
+use crate::domain::{NotAllowed, Roster, Warning};
 use crate::wire;
 
 /// The longest reason that is kept.
@@ -161,11 +160,12 @@ impl TicketService for Tickets {
         let caller = caller(&request)?;
         let (id, wanted) = read::get_daily_ticket(request.get_ref())?;
         let view = self.app.get_daily_ticket(&caller, id, wanted).await.map_err(status)?;
-        let of = &view.ticket.value;
+        let Roster { videos, video_rule, .. } = &view.roster;
+        let progress = |each| wire::worker_progress(videos, *video_rule, each);
         Ok(Response::new(GetDailyTicketResponse {
             ticket: Some(wire::ticket(&view.ticket.value, view.ticket.version)),
             daily_ticket: Some(wire::daily_ticket(&view.day)),
-            workers: view.workers.iter().map(|each| wire::worker_progress(of, each)).collect(),
+            workers: view.workers.iter().map(progress).collect(),
             total: view.total,
         }))
     }
@@ -180,10 +180,8 @@ impl TicketService for Tickets {
             (_, text) => read::id("worker_id", text)?,
         };
         let tasks = self.app.list_worker_tasks(&caller, worker).await.map_err(status)?;
-        let task = |task: &Task| WorkerTask {
-            ticket: Some(wire::ticket(&task.ticket.value, task.ticket.version)),
-            daily_ticket: Some(wire::daily_ticket(&task.day)),
-            progress: Some(wire::worker_progress(&task.ticket.value, &task.progress)),
+        let task = |Task { ticket, day, progress }: &Task| {
+            wire::worker_task(&ticket.value, ticket.version, day, progress)
         };
         Ok(Response::new(ListWorkerTasksResponse {
             date: tasks.date.to_string(),
@@ -292,7 +290,7 @@ impl TicketService for Tickets {
         let (id, page) = read::export_ticket(request.get_ref())?;
         let export = self.app.export_ticket(&caller, id, page).await.map_err(status)?;
         let (ticket, version) = (&export.ticket.value, export.ticket.version);
-        Ok(Response::new(wire::ticket_export(ticket, version, &export.workers)))
+        Ok(Response::new(wire::ticket_export(ticket, version, &export.workers, export.total)))
     }
 }
 

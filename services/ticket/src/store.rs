@@ -4,6 +4,7 @@ pub mod bindings;
 pub mod edits;
 pub mod known;
 pub mod progress;
+pub mod rosters;
 pub mod standings;
 pub mod tickets;
 

@@ -8,11 +8,11 @@ use auth::Subject;
 use chrono::{DateTime, Utc};
 use proto::ticket::v1 as pb;
 use proto::timestamp;
-use types::{AccountId, DailyTicketId, TicketId, WorkerId, format_time};
+use types::{AccountId, DailyTicketId, TicketId, VideoId, WorkerId, format_time};
 
 use crate::domain::{
     AccessCounts, Cancellation, DailyTicket, Grant, Listing, Publication, Ticket, TrainingCounts,
-    Warning, WorkerProgress,
+    VideoRule, Warning, WorkerProgress,
 };
 
 pub(crate) use changes::Changes;
@@ -168,8 +168,6 @@ pub(crate) fn ticket_created(
     }
 }
 
-pub(crate) fn listing(row: Listing) -> pb::TicketRow {
-    pb::TicketRow {
 pub(crate) fn ticket_is_public(
     id: TicketId,
     since: DateTime<Utc>,
@@ -184,6 +182,8 @@ pub(crate) fn ticket_is_public(
     }
 }
 
+pub(crate) fn listing(row: Listing) -> pb::TicketRow {
+    pb::TicketRow {
         ticket_id: row.ticket.to_string(),
         site_id: row.site.to_string(),
         contractor_id: row.contractor.to_string(),
@@ -215,11 +215,12 @@ fn access_counts(counts: AccessCounts) -> pb::AccessCounts {
     pb::AccessCounts { pending_sync, synced, sync_failed, revoked }
 }
 
-/// `workers` each with all of their days.
+/// `workers` each with their days, `total` of them on all pages.
 pub(crate) fn ticket_export(
     of: &Ticket,
     version: u64,
     workers: &[Vec<WorkerProgress>],
+    total: u32,
 ) -> pb::ExportTicketResponse {
     let day = |day: &WorkerProgress| {
         let mut grants = AccessCounts::default();
@@ -229,6 +230,7 @@ pub(crate) fn ticket_export(
             completed_at: day.completed_at.map(timestamp),
             authorized: day.is_authorized(),
             grants: Some(access_counts(grants)),
+            daily_ticket_id: day.day.to_string(),
         }
     };
     let workers = workers.iter().filter_map(|days| {
@@ -242,13 +244,31 @@ pub(crate) fn ticket_export(
     pb::ExportTicketResponse {
         ticket: Some(ticket(of, version)),
         workers: workers.collect(),
-        total: u32::try_from(of.workers.len()).unwrap_or(u32::MAX),
+        total,
     }
 }
 
-/// `of` is the ticket the day belongs to.
-pub(crate) fn worker_progress(of: &Ticket, progress: &WorkerProgress) -> pb::WorkerProgress {
-    let (completed_videos, required_videos) = progress.videos(&of.videos, of.terms.video_rule);
+/// A day that is not over: it has what its ticket says.
+pub(crate) fn worker_task(
+    of: &Ticket,
+    version: u64,
+    day: &DailyTicket,
+    progress: &WorkerProgress,
+) -> pb::WorkerTask {
+    pb::WorkerTask {
+        ticket: Some(ticket(of, version)),
+        daily_ticket: Some(daily_ticket(day)),
+        progress: Some(worker_progress(&of.videos, of.terms.video_rule, progress)),
+    }
+}
+
+/// `asked` and `rule` are the day's.
+pub(crate) fn worker_progress(
+    asked: &[VideoId],
+    rule: VideoRule,
+    progress: &WorkerProgress,
+) -> pb::WorkerProgress {
+    let (completed_videos, required_videos) = progress.videos(asked, rule);
     let grant = |grant: &Grant| pb::GrantProgress {
         grant_id: grant.id.to_string(),
         area_id: grant.area.to_string(),

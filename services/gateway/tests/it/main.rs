@@ -16,5 +16,6 @@ mod places;
 mod roster;
 mod rosters;
 mod sign_ins;
+mod ticket_export;
 mod webhook;
 mod work_tickets;

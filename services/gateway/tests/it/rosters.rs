@@ -1,13 +1,11 @@
-//! Workers from a workbook or pasted lines, and a ticket's workbook.
+//! Workers from a workbook or pasted lines, and tickets by a person.
 
 use proto::directory::v1::{
-    MatchWorkersRequest, MatchWorkersResponse, NameWorkersRequest, NameWorkersResponse,
-    SearchWorkersRequest, SearchWorkersResponse, WorkerMatch, WorkerRow,
+    MatchWorkersRequest, MatchWorkersResponse, SearchWorkersRequest, SearchWorkersResponse,
+    WorkerMatch, WorkerRow,
 };
 use proto::ticket::v1::{
-    AccessCounts, DailyTicket, ExportTicketRequest, ExportTicketResponse, ExportedDay,
-    ExportedWorker, GetTicketRequest, GetTicketResponse, ListTicketsRequest, ListTicketsResponse,
-    Ticket,
+    GetTicketRequest, GetTicketResponse, ListTicketsRequest, ListTicketsResponse, Ticket,
 };
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
@@ -18,7 +16,6 @@ use types::{ErrorCode, Role};
 use crate::help::{Answered, Edge, edge, id, keys};
 
 const MATCH: &str = "DirectoryService/MatchWorkers";
-const EXPORT: &str = "TicketService/ExportTicket";
 const IMPORT: &str = "/api/admin/work-tickets/workers/import";
 
 fn workbook(rows: &[[&str; 3]]) -> Vec<u8> {
@@ -29,7 +26,7 @@ fn workbook(rows: &[[&str; 3]]) -> Vec<u8> {
     sheets::book(vec![sheet]).unwrap()
 }
 
-fn worker(number: u32) -> WorkerRow {
+pub(crate) fn worker(number: u32) -> WorkerRow {
     WorkerRow {
         worker_id: format!("w{number}"),
         name: format!("测试工人{number:02}"),
@@ -244,110 +241,4 @@ async fn tickets_are_searched_by_a_person_named_in_the_body() {
     assert_eq!(edge.fakes.asked("TicketService/ListTickets").len(), 1, "nobody is on no ticket");
     let homeless = edge.post(&edge.sysadmin(), path, &json!({"worker": "测试工人01"})).await;
     assert_eq!(homeless.fields(), ["site_id"]);
-}
-
-/// A ticket of so many workers and two days.
-fn ticket_of(edge: &Edge, count: usize) {
-    edge.fakes.on(EXPORT, move |asked: ExportTicketRequest| {
-        let page = asked.page.unwrap();
-        let first = (page.page as usize - 1) * page.page_size as usize;
-        let day = |status: &str| ExportedDay {
-            training_status: status.to_owned(),
-            // 2 March 2026, 07:05:09 in Shanghai.
-            completed_at: (status == "COMPLETED")
-                .then_some(prost_types::Timestamp { seconds: 1_772_406_309, nanos: 0 }),
-            authorized: status == "COMPLETED",
-            grants: Some(AccessCounts { synced: 2, sync_failed: 1, ..AccessCounts::default() }),
-        };
-        let workers =
-            (first..count.min(first + page.page_size as usize)).map(|number| ExportedWorker {
-                worker_id: format!("w{number}"),
-                bound: number != 1,
-                days: vec![day("COMPLETED"), day("NOT_STARTED")],
-            });
-        let daily = |date: &str| DailyTicket {
-            date: date.to_owned(),
-            status: "IN_PROGRESS".to_owned(),
-            ..DailyTicket::default()
-        };
-        let ticket = Ticket {
-            time_zone: "Asia/Shanghai".to_owned(),
-            daily_tickets: vec![daily("2026-03-02"), daily("2026-03-03")],
-            ..Ticket::default()
-        };
-        Ok(ExportTicketResponse {
-            ticket: Some(ticket),
-            workers: workers.collect(),
-            total: u32::try_from(count).unwrap(),
-        })
-    });
-}
-
-async fn exported(edge: &Edge) -> Vec<sheets::Row> {
-    let path = format!("/api/admin/work-tickets/{}/export", id());
-    let token = edge.admin(Role::ContractorAdmin);
-    let got = edge.request(Method::GET, &path).bearer_auth(token).send().await.unwrap();
-    assert_eq!(got.status().as_u16(), 200);
-    assert_eq!(got.headers()["cache-control"], "no-store");
-    let limits = Limits { rows: 100_000, ..Limits::default() };
-    sheets::read(&got.bytes().await.unwrap(), limits).unwrap()
-}
-
-#[tokio::test]
-async fn an_export_has_a_row_for_each_person_and_day_with_masked_numbers() {
-    let edge = edge().await;
-    ticket_of(&edge, 2);
-    edge.fakes.on("DirectoryService/NameWorkers", |_: NameWorkersRequest| {
-        let named = WorkerRow { name: "=cmd|' /C calc'!A0".to_owned(), ..worker(1) };
-        Ok(NameWorkersResponse { workers: vec![worker(0), named] })
-    });
-    let rows = exported(&edge).await;
-    assert_eq!(rows.len(), 1 + 2 * 2);
-    let texts = |row: usize| -> Vec<&str> {
-        let text = |cell| match cell {
-            &Cell::Empty => "",
-            Cell::Text(text) => text.as_str(),
-            other => panic!("{other:?}"),
-        };
-        rows[row].cells.iter().map(text).collect()
-    };
-    let wanted = [
-        "2026-03-02",
-        "IN_PROGRESS",
-        "测试工人00",
-        "659***********0013",
-        "199****0001",
-        "yes",
-        "COMPLETED",
-        "2026-03-02 07:05:09",
-        "yes",
-        "2",
-        "1",
-        "0",
-    ];
-    assert_eq!(texts(1), wanted);
-    assert_eq!((texts(2)[0], texts(2)[6], texts(2)[7]), ("2026-03-03", "NOT_STARTED", ""));
-    // A text, whatever it begins with.
-    assert_eq!((texts(3)[2], texts(3)[5]), ("=cmd|' /C calc'!A0", "no"));
-}
-
-#[tokio::test]
-async fn an_export_of_many_is_asked_for_some_at_a_time() {
-    let edge = edge().await;
-    ticket_of(&edge, 450);
-    edge.fakes.on("DirectoryService/NameWorkers", |_: NameWorkersRequest| {
-        Ok(NameWorkersResponse { workers: vec![worker(0)] })
-    });
-    assert_eq!(exported(&edge).await.len(), 1 + 450 * 2);
-    assert_eq!(edge.fakes.asked(EXPORT).len(), 3);
-}
-
-#[tokio::test]
-async fn an_export_without_names_or_out_of_reach_is_refused() {
-    let edge = edge().await;
-    ticket_of(&edge, 1);
-    let path = format!("/api/admin/work-tickets/{}/export", id());
-    assert_eq!(edge.get(&edge.sysadmin(), &path).await.code(), 50301);
-    edge.fakes.refuse(EXPORT, ErrorCode::NotFound);
-    assert_eq!(edge.get(&edge.sysadmin(), &path).await.code(), 40400);
 }

@@ -11,7 +11,7 @@ use super::outcome::{Outcome, Told, outcome};
 use super::record_edit::{Done, record};
 use super::references::{References, Truth};
 use super::{App, Error, commander, learn, scope, settled};
-use crate::domain::{Action, Amended, Amendment, Listed, State, Ticket};
+use crate::domain::{Action, Amended, Amendment, Listed, Roster, State, Ticket};
 use crate::{store, wire};
 
 /// What is to be otherwise on which ticket. `None`: stays, or could not be read and is recorded in `fields`.
@@ -80,6 +80,9 @@ impl App {
             return outcome(&mut tx, &cmd.caller, &before, ticket, told, now).await;
         }
         store::tickets::amend(&mut tx, &mut ticket).await?;
+        if let Some((roster, days)) = Roster::left_behind(&before, &ticket.value) {
+            store::rosters::keep(&mut tx, &before, &roster, &days).await?;
+        }
         if let Some(truth) = truth {
             learn(&mut tx, &ticket.value, truth).await?;
         }

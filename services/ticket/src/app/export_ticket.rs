@@ -7,15 +7,18 @@ use super::{App, Error, scope};
 use crate::domain::{Ticket, WorkerProgress};
 use crate::store::{self, Versioned};
 
-/// A ticket and one page of its workers, each with all of its days.
+/// A ticket and one page of whom it names or named on a day that is over, each with their days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketExport {
     pub ticket: Versioned<Ticket>,
     pub workers: Vec<Vec<WorkerProgress>>,
+    /// On all pages.
+    pub total: u32,
 }
 
 impl App {
-    /// Who takes a list of people out of the system leaves a record of it, once an export: with its first page.
+    /// Who takes a list of people out of the system leaves a record of it, once an export: with its first page. One that
+    /// is begun again is another.
     #[tracing::instrument(name = "ticket.export", skip_all, fields(ticket.id = %id))]
     pub async fn export_ticket(
         &self,
@@ -25,7 +28,7 @@ impl App {
     ) -> Result<TicketExport, Error> {
         let mut tx = self.store.begin(scope(caller)).await?;
         let ticket = self.ticket(&mut tx, caller, id).await?;
-        let workers = store::progress::of_ticket(&mut tx, id, page).await?;
+        let (workers, total) = store::progress::of_ticket(&mut tx, &ticket.value, page).await?;
         if page.page == 1 {
             let record = AuditFact {
                 context: "ticket",
@@ -36,7 +39,7 @@ impl App {
                 site: Some(ticket.value.site),
                 before: None,
                 after: Some(json!({
-                    "workers": ticket.value.workers.len(),
+                    "workers": total,
                     "days": ticket.value.days.len(),
                 })),
                 reason: None,
@@ -45,6 +48,6 @@ impl App {
             events::audit(&mut tx, record).await?;
             tx.commit().await?;
         }
-        Ok(TicketExport { ticket, workers })
+        Ok(TicketExport { ticket, workers, total })
     }
 }

@@ -2,7 +2,7 @@ use auth::Caller;
 use types::DailyTicketId;
 
 use super::{App, Error, reaches, scope};
-use crate::domain::{DailyTicket, Ticket, Wanted, WorkerProgress};
+use crate::domain::{DailyTicket, Roster, Ticket, Wanted, WorkerProgress};
 use crate::store::{self, Versioned};
 
 /// One day of a ticket, with the workers asked for.
@@ -10,6 +10,8 @@ use crate::store::{self, Versioned};
 pub struct DailyTicketView {
     pub ticket: Versioned<Ticket>,
     pub day: DailyTicket,
+    /// Whom the day names and what it asks for: what its ticket says now, or said when the day was over.
+    pub roster: Roster,
     pub workers: Vec<WorkerProgress>,
     /// On all pages.
     pub total: u32,
@@ -29,8 +31,10 @@ impl App {
             .filter(|ticket| reaches(caller, ticket.value.site, ticket.value.contractor))
             .ok_or(Error::NotFound)?;
         let day = ticket.value.day(id).cloned().ok_or(Error::NotFound)?;
+        let kept = if day.is_over() { store::rosters::of_day(&mut tx, id).await? } else { None };
+        let roster = kept.unwrap_or_else(|| Roster::of(&ticket.value));
         let (workers, total) =
-            store::progress::of_day(&mut tx, ticket.value.id, id, wanted).await?;
-        Ok(DailyTicketView { ticket, day, workers, total })
+            store::progress::of_day(&mut tx, id, &roster.workers, wanted).await?;
+        Ok(DailyTicketView { ticket, day, roster, workers, total })
     }
 }

@@ -42,9 +42,11 @@ impl App {
         for ticket in store::tickets::get_many(&mut tx, &ids).await? {
             let zone = ticket.value.terms.zone;
             for day in ticket.value.days.iter().filter(|day| day.is_task_at(now, zone)) {
-                let own = Wanted { worker: Some(worker), ..Wanted::default() };
+                // A task is of a day that is not over: it names whom its ticket names now.
+                let named = ticket.value.workers.contains(&worker);
+                let own = if named { std::slice::from_ref(&worker) } else { &[] };
                 let (progress, _) =
-                    store::progress::of_day(&mut tx, ticket.value.id, day.id, own).await?;
+                    store::progress::of_day(&mut tx, day.id, own, Wanted::default()).await?;
                 let task = |progress| Task { ticket: ticket.clone(), day: day.clone(), progress };
                 tasks.extend(progress.into_iter().map(task));
             }

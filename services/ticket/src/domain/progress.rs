@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use types::{AreaId, GrantId, Page, VideoId, WorkerId};
+use types::{AreaId, DailyTicketId, GrantId, Page, VideoId, WorkerId};
 
 use super::terms::VideoRule;
 
@@ -102,6 +102,7 @@ pub struct Grant {
 /// One worker of a daily ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerProgress {
+    pub day: DailyTicketId,
     pub worker: WorkerId,
     pub bound: bool,
     pub training: TrainingStatus,
@@ -117,10 +118,8 @@ pub struct WorkerProgress {
 /// Which workers of a day are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wanted {
-    pub worker: Option<WorkerId>,
     pub training: Option<TrainingStatus>,
-    /// All of them when absent.
-    pub page: Option<Page>,
+    pub page: Page,
 }
 
 /// Workers of a day, by how far their training is.
@@ -211,7 +210,7 @@ mod tests {
         is_authorized,
     };
     use chrono::{DateTime, Utc};
-    use types::{AreaId, GrantId, VideoId, WorkerId};
+    use types::{AreaId, DailyTicketId, GrantId, VideoId, WorkerId};
 
     fn at(minute: u32) -> DateTime<Utc> {
         format!("2026-03-02T00:{minute:02}:00Z").parse().unwrap()
@@ -282,6 +281,7 @@ mod tests {
     fn only_videos_the_ticket_asks_for_count_and_no_more_than_it_asks() {
         let asked = [VideoId::new(), VideoId::new()];
         let mut progress = WorkerProgress {
+            day: DailyTicketId::new(),
             worker: WorkerId::new(),
             bound: true,
             training: TrainingStatus::InLearning,

@@ -121,10 +121,10 @@ pub(super) fn get_daily_ticket(
     let mut fields = Fields::new();
     let day = fields.parse("daily_ticket_id", &message.daily_ticket_id);
     let training = fields.parse_optional("training_status", &message.training_status);
-    let page = message.page.map(|asked| page(&mut fields, asked));
+    let page = page(&mut fields, message.page.unwrap_or_default());
     fields.finish()?;
     let day = day.ok_or_else(unread)?;
-    Ok((day, Wanted { worker: None, training, page }))
+    Ok((day, Wanted { training, page }))
 }
 
 pub(super) fn export_ticket(message: &ExportTicketRequest) -> Result<(TicketId, Page), Refusal> {

@@ -1,16 +1,18 @@
 //! Read copies of what others told about a worker's day. Each upsert may come before the day, twice or late.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
-use types::{AreaId, DailyTicketId, GrantId, Page, SiteId, TicketId, VideoId, WorkerId};
+use types::{AreaId, DailyTicketId, GrantId, Page, SiteId, VideoId, WorkerId};
 use uuid::Uuid;
 
-use crate::domain::{
-    AccessCounts, Grant, GrantStatus, Ticket, TrainingCounts, TrainingStatus, Wanted,
-    WorkerProgress,
-};
+use super::rosters;
+use crate::domain::{Grant, GrantStatus, Ticket, TrainingStatus, Wanted, WorkerProgress};
+
+mod counts;
+
+pub use counts::counts;
 
 /// Whose day a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,36 +140,35 @@ pub async fn keep_grant(
     Ok(())
 }
 
-/// The workers of a ticket on one of its days, in the ticket's order, and how many there are on all pages.
+/// Those of `workers`, whom a day names, that are asked for, in that order, and how many there are on all pages.
 pub async fn of_day(
     tx: &mut Tx,
-    ticket: TicketId,
     day: DailyTicketId,
+    workers: &[WorkerId],
     wanted: Wanted,
 ) -> Result<(Vec<WorkerProgress>, u32), StoreError> {
+    let named: Vec<Uuid> = workers.iter().map(|id| id.as_uuid()).collect();
     let rows = sqlx::query!(
         r#"WITH found AS (
                SELECT w.worker_id, w.position, coalesce(d.training_status, 'NOT_STARTED') AS training,
                       d.notified_at IS NOT NULL AS notified, d.read_at IS NOT NULL AS read,
                       coalesce(d.completed_videos, '{}') AS completed_videos, c.completed_at
-               FROM ticket.ticket_workers w
-               LEFT JOIN ticket.worker_days d ON d.daily_ticket_id = $2 AND d.worker_id = w.worker_id
-               LEFT JOIN ticket.completions c ON c.daily_ticket_id = $2 AND c.worker_id = w.worker_id
-               WHERE w.ticket_id = $1 AND ($3::uuid IS NULL OR w.worker_id = $3)
-                 AND ($4::text IS NULL OR coalesce(d.training_status, 'NOT_STARTED') = $4))
+               FROM UNNEST($2::uuid[]) WITH ORDINALITY AS w (worker_id, position)
+               LEFT JOIN ticket.worker_days d ON d.daily_ticket_id = $1 AND d.worker_id = w.worker_id
+               LEFT JOIN ticket.completions c ON c.daily_ticket_id = $1 AND c.worker_id = w.worker_id
+               WHERE $3::text IS NULL OR coalesce(d.training_status, 'NOT_STARTED') = $3)
            SELECT shown.worker_id AS "worker_id?", coalesce(b.bound, false) AS "bound!", shown.training AS "training?",
                   shown.notified AS "notified?", shown.read AS "read?", shown.completed_videos AS "completed_videos?",
                   shown.completed_at AS "completed_at?", counted.total AS "total!"
            FROM (SELECT count(*) AS total FROM found) AS counted
-           LEFT JOIN (SELECT * FROM found ORDER BY position LIMIT $5 OFFSET $6) AS shown ON true
+           LEFT JOIN (SELECT * FROM found ORDER BY position LIMIT $4 OFFSET $5) AS shown ON true
            LEFT JOIN ticket.worker_bindings b ON b.worker_id = shown.worker_id
            ORDER BY shown.position"#,
-        ticket.as_uuid(),
         day.as_uuid(),
-        wanted.worker.map(WorkerId::as_uuid),
+        &named,
         wanted.training.map(TrainingStatus::as_str),
-        wanted.page.map(Page::limit),
-        wanted.page.map_or(0, Page::offset),
+        wanted.page.limit(),
+        wanted.page.offset(),
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -179,6 +180,7 @@ pub async fn of_day(
         // A page beyond the last holds nobody.
         let Some(worker) = row.worker_id else { continue };
         workers.push(WorkerProgress {
+            day,
             worker: WorkerId::from_uuid(worker),
             bound: row.bound,
             training: training_status(worker, row.training.as_deref())?,
@@ -192,18 +194,23 @@ pub async fn of_day(
     Ok((workers, total))
 }
 
-/// One page of a ticket's workers in its order, each with all of its days in theirs.
+/// One page of everybody a ticket names or named on a day that is over, each with their days by date, and how many there
+/// are on all pages.
 pub async fn of_ticket(
     tx: &mut Tx,
-    ticket: TicketId,
+    ticket: &Ticket,
     page: Page,
-) -> Result<Vec<Vec<WorkerProgress>>, StoreError> {
+) -> Result<(Vec<Vec<WorkerProgress>>, u32), StoreError> {
+    let rosters = rosters::of_ticket(tx, ticket).await?;
+    let everyone = rosters.everyone();
+    let before = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+    let size = usize::try_from(page.limit()).unwrap_or(usize::MAX);
+    let shown: Vec<Uuid> = everyone.iter().skip(before).take(size).map(|id| id.as_uuid()).collect();
     let rows = sqlx::query!(
-        r#"SELECT w.worker_id AS "worker_id!", t.daily_ticket_id AS "daily_ticket_id!", coalesce(b.bound, false) AS "bound!",
+        r#"SELECT w.worker_id AS "worker_id!", t.daily_ticket_id, coalesce(b.bound, false) AS "bound!",
                   d.training_status AS "training?",
                   d.notified_at IS NOT NULL AS "notified!", d.read_at IS NOT NULL AS "read!", c.completed_at AS "completed_at?"
-           FROM (SELECT worker_id, position FROM ticket.ticket_workers
-                 WHERE ticket_id = $1 ORDER BY position LIMIT $2 OFFSET $3) AS w
+           FROM UNNEST($2::uuid[]) WITH ORDINALITY AS w (worker_id, position)
            JOIN ticket.daily_tickets t ON t.ticket_id = $1
            LEFT JOIN ticket.worker_days d
                ON d.daily_ticket_id = t.daily_ticket_id AND d.worker_id = w.worker_id
@@ -211,21 +218,21 @@ pub async fn of_ticket(
                ON c.daily_ticket_id = t.daily_ticket_id AND c.worker_id = w.worker_id
            LEFT JOIN ticket.worker_bindings b ON b.worker_id = w.worker_id
            ORDER BY w.position, t.date"#,
-        ticket.as_uuid(),
-        page.limit(),
-        page.offset(),
+        ticket.id.as_uuid(),
+        &shown,
     )
     .fetch_all(&mut **tx)
     .await?;
-    let days: BTreeSet<Uuid> = rows.iter().map(|row| row.daily_ticket_id).collect();
-    let shown: BTreeSet<Uuid> = rows.iter().map(|row| row.worker_id).collect();
-    let days: Vec<Uuid> = days.into_iter().collect();
-    let shown: Vec<Uuid> = shown.into_iter().collect();
+    let days: Vec<Uuid> = ticket.days.iter().map(|day| day.id.as_uuid()).collect();
     let mut grants = grants_of(tx, &days, &shown).await?;
     let mut workers: Vec<Vec<WorkerProgress>> = Vec::new();
     for row in rows {
-        let worker = WorkerId::from_uuid(row.worker_id);
+        let (day, worker) = (row.daily_ticket_id.into(), WorkerId::from_uuid(row.worker_id));
+        if !rosters.names(day, worker) {
+            continue;
+        }
         let progress = WorkerProgress {
+            day,
             worker,
             bound: row.bound,
             training: training_status(row.worker_id, row.training.as_deref())?,
@@ -241,7 +248,7 @@ pub async fn of_ticket(
             None => workers.push(vec![progress]),
         }
     }
-    Ok(workers)
+    Ok((workers, u32::try_from(everyone.len()).unwrap_or(u32::MAX)))
 }
 
 async fn grants_of(
@@ -270,53 +277,6 @@ async fn grants_of(
         });
     }
     Ok(grants)
-}
-
-/// The counts of each day of a ticket. Every worker of the ticket counts on every day: of whom nothing was told has not
-/// started.
-pub async fn counts(
-    tx: &mut Tx,
-    ticket: &Ticket,
-) -> Result<BTreeMap<DailyTicketId, (TrainingCounts, AccessCounts)>, StoreError> {
-    let days = ticket.days.iter().map(|day| (day.id, Default::default()));
-    let mut counts: BTreeMap<DailyTicketId, (TrainingCounts, AccessCounts)> = days.collect();
-    // By day and then by worker: one look for each worker's day takes five times as long.
-    let trainings = sqlx::query!(
-        r#"SELECT d.daily_ticket_id, d.training_status, count(*) AS "workers!"
-           FROM ticket.worker_days d
-           WHERE d.daily_ticket_id = ANY (ARRAY(
-                     SELECT t.daily_ticket_id FROM ticket.daily_tickets t WHERE t.ticket_id = $1))
-             AND d.worker_id IN (SELECT w.worker_id FROM ticket.ticket_workers w WHERE w.ticket_id = $1)
-           GROUP BY 1, 2"#,
-        ticket.id.as_uuid(),
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    for row in trainings {
-        let status = training_status(row.daily_ticket_id, Some(&row.training_status))?;
-        let (training, _) = counts.entry(row.daily_ticket_id.into()).or_default();
-        training.count(status, u32::try_from(row.workers).unwrap_or(u32::MAX));
-    }
-    let workers = u32::try_from(ticket.workers.len()).unwrap_or(u32::MAX);
-    for (training, _) in counts.values_mut() {
-        training.count(TrainingStatus::NotStarted, workers.saturating_sub(training.required));
-    }
-    let grants = sqlx::query!(
-        r#"SELECT g.daily_ticket_id, g.status, count(*) AS "grants!"
-           FROM ticket.grants g
-           WHERE g.daily_ticket_id = ANY (ARRAY(
-               SELECT t.daily_ticket_id FROM ticket.daily_tickets t WHERE t.ticket_id = $1))
-           GROUP BY 1, 2"#,
-        ticket.id.as_uuid(),
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    for row in grants {
-        let status = grant_status(row.daily_ticket_id, &row.status)?;
-        let (_, access) = counts.entry(row.daily_ticket_id.into()).or_default();
-        access.count(status, u32::try_from(row.grants).unwrap_or(u32::MAX));
-    }
-    Ok(counts)
 }
 
 /// `of` is whose row it is.

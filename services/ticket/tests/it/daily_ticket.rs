@@ -83,6 +83,18 @@ async fn a_day_s_workers_come_in_pages_in_the_ticket_s_order() {
 }
 
 #[tokio::test]
+async fn no_more_than_a_page_is_shown_where_no_page_is_asked_for() {
+    let world = World::new().await;
+    let workers: Vec<String> = (0..25).map(|_| WorkerId::new().to_string()).collect();
+    let message = CreateTicketRequest { worker_ids: workers.clone(), ..world.three_days() };
+    let ticket = world.created(message).await;
+    let day = world.ticket(&ticket).await.daily_tickets[0].daily_ticket_id.clone();
+    let shown = world.daily(&world.admin, &day).await.unwrap();
+    let first: Vec<String> = shown.workers.into_iter().map(|each| each.worker_id).collect();
+    assert_eq!((first.as_slice(), shown.total), (&workers[..20], 25));
+}
+
+#[tokio::test]
 async fn only_those_whose_training_is_so_far_are_shown_and_counted() {
     let day = Day::new("ALL").await;
     day.take(TrainingStarted {

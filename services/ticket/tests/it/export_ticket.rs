@@ -39,6 +39,12 @@ async fn each_worker_stands_with_each_day_in_the_ticket_s_order() {
     assert_eq!(statuses, ["NOT_STARTED", "COMPLETED", "NOT_STARTED"]);
     assert_eq!(export.workers[0].days[1].completed_at, completed_at);
     assert!(export.workers[1].days.iter().all(|day| day.training_status == "NOT_STARTED"));
+    let days: Vec<&str> =
+        ticket.daily_tickets.iter().map(|it| it.daily_ticket_id.as_str()).collect();
+    for worker in &export.workers {
+        let named: Vec<&str> = worker.days.iter().map(|day| day.daily_ticket_id.as_str()).collect();
+        assert_eq!(named, days);
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ mod plans;
 mod policy;
 mod preview;
 mod publish_ticket;
+mod rosters;
 mod serve;
 mod versions;
 mod warnings;

@@ -15,7 +15,7 @@ use super::work_tickets::shown::{DailyTicket, Ticket};
 use crate::answer::{Answer, Enveloped, answer, instant};
 use crate::call::{Call, Shared, ask};
 use crate::failure::Failure;
-use crate::request::{self, Command, Id, Ids, Query};
+use crate::request::{Command, Id, Ids, Listed, Query, wire};
 use crate::routes::shown::{Explanation, Grant};
 
 /// Above this many the page would wait for the explanations; ask for each at `/explain` then.
@@ -34,20 +34,14 @@ struct DailyTicketDetail {
     workers: Vec<WorkerOfDay>,
     /// Of all pages.
     total: u32,
-    page: Option<u32>,
-    page_size: Option<u32>,
+    page: u32,
+    page_size: u32,
 }
 
 #[derive(Deserialize, IntoParams)]
 struct Shown {
     /// Only workers whose training is so far: `NOT_STARTED`, `IN_LEARNING`, `WAITING_VERIFY`, COMPLETED or FAILED.
     training_status: Option<String>,
-    /// From 1; every worker of the day when neither this nor a size is given.
-    #[param(minimum = 1)]
-    page: Option<u32>,
-    /// At most 200.
-    #[param(minimum = 1, maximum = 200)]
-    page_size: Option<u32>,
 }
 
 /// Videos of the day watched to their end, of those it asks for.
@@ -143,22 +137,19 @@ struct Released {
     get,
     path = "/api/admin/daily-tickets/{daily_ticket_id}",
     tag = "work tickets",
-    params(("daily_ticket_id" = Uuid, Path), Shown),
+    params(("daily_ticket_id" = Uuid, Path), Listed<Shown>),
     responses((status = 200, body = Enveloped<DailyTicketDetail>))
 )]
 async fn get_daily_ticket(
     call: Call,
     Id(daily_ticket_id): Id,
-    Query(shown): Query<Shown>,
+    Query(listed): Query<Listed<Shown>>,
 ) -> Answer<DailyTicketDetail> {
-    let page = match (shown.page, shown.page_size) {
-        (None, None) => None,
-        (page, size) => Some(request::page(page, size)?),
-    };
+    let page = listed.paging.page()?;
     let message = GetDailyTicketRequest {
         daily_ticket_id,
-        page: page.map(request::wire),
-        training_status: shown.training_status.unwrap_or_default(),
+        page: Some(wire(page)),
+        training_status: listed.filter.training_status.unwrap_or_default(),
     };
     let found = ask!(call.ticket.get_daily_ticket(message)).await?;
     let internal = || Failure::new(ErrorCode::Internal);
@@ -180,8 +171,8 @@ async fn get_daily_ticket(
         ticket: ticket.into(),
         workers,
         total: found.total,
-        page: page.map(|page| page.page),
-        page_size: page.map(|page| page.page_size),
+        page: page.page,
+        page_size: page.page_size,
     })
 }
 

@@ -3,7 +3,9 @@ use std::collections::HashMap;
 use axum::response::Response;
 use proto::common::v1::PageRequest;
 use proto::directory::v1::WorkerRow;
-use proto::ticket::v1::{AccessCounts, ExportTicketRequest, ExportedDay, ExportedWorker, Ticket};
+use proto::ticket::v1::{
+    AccessCounts, DailyTicket, ExportTicketRequest, ExportedDay, ExportedWorker, Ticket,
+};
 use types::{ErrorCode, Language, Page, Permission, SiteZone};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -62,8 +64,26 @@ async fn export_work_ticket(call: Call, Id(ticket_id): Id) -> Result<Response, F
     })?
 }
 
-/// The ticket with all of its workers, some at a time: no message holds them all.
+/// How often an export is begun that finds its ticket changed between two pages.
+const ATTEMPTS: usize = 3;
+
+/// The ticket with everybody it names or named, some at a time: no message holds them all. Pages of two versions are of
+/// two tickets: then it is begun again, and leaves another record of that.
 async fn whole(call: &Call, ticket_id: &str) -> Result<(Ticket, Vec<ExportedWorker>), Failure> {
+    for _ in 0..ATTEMPTS {
+        if let Some(whole) = of_one_version(call, ticket_id).await? {
+            return Ok(whole);
+        }
+    }
+    Err(Failure::new(ErrorCode::VersionConflict))
+}
+
+/// `None` when the ticket was changed meanwhile.
+async fn of_one_version(
+    call: &Call,
+    ticket_id: &str,
+) -> Result<Option<(Ticket, Vec<ExportedWorker>)>, Failure> {
+    let mut version = None;
     let mut workers = Vec::new();
     for page in 1.. {
         let message = ExportTicketRequest {
@@ -71,13 +91,16 @@ async fn whole(call: &Call, ticket_id: &str) -> Result<(Ticket, Vec<ExportedWork
             page: Some(PageRequest { page, page_size: Page::MAX_SIZE }),
         };
         let part = ask!(call.ticket.export_ticket(message)).await?;
+        let ticket = part.ticket.ok_or_else(|| Failure::new(ErrorCode::Internal))?;
+        if *version.get_or_insert(ticket.version) != ticket.version {
+            return Ok(None);
+        }
         let last = part.workers.is_empty()
             || workers.len() + part.workers.len()
                 >= usize::try_from(part.total).unwrap_or_default();
         workers.extend(part.workers);
         if last {
-            let ticket = part.ticket.ok_or_else(|| Failure::new(ErrorCode::Internal))?;
-            return Ok((ticket, workers));
+            return Ok(Some((ticket, workers)));
         }
     }
     Err(Failure::new(ErrorCode::Internal))
@@ -112,7 +135,7 @@ const HEADINGS_EN: [&str; 12] = [
     "Grants revoked",
 ];
 
-/// One row for each person and day, person by person.
+/// One row for each person and day that names them, person by person.
 fn sheet(
     ticket: &Ticket,
     workers: &[ExportedWorker],
@@ -124,10 +147,13 @@ fn sheet(
         Language::En => ("Work ticket", &HEADINGS_EN),
     };
     let zone = ticket.time_zone.parse::<SiteZone>().unwrap_or_default();
+    let days: HashMap<&str, &DailyTicket> =
+        ticket.daily_tickets.iter().map(|day| (day.daily_ticket_id.as_str(), day)).collect();
     let mut sheet = sheets::Sheet::new(name, headings);
     for worker in workers {
         let person = names.get(&worker.worker_id);
-        for (day, of_day) in ticket.daily_tickets.iter().zip(&worker.days) {
+        for of_day in &worker.days {
+            let Some(day) = days.get(of_day.daily_ticket_id.as_str()) else { continue };
             let AccessCounts { pending_sync, synced, sync_failed, revoked } =
                 of_day.grants.unwrap_or_default();
             let cells = [
