@@ -98,7 +98,6 @@ async fn learn(tx: &mut Tx, ticket: &Ticket, truth: &Truth) -> Result<(), Error>
     Ok(())
 }
 
-/// The account that gives a command; only accounts do.
 /// Reads, decides and writes; from the start again where somebody wrote between: what is so by then answers.
 async fn settled<T, F: Future<Output = Result<T, Error>>>(
     attempt: impl Fn() -> F,
@@ -112,6 +111,7 @@ async fn settled<T, F: Future<Output = Result<T, Error>>>(
     attempt().await
 }
 
+/// The account that gives a command; only accounts do.
 fn commander(caller: &Caller) -> Result<AccountId, Error> {
     caller.account_id().ok_or(Error::Denied)
 }
