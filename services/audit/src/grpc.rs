@@ -118,9 +118,8 @@ impl AuditService for Grpc {
     ) -> Result<Response<CrossSiteResponse>, Status> {
         let caller = caller(&request)?;
         let mut fields = Fields::new();
-        let site = fields.parse("site_id", &request.get_ref().site_id);
+        let site = fields.parse_optional("site_id", &request.get_ref().site_id);
         fields.finish()?;
-        let Some(site) = site else { return Err(status(Error::NotFound)) };
         self.app.cross_site(&caller, site).await.map_err(status)?;
         Ok(Response::new(CrossSiteResponse {}))
     }

@@ -4,13 +4,13 @@ use auth::{Audience, Caller, Claims, Subject, TokenError};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, header};
 use service::Refusal;
 use std::net::SocketAddr;
 use types::{ErrorCode, Permission};
 
 use crate::call::{Admitted, Gateway, RequestId, Shared};
-use crate::crossing;
+use crate::crossing::{self, Looked};
 use crate::failure::Failure;
 
 /// What a caller must bring.
@@ -164,7 +164,11 @@ pub(crate) async fn admit(
     };
     let admitted = admitted(&gateway, *access, request.headers(), request.extensions()).await;
     let cleared = match admitted {
-        Ok(admitted) => cleared(&gateway, *access, admitted, method, request.uri()).await,
+        Ok(admitted) => {
+            let asks = method == "GET";
+            let looked = asks.then(|| crossing::looked(matched.as_str(), request.uri().query()));
+            cleared(&gateway, *access, admitted, looked.flatten()).await
+        }
         refused => refused,
     };
     match cleared {
@@ -182,16 +186,14 @@ async fn cleared(
     gateway: &Gateway,
     access: Access,
     admitted: Admitted,
-    method: &str,
-    uri: &Uri,
+    looked: Option<Looked>,
 ) -> Result<Admitted, Refusal> {
     if let (Worker, Some(claims)) = (access, &admitted.claims) {
         gateway.bindings.check(&gateway.shell, claims).await?;
     }
     // A question about a site by whoever reaches every site goes on once it is recorded.
-    let site = if method == "GET" { crossing::named(uri.query()) } else { None };
-    if let Some(site) = site {
-        crossing::record(gateway, &admitted.caller, site).await?;
+    if let Some(looked) = looked {
+        crossing::record(gateway, &admitted.caller, looked).await?;
     }
     Ok(admitted)
 }

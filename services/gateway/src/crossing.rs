@@ -4,17 +4,36 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use auth::Caller;
+use auth::{Caller, Sites};
 use proto::audit::v1::CrossSiteRequest;
 use proto::audit::v1::audit_service_client::AuditServiceClient;
 use service::Refusal;
-use types::{AccountId, ErrorCode, Permission, SiteId};
+use types::{AccountId, Permission, SiteId};
 use url::form_urlencoded;
+use uuid::Uuid;
 
 use crate::call::{Call, Gateway};
 use crate::failure::Failure;
 
 const HOUR: i64 = 3600;
+
+/// Lists that show every site the caller has where the question names none.
+const EVERYWHERE: [&str; 6] = [
+    "/api/admin/work-tickets",
+    "/api/admin/access-grants",
+    "/api/admin/notifications",
+    "/api/admin/passages",
+    "/api/admin/devices",
+    "/api/admin/areas",
+];
+
+/// What a question shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Looked {
+    At(SiteId),
+    /// At each site the caller has.
+    Everywhere,
+}
 
 /// What this process has had recorded in the hour at hand; forgetting it only asks again.
 #[derive(Debug, Default)]
@@ -23,61 +42,74 @@ pub(crate) struct Crossings {
 }
 
 impl Crossings {
-    fn knows(&self, hour: i64, key: (AccountId, SiteId)) -> bool {
+    fn knows(&self, hour: i64, account: AccountId, sites: &[SiteId]) -> bool {
         let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
-        recorded.0 == hour && recorded.1.contains(&key)
+        let known = |site: &SiteId| recorded.0 == hour && recorded.1.contains(&(account, *site));
+        sites.iter().all(known)
     }
 
-    fn remember(&self, hour: i64, key: (AccountId, SiteId)) {
+    fn remember(&self, hour: i64, account: AccountId, sites: &[SiteId]) {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         if recorded.0 != hour {
             *recorded = (hour, HashSet::new());
         }
-        recorded.1.insert(key);
+        recorded.1.extend(sites.iter().map(|site| (account, *site)));
     }
 }
 
-/// Has it recorded that the caller looks at the site. Nothing is answered that could not be recorded; of a site that
-/// is not theirs the service that is asked says so.
+/// Has it recorded that the caller looks at a site, or at all of theirs. Nothing is answered that could not be recorded.
 pub(crate) async fn record(
     gateway: &Gateway,
     caller: &Caller,
-    site: SiteId,
+    looked: Looked,
 ) -> Result<(), Refusal> {
     let Some(account) = caller.account_id().filter(|_| caller.may(Permission::SiteManage)) else {
         return Ok(());
     };
-    let (key, hour) = ((account, site), gateway.shell.system.now().timestamp().div_euclid(HOUR));
-    if gateway.crossings.knows(hour, key) {
+    let (site_id, sites) = match (looked, &caller.sites) {
+        (Looked::At(site), _) => (site.to_string(), vec![site]),
+        (Looked::Everywhere, Sites::Some(sites)) => (String::new(), sites.clone()),
+        // Of a service, which has no account.
+        (Looked::Everywhere, Sites::All) => return Ok(()),
+    };
+    let hour = gateway.shell.system.now().timestamp().div_euclid(HOUR);
+    if gateway.crossings.knows(hour, account, &sites) {
         return Ok(());
     }
     let mut audit = AuditServiceClient::new(gateway.shell.peers.transport("audit"));
-    let asked = CrossSiteRequest { site_id: site.to_string() };
-    match audit.cross_site(gateway.shell.signed("gateway", caller, asked)).await {
-        Ok(_) => {
-            gateway.crossings.remember(hour, key);
-            Ok(())
-        }
-        Err(status) => {
-            let refusal = Refusal::from_status(&status);
-            if refusal.code == ErrorCode::NotFound { Ok(()) } else { Err(refusal) }
-        }
-    }
+    let asked = gateway.shell.signed("gateway", caller, CrossSiteRequest { site_id });
+    audit.cross_site(asked).await.map_err(|status| Refusal::from_status(&status))?;
+    // Where a site is told that the token does not name may change once it has begun: it is asked again.
+    let sites: Vec<SiteId> = sites.into_iter().filter(|site| caller.may_touch(*site)).collect();
+    gateway.crossings.remember(hour, account, &sites);
+    Ok(())
 }
 
-/// The site that a question names in its query.
-pub(crate) fn named(query: Option<&str>) -> Option<SiteId> {
+/// What a question looks at by its path and query; `None` where only a body or the answer tells.
+pub(crate) fn looked(path: &str, query: Option<&str>) -> Option<Looked> {
+    let everywhere = EVERYWHERE.contains(&path).then_some(Looked::Everywhere);
+    named(query).map(Looked::At).or(everywhere)
+}
+
+/// The site that a query names, read as [`crate::request::Query`] reads it: the first that is not empty.
+fn named(query: Option<&str>) -> Option<SiteId> {
     let mut pairs = form_urlencoded::parse(query?.as_bytes());
-    pairs.find(|(name, _)| name == "site_id").and_then(|(_, site)| site.parse().ok())
+    let (_, site) = pairs.find(|(name, site)| name == "site_id" && !site.is_empty())?;
+    Uuid::try_parse(&site).ok().map(SiteId::from_uuid)
 }
 
 impl Call {
     /// For questions whose site is not in the query: in the body, or known only from the answer.
     pub(crate) async fn looks_at(&self, site: &str) -> Result<(), Failure> {
         match site.parse() {
-            Ok(site) => Ok(record(&self.gateway, &self.caller, site).await?),
+            Ok(site) => Ok(record(&self.gateway, &self.caller, Looked::At(site)).await?),
             Err(_) => Ok(()),
         }
+    }
+
+    /// For questions in a body that names no site.
+    pub(crate) async fn looks_everywhere(&self) -> Result<(), Failure> {
+        Ok(record(&self.gateway, &self.caller, Looked::Everywhere).await?)
     }
 }
 
@@ -85,25 +117,46 @@ impl Call {
 mod tests {
     use types::{AccountId, SiteId};
 
-    use super::{Crossings, named};
+    use super::{Crossings, Looked, looked};
+
+    const LIST: &str = "/api/admin/work-tickets";
 
     #[test]
     fn what_was_recorded_is_known_for_an_hour() {
         let crossings = Crossings::default();
-        let key = (AccountId::new(), SiteId::new());
-        assert!(!crossings.knows(1, key));
-        crossings.remember(1, key);
-        assert!(crossings.knows(1, key) && !crossings.knows(2, key));
-        crossings.remember(2, (key.0, SiteId::new()));
-        assert!(!crossings.knows(1, key) && !crossings.knows(2, key));
+        let (account, site, other) = (AccountId::new(), SiteId::new(), SiteId::new());
+        assert!(!crossings.knows(1, account, &[site]));
+        crossings.remember(1, account, &[site]);
+        assert!(crossings.knows(1, account, &[site]) && !crossings.knows(2, account, &[site]));
+        assert!(!crossings.knows(1, AccountId::new(), &[site]));
+        crossings.remember(2, account, &[other]);
+        assert!(!crossings.knows(1, account, &[site]) && !crossings.knows(2, account, &[site]));
+    }
+
+    #[test]
+    fn a_look_at_every_site_is_known_once_each_of_them_is() {
+        let crossings = Crossings::default();
+        let (account, sites) = (AccountId::new(), [SiteId::new(), SiteId::new()]);
+        crossings.remember(1, account, &sites[..1]);
+        assert!(!crossings.knows(1, account, &sites));
+        crossings.remember(1, account, &sites);
+        assert!(crossings.knows(1, account, &sites) && crossings.knows(1, account, &sites[1..]));
     }
 
     #[test]
     fn a_site_is_found_in_the_query_wherever_it_stands() {
         let site = SiteId::new();
-        assert_eq!(named(Some(&format!("page=2&site_id={site}"))), Some(site));
-        for query in [None, Some(""), Some("site=x"), Some("site_id=x")] {
-            assert_eq!(named(query), None);
+        for query in [
+            format!("page=2&site_id={site}"),
+            format!("site_id=&site_id={site}"),
+            format!("site_id={site}&site_id={}", SiteId::new()),
+            format!("site%5Fid={}", site.to_string().to_uppercase()),
+        ] {
+            assert_eq!(looked(LIST, Some(&query)), Some(Looked::At(site)), "{query}");
+        }
+        for query in [None, Some(""), Some("site=x"), Some("site_id=x"), Some("site_id=")] {
+            assert_eq!(looked(LIST, query), Some(Looked::Everywhere), "{query:?}");
+            assert_eq!(looked("/api/admin/sites", query), None, "{query:?}");
         }
     }
 }

@@ -3,10 +3,13 @@ use proto::audit::v1::{
     ListEntriesRequest, ListEntriesResponse, VerifyChainRequest, VerifyChainResponse,
 };
 use proto::directory::v1::{
-    Account, GetAccountRequest, GetAccountResponse, NameWorkersRequest, NameWorkersResponse,
-    SearchWorkersRequest, SearchWorkersResponse, WorkerRow,
+    Account, Area, GetAccountRequest, GetAccountResponse, ListAreasRequest, ListAreasResponse,
+    NameWorkersRequest, NameWorkersResponse, SearchWorkersRequest, SearchWorkersResponse,
+    WorkerRow,
 };
-use proto::ticket::v1::{GetTicketRequest, GetTicketResponse, Ticket};
+use proto::ticket::v1::{
+    GetTicketRequest, GetTicketResponse, ListTicketsRequest, ListTicketsResponse, Ticket,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use types::{ErrorCode, Role};
@@ -20,6 +23,12 @@ fn listed(edge: &Edge, actors: &[&str]) {
         actors.iter().map(|actor| Entry { actor: (*actor).to_owned(), ..Entry::default() });
     let answer = ListEntriesResponse { entries: entries.collect(), next_cursor: "c".to_owned() };
     edge.fakes.on("AuditService/ListEntries", move |_: ListEntriesRequest| Ok(answer.clone()));
+}
+
+/// The sites that were recorded, in the order they were; an empty one stands for all of the account's.
+fn crossed(edge: &Edge) -> Vec<String> {
+    let asked = edge.fakes.asked(CROSS);
+    asked.iter().map(|asked| asked.message::<CrossSiteRequest>().site_id).collect()
 }
 
 #[tokio::test]
@@ -115,17 +124,12 @@ async fn a_question_about_a_site_is_recorded_once_an_hour_before_it_is_answered(
     let edge = edge().await;
     listed(&edge, &[]);
     let ask = |site: &str| format!("/api/admin/audit-logs?page_size=1&site_id={site}");
-    let (one, other) = (id(), id());
-    for site in [&one, &one, &other, &one] {
+    let (one, other) = (edge.site.to_string(), id());
+    for site in [&one, &one, &other, &one, &other] {
         edge.get(&edge.sysadmin(), &ask(site)).await.data();
     }
-    let sites: Vec<String> = edge
-        .fakes
-        .asked(CROSS)
-        .iter()
-        .map(|asked| asked.message::<CrossSiteRequest>().site_id)
-        .collect();
-    assert_eq!(sites, [one.clone(), other]);
+    // The other is a site that the token does not name: `audit` knows of each hour too.
+    assert_eq!(crossed(&edge), [one, other.clone(), other]);
     let crossing = edge.fakes.asked(CROSS).remove(0);
     assert_eq!(crossing.caller.account_id(), Some(edge.account));
     assert_eq!(crossing.caller.address.as_deref(), Some("127.0.0.1"));
@@ -145,13 +149,66 @@ async fn a_site_that_stands_in_a_body_or_only_in_the_answer_is_recorded_too() {
         Ok(GetTicketResponse { ticket: Some(ticket.clone()), ..GetTicketResponse::default() })
     });
     edge.get(&edge.sysadmin(), &format!("/api/admin/work-tickets/{}", id())).await.data();
-    let sites: Vec<String> = edge
-        .fakes
-        .asked(CROSS)
-        .iter()
-        .map(|asked| asked.message::<CrossSiteRequest>().site_id)
-        .collect();
-    assert_eq!(sites, [searched, answered]);
+    edge.fakes.on("TicketService/ListTickets", |_: ListTicketsRequest| {
+        Ok(ListTicketsResponse::default())
+    });
+    let (tickets, found) = ("/api/admin/work-tickets/search", id());
+    edge.post(&edge.sysadmin(), tickets, &json!({"site_id": found})).await.data();
+    edge.post(&edge.sysadmin(), tickets, &json!({})).await.data();
+    assert_eq!(crossed(&edge), [searched, answered, found, String::new()]);
+}
+
+/// Lists of what belongs to no site; one that refuses to be asked without a site; one that finds the site itself.
+const NO_CROSSING: [&str; 8] = [
+    "/api/admin/accounts",
+    "/api/admin/audit-logs",
+    "/api/admin/audit-logs/export",
+    "/api/admin/audit-logs/verify",
+    "/api/admin/contractors",
+    "/api/admin/workers",
+    "/api/admin/videos",
+    "/api/admin/explain",
+];
+
+#[tokio::test]
+async fn a_list_of_every_site_is_recorded_for_each_of_them() {
+    let document = edge().await.get("", "/openapi.json").await.body;
+    let asks_for_one = |operation: &Value| {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let mut parameters = parameters.filter(|one| one["in"] == "query");
+        parameters.any(|one| one["name"] == "site_id" && one["required"] != true)
+    };
+    let paths = document["paths"].as_object().unwrap().iter();
+    let lists = paths.filter(|(_, item)| asks_for_one(&item["get"])).map(|(path, _)| path);
+    let lists: Vec<&String> = lists.collect();
+    assert!(
+        NO_CROSSING.iter().all(|path| lists.iter().any(|list| list.as_str() == *path)),
+        "{lists:?}"
+    );
+    assert!(lists.len() > NO_CROSSING.len());
+    for list in lists {
+        let edge = edge().await;
+        edge.get(&edge.sysadmin(), list).await;
+        edge.get(&edge.sysadmin(), &format!("{list}?site_id=&page_size=1")).await;
+        let everywhere = !NO_CROSSING.contains(&list.as_str());
+        assert_eq!(crossed(&edge), vec![""; usize::from(everywhere)], "{list}");
+        // Of the same hour, and of each site the account has.
+        edge.get(&edge.sysadmin(), &format!("{list}?site_id=&site_id={}", edge.site)).await;
+        assert_eq!(crossed(&edge).len(), 1, "{list}");
+    }
+}
+
+#[tokio::test]
+async fn the_site_that_an_explanation_finds_is_recorded() {
+    let edge = edge().await;
+    let (area, site) = (id(), id());
+    let areas = ListAreasResponse {
+        areas: vec![Area { area_id: area.clone(), site_id: site.clone(), ..Area::default() }],
+    };
+    edge.fakes.on("DirectoryService/ListAreas", move |_: ListAreasRequest| Ok(areas.clone()));
+    let path = format!("/api/admin/explain?worker_id={}&area_id={area}", id());
+    edge.get(&edge.sysadmin(), &path).await;
+    assert_eq!(crossed(&edge), [site]);
 }
 
 #[tokio::test]
@@ -166,10 +223,11 @@ async fn what_cannot_be_recorded_is_not_answered_and_a_contractor_crosses_nothin
     edge.fakes.on(CROSS, |_: CrossSiteRequest| Ok(CrossSiteResponse {}));
     edge.get(&edge.sysadmin(), &path).await;
     assert_eq!(edge.fakes.asked("ReportService/GetDashboard").len(), 1);
-    // Of a site that is not theirs the service itself says that it is not there.
+    // Whatever the refusal is.
     edge.fakes.refuse(CROSS, ErrorCode::NotFound);
-    edge.get(&edge.sysadmin(), &format!("/api/admin/dashboard?site_id={}", id())).await;
-    assert_eq!(edge.fakes.asked("ReportService/GetDashboard").len(), 2);
+    let path = format!("/api/admin/dashboard?site_id={}", id());
+    assert_eq!(edge.get(&edge.sysadmin(), &path).await.code(), 40400);
+    assert_eq!(edge.fakes.asked("ReportService/GetDashboard").len(), 1);
     let asked = edge.fakes.asked(CROSS).len();
     edge.get(&edge.admin(Role::ContractorAdmin), &format!("/api/admin/dashboard?site_id={}", id()))
         .await;

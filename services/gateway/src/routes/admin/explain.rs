@@ -40,7 +40,11 @@ async fn explain(call: Call, Query(question): Query<Question>) -> Answer<Explana
     let area_id = question.area_id.to_string();
     let site_id = match question.site_id {
         Some(site_id) => site_id.to_string(),
-        None => site_of(&call, &area_id).await?,
+        None => {
+            let site_id = site_of(&call, &area_id).await?;
+            call.looks_at(&site_id).await?;
+            site_id
+        }
     };
     let at = question.at.unwrap_or_else(|| call.gateway.shell.clock.now());
     let message = ExplainRequest {

@@ -54,6 +54,10 @@ async fn search_work_tickets(
     Command(search): Command<TicketSearch>,
 ) -> Answer<Items<TicketRow>> {
     let shown = page(search.page, search.page_size)?;
+    match search.site_id {
+        Some(site) => call.looks_at(&site.to_string()).await?,
+        None => call.looks_everywhere().await?,
+    }
     let worker = search.worker.as_deref().map(str::trim).filter(|worker| !worker.is_empty());
     let worker_ids = match (worker, search.site_id) {
         (None, _) => Vec::new(),
