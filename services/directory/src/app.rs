@@ -23,6 +23,7 @@ mod get_registration_code;
 mod get_site;
 mod get_worker;
 mod list_accounts;
+mod limits;
 mod list_areas;
 mod list_contractors;
 mod list_roster_changes;
@@ -77,6 +78,7 @@ pub(crate) use passwords::Passwords;
 pub(crate) use resolve_workers::Purpose;
 pub(crate) use search_workers::WorkerFilter;
 
+pub(crate) use send_sms_code::SendSmsCode;
 const CONTEXT: &str = "directory";
 
 /// Everything a use case needs. Cheap to clone.

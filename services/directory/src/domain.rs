@@ -1,5 +1,6 @@
 mod account;
 mod binding;
+mod limit;
 mod matching;
 mod refresh;
 mod roster;
@@ -13,6 +14,7 @@ pub(crate) use binding::{
     Binding, BindingEnd, Candidate as BindingCandidate, Held, Match, Plan, WechatUserId,
     match_by_six, plan,
 };
+pub(crate) use limit::{AttemptId, Limit, origin};
 pub(crate) use matching::{Candidate, Matched, Matcher, Part, Place, Sought};
 pub(crate) use refresh::{Family, FamilyEnd, FamilyId, RefusedRefresh, Token};
 pub(crate) use roster::{

@@ -183,8 +183,9 @@ impl DirectoryService for Grpc {
         &self,
         request: Request<pb::SendSmsCodeRequest>,
     ) -> Answer<pb::SendSmsCodeResponse> {
-        let phone = parse::phone(&request.get_ref().phone)?;
-        answer(self.app.send_sms_code(&phone).await)
+        let caller = caller(&request)?;
+        let cmd = parse::send_sms_code(request.get_ref())?;
+        answer(self.app.send_sms_code(&caller, cmd).await)
     }
 
     async fn bind_worker(

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod areas;
+pub(crate) mod attempts;
 pub(crate) mod bindings;
 pub(crate) mod contractors;
 pub(crate) mod details;
@@ -12,7 +13,6 @@ pub(crate) mod refresh;
 pub(crate) mod registrations;
 pub(crate) mod rosters;
 pub(crate) mod sealed;
-pub(crate) mod sign_in_attempts;
 pub(crate) mod sites;
 pub(crate) mod sms_codes;
 pub(crate) mod wechat_users;

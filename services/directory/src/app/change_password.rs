@@ -34,8 +34,8 @@ impl App {
         let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
         let account = store::accounts::get(&mut tx, account).await?.ok_or(Error::NotSignedIn)?;
         drop(tx);
-        let attempt = self.attempt(&account.username).await?;
-        let (before, hash) = attempt.found.ok_or(Error::NotSignedIn)?;
+        let attempt = self.attempt(caller, &account.username).await?;
+        let (before, hash) = attempt.found.clone().ok_or(Error::NotSignedIn)?;
         if !before.may_sign_in(self.system.now()) {
             return Err(Error::NotSignedIn);
         }
@@ -46,7 +46,7 @@ impl App {
 
         let (now, system) = (self.clock.now(), self.system.now());
         let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
-        store::sign_in_attempts::clear(&mut tx, &attempt.index).await?;
+        attempt.succeeded(&mut tx).await?;
         let after = Account { one_time_until: None, version: before.version + 1, ..before };
         store::accounts::save_password(&mut tx, &after, &hash).await?;
         let because = FamilyEnd::PasswordChanged;

@@ -1,17 +1,43 @@
+use std::fmt;
+
+use auth::Caller;
 use proto::directory::v1::SendSmsCodeResponse;
 use service::{Scope, Tx};
 use vault::Phone;
 
 use super::{App, Error, personal};
-use crate::domain::{Index, SentCode, SmsCode};
+use crate::domain::{Index, Limit, SentCode, SmsCode, WechatUserId, origin};
 use crate::{sms, store};
 
 const SCOPE: Scope = Scope::System("phones belong to no site");
 
+pub(crate) struct SendSmsCode {
+    pub phone: Phone,
+    /// Whose session asks, where the caller knows it.
+    pub user: Option<WechatUserId>,
+}
+
+impl fmt::Debug for SendSmsCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendSmsCode").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
 impl App {
-    /// Texts a new code; the one before no longer works. A second within a minute is refused.
+    /// Texts a new code; the one before no longer works. A second within a minute is refused, and one too many of a day:
+    /// to the phone, for the user who asks, or from where they are.
     #[tracing::instrument(name = "sms_code.send", skip_all)]
-    pub(crate) async fn send_sms_code(&self, phone: &Phone) -> Result<SendSmsCodeResponse, Error> {
+    pub(crate) async fn send_sms_code(
+        &self,
+        caller: &Caller,
+        cmd: SendSmsCode,
+    ) -> Result<SendSmsCodeResponse, Error> {
+        let SendSmsCode { phone, user } = &cmd;
+        let user = user.map(|user| user.to_string());
+        let origin = caller.address.as_deref().and_then(origin);
+        let mut limits = vec![(Limit::TEXTS_TO, phone.as_str())];
+        limits.extend(user.as_deref().map(|user| (Limit::TEXTS_BY, user)));
+        limits.extend(origin.as_deref().map(|origin| (Limit::TEXTS_FROM, origin)));
         let now = self.system.now();
         let code = draw()?;
         let phone_index = personal::phone_index(&self.vault, phone);
@@ -23,6 +49,7 @@ impl App {
         {
             return Err(Error::TooManyRequests { retry_after: last.next_allowed_at() - now });
         }
+        let attempt = self.count_attempt(&mut tx, &limits).await?;
         tx.commit().await?;
         match self.sms.send_code(phone, &code).await {
             Ok(()) => {}
@@ -31,6 +58,7 @@ impl App {
             Err(err) => {
                 let mut tx = self.store.begin(SCOPE).await?;
                 store::sms_codes::forget(&mut tx, &phone_index, &code_index).await?;
+                store::attempts::take_back(&mut tx, attempt).await?;
                 tx.commit().await?;
                 return Err(match err {
                     sms::Error::Limited(retry_after) => Error::TooManyRequests { retry_after },

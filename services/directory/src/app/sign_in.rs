@@ -1,15 +1,12 @@
 use auth::Caller;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use proto::directory::v1::SignInResponse;
 use service::{Scope, Tx};
 use vault::Vault;
 
 use super::{App, Error, fact};
-use crate::domain::{Account, Family, FamilyId, Token};
+use crate::domain::{Account, AttemptId, Family, FamilyId, Index, Limit, Token, origin};
 use crate::{store, wire};
-
-const MAX_ATTEMPTS: i64 = 10;
-const ATTEMPTS_COUNT_FOR: TimeDelta = TimeDelta::minutes(15);
 
 const REFRESH_TOKEN: &str = "account.refresh_token";
 
@@ -22,16 +19,24 @@ impl App {
         username: &str,
         password: String,
     ) -> Result<SignInResponse, Error> {
-        let Attempt { index, found } = self.attempt(username).await?;
-        let (account, hash) = found.unzip();
-        let fits = self.passwords.fits(password, hash).await?;
+        let attempt = self.attempt(caller, username).await?;
+        let (account, hash) = attempt.found.clone().unzip();
+        let fits = self.passwords.fits(password, hash.clone()).await?;
         let now = self.system.now();
         let account = account
             .filter(|account| fits && account.may_sign_in(now))
             .ok_or(Error::BadCredentials)?;
 
         let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
-        store::sign_in_attempts::clear(&mut tx, &index).await?;
+        attempt.succeeded(&mut tx).await?;
+        // Held and read again: the password may have become another while it was looked at, and whoever changed it has
+        // ended the sign-ins they saw.
+        store::accounts::hold(&mut tx, account.id).await?;
+        let account = store::accounts::by_username(&mut tx, &account.username)
+            .await?
+            .filter(|(account, kept)| Some(kept) == hash.as_ref() && account.may_sign_in(now))
+            .map(|(account, _)| account)
+            .ok_or(Error::BadCredentials)?;
         let family = Family { id: FamilyId::new(), account: account.id, ended: None };
         store::refresh::start(&mut tx, &family, now).await?;
         let issued = Issued::next(&mut tx, &self.vault, family.id, now).await?;
@@ -42,32 +47,37 @@ impl App {
         Ok(issued.sign_in(&account, family.id))
     }
 
-    /// Counts an attempt to prove a password of this user name, and refuses one too many. It is written before the
-    /// password is looked at: many at once must not all count as the first.
-    pub(super) async fn attempt(&self, username: &str) -> Result<Attempt, Error> {
+    /// Counts an attempt to prove a password of this user name, and refuses one too many: of the name from where the
+    /// caller is, of the name from everywhere, or of any names from there.
+    pub(super) async fn attempt(&self, caller: &Caller, username: &str) -> Result<Attempt, Error> {
         let username = username.trim().to_lowercase();
-        let index = self.vault.blind_index("account.username", &username).to_vec();
-        let now = self.system.now();
+        let origin = caller.address.as_deref().and_then(origin);
+        let from = format!("{} {username}", origin.as_deref().unwrap_or_default());
+        let mut limits = vec![(Limit::NAME_FROM, from.as_str()), (Limit::NAME, username.as_str())];
+        limits.extend(origin.as_deref().map(|origin| (Limit::FROM, origin)));
         let mut tx = self.store.begin(Scope::System("an account's sites")).await?;
-        let (attempts, oldest) =
-            store::sign_in_attempts::count(&mut tx, &index, now - ATTEMPTS_COUNT_FOR).await?;
-        if attempts >= MAX_ATTEMPTS {
-            let until = oldest.unwrap_or(now) + ATTEMPTS_COUNT_FOR;
-            return Err(Error::TooManyRequests { retry_after: until - now });
-        }
-        store::sign_in_attempts::add(&mut tx, &index, now).await?;
+        let id = self.count_attempt(&mut tx, &limits).await?;
         let found = store::accounts::by_username(&mut tx, &username).await?;
         tx.commit().await?;
-        Ok(Attempt { index, found })
+        Ok(Attempt { id, name_from: self.about(Limit::NAME_FROM, &from), found })
     }
 }
 
 /// One of the attempts that a user name has.
 pub(super) struct Attempt {
-    /// To forget them by, once one succeeds.
-    pub(super) index: Vec<u8>,
+    id: AttemptId,
+    name_from: Index,
     /// The account of that name and the hash of its password, if there is one.
     pub(super) found: Option<(Account, String)>,
+}
+
+impl Attempt {
+    /// They knew the password: neither this attempt counts nor what failed before on the name from where they are. What
+    /// failed from there on other names does, or one password that is known would cover for guessing others.
+    pub(super) async fn succeeded(&self, tx: &mut Tx) -> Result<(), Error> {
+        store::attempts::clear(tx, &self.name_from).await?;
+        Ok(store::attempts::take_back(tx, self.id).await?)
+    }
 }
 
 /// A fresh refresh token, in clear for the one who gets it.

@@ -22,7 +22,7 @@ use crate::domain::FamilyId;
 pub(super) use accounts::{
     change_account, change_password, create_account, list_accounts, reset_password,
 };
-pub(super) use binding::{bind_worker, check_binding};
+pub(super) use binding::{bind_worker, check_binding, send_sms_code};
 pub(super) use places::{
     change_area, change_contractor, change_site, create_area, create_contractor, create_site,
 };
@@ -144,10 +144,6 @@ pub(super) fn code(field: &str, text: &str) -> Result<String, Refusal> {
 /// A code of WeChat's: opaque, but never longer than what travels in a link.
 fn read_code(fields: &mut Fields, field: &str, text: &str) -> Option<String> {
     fields.text(field, text, MAX_CODE_BYTES)
-}
-
-pub(super) fn phone(text: &str) -> Result<Phone, Refusal> {
-    read(|fields| read_phone(fields, text))
 }
 
 fn read_phone(fields: &mut Fields, text: &str) -> Option<Phone> {

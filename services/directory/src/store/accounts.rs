@@ -74,6 +74,18 @@ pub(crate) async fn get(tx: &mut Tx, account: AccountId) -> Result<Option<Accoun
     Ok(row.map(Row::account).transpose()?.map(|(account, _)| account))
 }
 
+/// Holds the account as it is until this transaction ends: neither what it may nor its password changes meanwhile. Others
+/// may hold it too.
+pub(crate) async fn hold(tx: &mut Tx, account: AccountId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "SELECT FROM directory.accounts WHERE account_id = $1 FOR SHARE",
+        account.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 pub(crate) async fn any(tx: &mut Tx) -> Result<bool, StoreError> {
     let any = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM directory.accounts) AS "any!""#);
     Ok(any.fetch_one(&mut **tx).await?)

@@ -140,6 +140,48 @@ async fn fifty_who_choose_a_password_at_once_choose_one() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_overlaps_a_reset_keeps_nothing_of_the_old_password() {
+    let (world, account, _) = with_account().await;
+    assert_eq!(code(&world.sign_in("inspector", "not the password").await), 40103);
+    // The old password has been looked at, and found right, by when the sign-in waits for this row.
+    let mut held = world.admin.begin().await.unwrap();
+    sqlx::query("SELECT FROM directory.attempts FOR UPDATE").execute(&mut *held).await.unwrap();
+    let reset_meanwhile = async {
+        world.a_success_waits().await;
+        reset(&world, &world.sysadmin, &account).await.unwrap();
+        held.rollback().await.unwrap();
+    };
+    let (signed_in, ()) = futures::join!(world.sign_in("inspector", PASSWORD), reset_meanwhile);
+    assert_eq!(code(&signed_in), 40103);
+    assert_eq!(world.count("SELECT count(*) FROM directory.refresh_families").await, 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_overlaps_a_change_of_the_role_has_the_new_one() {
+    let (world, account, _) = with_account().await;
+    assert_eq!(code(&world.sign_in("inspector", "not the password").await), 40103);
+    let mut held = world.admin.begin().await.unwrap();
+    sqlx::query("SELECT FROM directory.attempts FOR UPDATE").execute(&mut *held).await.unwrap();
+    let raise = pb::ChangeAccountRequest {
+        account_id: account.account_id.clone(),
+        version: account.version,
+        role: "SysAdmin".to_owned(),
+        ..Default::default()
+    };
+    let raised_meanwhile = async {
+        world.a_success_waits().await;
+        let raised = world.change_account(&world.sysadmin, raise).await.unwrap();
+        held.rollback().await.unwrap();
+        raised
+    };
+    let (signed_in, raised) =
+        futures::join!(world.sign_in("inspector", PASSWORD), raised_meanwhile);
+    assert_eq!(signed_in.unwrap().account.unwrap(), raised);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn nobody_resets_their_own() {
     let world = World::new().await;
     let account = world.create_account("root", "SysAdmin", vec![]).await;

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use chrono::TimeDelta;
+use futures::future::join_all;
 use proto::directory::v1 as pb;
 use serde_json::json;
 use service::Refusal;
@@ -9,7 +10,7 @@ use crate::outside::{id_no, phone};
 use crate::world::{World, bad_fields, code, told};
 
 pub(crate) async fn send(world: &World, phone: &str) -> Result<pb::SendSmsCodeResponse, Refusal> {
-    let message = pb::SendSmsCodeRequest { phone: phone.to_owned() };
+    let message = pb::SendSmsCodeRequest { phone: phone.to_owned(), ..Default::default() };
     told(world.client.clone().send_sms_code(world.public(message)).await)
 }
 
@@ -80,6 +81,67 @@ async fn a_text_that_did_not_go_may_be_asked_for_again_at_once() {
 }
 
 #[tokio::test]
+async fn a_phone_gets_ten_texts_a_day() {
+    let world = World::new().await;
+    let system = world.harness.shell.system.clone();
+    for _ in 0..10 {
+        assert!(send(&world, &phone(1)).await.is_ok());
+        system.advance(TimeDelta::minutes(1));
+    }
+    world.outside.answer_texts_with("FailedOperation.InsufficientBalanceInSmsPackage");
+    let refused = send(&world, &phone(1)).await.unwrap_err();
+    let wait = 24 * 3600 - 600;
+    assert_eq!((refused.code.number(), &refused.data["retry_after_sec"]), (42901, &json!(wait)));
+    assert_eq!(code(&send(&world, &phone(2)).await), 50301);
+    world.outside.answer_texts_with("Ok");
+    system.advance(TimeDelta::seconds(wait));
+    assert!(send(&world, &phone(1)).await.is_ok());
+    assert_eq!(world.outside.texts().len(), 11);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn one_wechat_user_has_ten_texts_a_day_sent_to_whatever_phones() {
+    let world = World::new().await;
+    let send = async |user: u32, number: u32| {
+        let message = pb::SendSmsCodeRequest {
+            phone: phone(number),
+            wechat_user_id: format!("00000000-0000-4000-8000-{user:012}"),
+        };
+        code(&told(world.client.clone().send_sms_code(world.public(message)).await))
+    };
+    world.outside.answer_texts_with("InvalidParameterValue.IncorrectPhoneNumber");
+    assert_eq!(send(1, 99).await, 40001, "and a text that did not go does not count");
+    world.outside.answer_texts_with("Ok");
+    for number in 0..10 {
+        assert_eq!(send(1, number).await, 0);
+    }
+    assert_eq!((send(1, 10).await, send(2, 10).await), (42901, 0));
+    world.harness.shell.system.advance(TimeDelta::days(1));
+    assert_eq!(send(1, 10).await, 0);
+    let message = pb::SendSmsCodeRequest { phone: phone(1), wechat_user_id: "me".to_owned() };
+    let unread = told(world.client.clone().send_sms_code(world.public(message)).await);
+    assert_eq!(bad_fields(unread), ["wechat_user_id"]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn one_address_has_three_hundred_texts_an_hour_sent() {
+    let world = World::new().await;
+    let send = async |address: &str, number: u32| {
+        let message = pb::SendSmsCodeRequest { phone: phone(number), ..Default::default() };
+        code(&told(world.client.clone().send_sms_code(world.from_address(address, message)).await))
+    };
+    for ten in 0..30 {
+        let at_once = (ten * 10..ten * 10 + 10).map(|number| send("203.0.113.1", number));
+        assert_eq!(join_all(at_once).await, [0; 10]);
+    }
+    assert_eq!(send("203.0.113.1", 300).await, 42901);
+    assert_eq!(send("203.0.113.2", 300).await, 0);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_code_binds_once() {
     let world = World::new().await;
     world.staffed(1..=2).await;
@@ -121,7 +183,7 @@ async fn after_five_wrong_tries_the_right_code_is_wrong_too() {
     let sent = world.outside.last_code();
     let wrong = another(&sent);
     let tries = (0..4).map(|_| bind(&world, 1, &wrong));
-    for answer in futures::future::join_all(tries).await {
+    for answer in join_all(tries).await {
         assert_eq!(code(&answer), 40015);
     }
     assert_eq!(code(&bind(&world, 1, &wrong).await), 40015);

@@ -79,6 +79,45 @@ async fn ten_failures_close_a_user_name_for_a_quarter_of_an_hour_known_or_not() 
 }
 
 #[tokio::test]
+async fn whoever_guesses_closes_a_user_name_to_themselves_and_many_guessers_close_it_to_all() {
+    let (world, _) = with_account().await;
+    let wrong = async |host: u32| {
+        let address = format!("203.0.113.{host}");
+        world.sign_in_from(&address, "foreman", "another password").await
+    };
+    for host in 1..=10 {
+        let mut codes = Vec::new();
+        for _ in 0..11 {
+            codes.push(wrong(host).await);
+        }
+        assert_eq!(codes, [vec![40103; 10], vec![42901]].concat(), "of 203.0.113.{host}");
+        let elsewhere = world.sign_in_from("198.51.100.1", "foreman", PASSWORD).await;
+        assert_eq!(elsewhere, if host < 10 { 0 } else { 42901 }, "after {host}0 failures");
+    }
+    world.harness.shell.system.advance(TimeDelta::minutes(15));
+    assert_eq!(world.sign_in_from("198.51.100.1", "foreman", PASSWORD).await, 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn fifty_user_names_tried_from_one_address_close_it_and_no_other() {
+    let (world, _) = with_account().await;
+    let (address, other) = ("203.0.113.1", "203.0.113.2");
+    for number in 0..50 {
+        let name = format!("name-{number}");
+        assert_eq!(world.sign_in_from(address, &name, "a likely password").await, 40103);
+        if number == 25 {
+            // One password that is known covers for no guess.
+            assert_eq!(world.sign_in_from(address, "foreman", PASSWORD).await, 0);
+        }
+    }
+    assert_eq!(world.sign_in_from(address, "name-50", "a likely password").await, 42901);
+    assert_eq!(world.sign_in_from(address, "foreman", PASSWORD).await, 42901);
+    assert_eq!(world.sign_in_from(other, "foreman", PASSWORD).await, 0);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn two_replicas_count_the_same_failures_and_end_the_same_families() {
     let (world, _) = with_account().await;
     let other = world.replica().await;

@@ -83,6 +83,11 @@ impl World {
         self.by(&Caller::anonymous(), message)
     }
 
+    /// The same, from a network address.
+    pub(crate) fn from_address<M>(&self, address: &str, message: M) -> Request<M> {
+        self.by(&Caller { address: Some(address.to_owned()), ..Caller::anonymous() }, message)
+    }
+
     pub(crate) async fn site(&self, name: &str) -> SiteId {
         let message = pb::CreateSiteRequest { name: name.to_owned(), ..Default::default() };
         let answer =
@@ -150,6 +155,13 @@ impl World {
         let message =
             pb::SignInRequest { username: username.to_owned(), password: password.to_owned() };
         told(self.client.clone().sign_in(self.public(message)).await)
+    }
+
+    /// The number of the refusal's code; 0 where it succeeds.
+    pub(crate) async fn sign_in_from(&self, address: &str, username: &str, password: &str) -> u32 {
+        let message =
+            pb::SignInRequest { username: username.to_owned(), password: password.to_owned() };
+        code(&told(self.client.clone().sign_in(self.from_address(address, message)).await))
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<pb::RefreshSignInResponse, Refusal> {
@@ -236,6 +248,16 @@ impl World {
 
     pub(crate) async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.admin).await.unwrap()
+    }
+
+    /// Waits until a sign-in whose password fits waits for attempts that the test holds.
+    pub(crate) async fn a_success_waits(&self) {
+        test_support::eventually("a sign-in that waits", async || {
+            let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                 AND wait_event_type = 'Lock' AND query LIKE 'DELETE FROM directory.attempts%'";
+            (self.count(waiting).await > 0).then_some(())
+        })
+        .await;
     }
 
     pub(crate) async fn stop(self) {

@@ -65,7 +65,8 @@ async fn a_stranger_s_session_asks_for_an_sms_code_and_nothing_else() {
             ..EnterMiniProgramResponse::default()
         })
     });
-    edge.fakes.on("DirectoryService/SendSmsCode", |_: SendSmsCodeRequest| {
+    edge.fakes.on("DirectoryService/SendSmsCode", |asked: SendSmsCodeRequest| {
+        assert_eq!(asked.wechat_user_id, "u", "who asks, for the limit on them");
         Ok(SendSmsCodeResponse::default())
     });
     let entered = edge.post("", "/api/mp/login", &json!({"mp_code": "demo-1"})).await;

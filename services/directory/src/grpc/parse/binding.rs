@@ -5,7 +5,7 @@ use uuid::Uuid;
 use vault::{IdNo, LastSix};
 
 use super::{MAX_NAME, read, read_code, read_phone};
-use crate::app::{BindWorker, IdProof, PhoneProof};
+use crate::app::{BindWorker, IdProof, PhoneProof, SendSmsCode};
 use crate::domain::{SmsCode, WechatUserId};
 
 pub(in crate::grpc) fn bind_worker(message: &pb::BindWorkerRequest) -> Result<BindWorker, Refusal> {
@@ -43,8 +43,26 @@ pub(in crate::grpc) fn check_binding(
 ) -> Result<(WorkerId, WechatUserId), Refusal> {
     read(|fields| {
         let worker = fields.parse("worker_id", &message.worker_id);
-        let user = Uuid::try_parse(&message.wechat_user_id).ok();
-        fields.check(user.is_some(), "wechat_user_id", "is not a UUID");
-        Some((worker?, WechatUserId(user?)))
+        let user = wechat_user(fields, &message.wechat_user_id);
+        Some((worker?, user?))
     })
+}
+
+pub(in crate::grpc) fn send_sms_code(
+    message: &pb::SendSmsCodeRequest,
+) -> Result<SendSmsCode, Refusal> {
+    read(|fields| {
+        let phone = read_phone(fields, &message.phone);
+        let user = match message.wechat_user_id.as_str() {
+            "" => None,
+            user => wechat_user(fields, user),
+        };
+        Some(SendSmsCode { phone: phone?, user })
+    })
+}
+
+fn wechat_user(fields: &mut Fields, text: &str) -> Option<WechatUserId> {
+    let user = Uuid::try_parse(text).ok();
+    fields.check(user.is_some(), "wechat_user_id", "is not a UUID");
+    user.map(WechatUserId)
 }

@@ -177,7 +177,9 @@ fn session(
     responses((status = 200, body = Enveloped<SentSmsCode>))
 )]
 async fn send_sms_code(call: Call, Command(code): Command<SmsCode>) -> Answer<SentSmsCode> {
-    let message = SendSmsCodeRequest { phone: code.phone };
+    let user = call.claims.as_ref().and_then(|claims| claims.session.clone());
+    let message =
+        SendSmsCodeRequest { phone: code.phone, wechat_user_id: user.unwrap_or_default() };
     let sent = call.directory().send_sms_code(call.command(message)).await?.into_inner();
     answer(SentSmsCode {
         expires_at: instant(sent.expires_at),
