@@ -9,6 +9,7 @@ use types::{BindingId, SiteZone, WorkerId};
 use vault::{IdNo, LastSix, Phone};
 
 use super::enter_mini_program::wechat_refused;
+use super::records::of_worker;
 use super::{App, Error, fact, personal};
 use crate::domain::{
     Binding, BindingCandidate as Candidate, BindingEnd, Held, Index, Match, Plan, SmsCode,
@@ -149,6 +150,13 @@ impl App {
             matches!(&plan, Plan::Bind { ends } if ends.iter().any(|ended| ended.worker == worker));
         if let Plan::Bind { ends } = plan {
             for binding in ends {
+                if binding.worker != worker {
+                    let left = binding.worker;
+                    let mut record = fact(caller, "worker.unbind", "worker", left.to_string(), now);
+                    record.before = Some(json!({ "binding_id": binding.id.to_string() }));
+                    record.reason = Some("their WeChat user was bound to another worker");
+                    of_worker(&mut tx, left, record).await?;
+                }
                 let of = workers
                     .iter_mut()
                     .find(|worker| worker.id == binding.worker)
@@ -167,8 +175,12 @@ impl App {
             };
             events::enqueue(&mut tx, &event, now).await?;
             let mut record = fact(caller, "worker.bind", "worker", worker.to_string(), now);
-            record.after = Some(json!({ "binding_id": event.binding_id, "took_over": took_over }));
-            events::audit(&mut tx, record).await?;
+            record.after = Some(json!({
+                "binding_id": event.binding_id,
+                "wechat_user_id": user.to_string(),
+                "took_over": took_over,
+            }));
+            of_worker(&mut tx, worker, record).await?;
         }
         tx.commit().await?;
         Ok(BindWorkerResponse {

@@ -1,8 +1,31 @@
-//! What the record of a change compares: the fields that became others.
+//! What the record of a change compares, the fields that became others; and where the record of what happens to a person
+//! is found.
 
+use events::AuditFact;
 use serde_json::{Map, Value, json};
+use service::{StoreError, Tx};
+use types::WorkerId;
 
 use crate::domain::{Account, Area, Contractor, Site};
+use crate::store;
+
+/// Writes the record of what happened to one person, once for each of their sites: whoever audits one of them finds it.
+/// Needs a scope of every site.
+pub(super) async fn of_worker(
+    tx: &mut Tx,
+    worker: WorkerId,
+    record: AuditFact<'_>,
+) -> Result<(), StoreError> {
+    let sites = store::bindings::sites_of(tx, &[worker]).await?;
+    if sites.is_empty() {
+        events::audit(tx, record).await?;
+        return Ok(());
+    }
+    for (site, _) in sites {
+        events::audit(tx, AuditFact { site: Some(site), ..record.clone() }).await?;
+    }
+    Ok(())
+}
 
 /// Both sides of a change, without what stayed.
 pub(super) fn compared(before: Value, after: Value) -> (Value, Value) {

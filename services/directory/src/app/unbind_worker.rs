@@ -3,6 +3,7 @@ use serde_json::json;
 use service::Scope;
 use types::WorkerId;
 
+use super::records::of_worker;
 use super::{App, Error, bind_worker, fact, scope};
 use crate::domain::BindingEnd;
 use crate::store;
@@ -34,7 +35,7 @@ impl App {
         let mut record = fact(caller, "worker.unbind", "worker", worker.to_string(), now);
         record.before = Some(json!({ "binding_id": binding.id.to_string() }));
         record.reason = Some(reason);
-        events::audit(&mut tx, record).await?;
+        of_worker(&mut tx, worker, record).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -1,11 +1,11 @@
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
-use types::WorkerId;
+use types::{SiteId, WorkerId};
 use uuid::Uuid;
 
 use crate::domain::{Binding, BindingEnd, WechatUserId};
 
-use super::guarded;
+use super::{guarded, uuids};
 
 struct Row {
     binding_id: Uuid,
@@ -111,4 +111,21 @@ pub(crate) async fn last(
         user.0,
     );
     Ok(last.fetch_optional(&mut **tx).await?)
+}
+
+/// The sites that people are on; of whoever is on none any more, those they were on.
+pub(crate) async fn sites_of(
+    tx: &mut Tx,
+    workers: &[WorkerId],
+) -> Result<Vec<(SiteId, WorkerId)>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT e.site_id, e.worker_id FROM directory.engagements e
+         WHERE e.worker_id = ANY($1) AND (e.left_at IS NULL OR NOT EXISTS
+             (SELECT FROM directory.engagements n WHERE n.worker_id = e.worker_id AND n.left_at IS NULL))
+         ORDER BY e.site_id, e.worker_id",
+        &uuids(workers),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.site_id.into(), row.worker_id.into())).collect())
 }

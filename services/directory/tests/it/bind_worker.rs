@@ -73,12 +73,17 @@ async fn a_new_phone_takes_the_worker_over() {
 #[tokio::test]
 async fn a_user_who_binds_someone_else_lets_the_first_go() {
     let world = World::new().await;
-    let (_, workers) = world.staffed(1..=2).await;
+    let (site, workers) = world.staffed(1..=2).await;
     world.bind("a", 1).await.unwrap();
-    world.bind("a", 2).await.unwrap();
+    let bound = world.bind("a", 2).await.unwrap();
     let ended = world.facts::<pb::WorkerUnbound>().await;
     assert_eq!(ended[0].worker.clone().unwrap().worker_id, workers[0]);
     assert_eq!(world.count(ACTIVE).await, 1);
+    let let_go = world.records("worker.unbind").await.remove(0);
+    assert_eq!((&let_go.target_id, let_go.site_id), (&workers[0], site.to_string()));
+    let record = world.records("worker.bind").await.pop().unwrap();
+    assert_eq!((&record.target_id, record.site_id), (&workers[1], site.to_string()));
+    assert!(record.after.contains(&bound.wechat_user_id), "who it was: {}", record.after);
     world.stop().await;
 }
 

@@ -3,6 +3,7 @@ use proto::directory::v1 as pb;
 use service::Refusal;
 use types::WorkerId;
 
+use crate::outside::person;
 use crate::world::{World, bad_fields, code, told};
 
 async fn unbind(world: &World, caller: &Caller, worker: &str, reason: &str) -> Result<(), Refusal> {
@@ -14,7 +15,7 @@ async fn unbind(world: &World, caller: &Caller, worker: &str, reason: &str) -> R
 #[tokio::test]
 async fn an_administrator_ends_a_binding_once_with_a_reason() {
     let world = World::new().await;
-    let (_, workers) = world.staffed(1..=1).await;
+    let (site, workers) = world.staffed(1..=1).await;
     world.bind("a", 1).await.unwrap();
     assert_eq!(bad_fields(unbind(&world, &world.sysadmin, &workers[0], " ").await), ["reason"]);
     for _ in 0..2 {
@@ -26,7 +27,40 @@ async fn an_administrator_ends_a_binding_once_with_a_reason() {
     assert_eq!((ended[0].cause.as_str(), worker.bound, worker.version), ("BY_ADMIN", false, 3));
     let records = world.records("worker.unbind").await;
     assert_eq!((records.len(), records[0].reason.as_str()), (1, "lost phone"));
+    assert_eq!(records[0].site_id, site.to_string());
     assert!(world.bind("a", 1).await.is_ok(), "they may bind again");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_audits_a_site_of_theirs_finds_that_they_were_unbound() {
+    let world = World::new().await;
+    let (one, workers) = world.staffed(1..=2).await;
+    let two = world.site("二号工地").await;
+    world.outside.set_roster(&[person(1)]);
+    world.sync(two).await.unwrap();
+    world.bind("a", 1).await.unwrap();
+    unbind(&world, &world.sysadmin, &workers[0], "lost phone").await.unwrap();
+    let sites = async |action: &str| {
+        let mut sites: Vec<String> =
+            world.records(action).await.into_iter().map(|record| record.site_id).collect();
+        sites.sort();
+        sites
+    };
+    let mut both = [one.to_string(), two.to_string()];
+    both.sort();
+    assert_eq!(
+        (sites("worker.bind").await, sites("worker.unbind").await),
+        (both.to_vec(), both.to_vec())
+    );
+
+    // Who has left is found where they were last.
+    world.bind("a", 2).await.unwrap();
+    world.outside.set_roster(&[person(1)]);
+    world.sync(one).await.unwrap();
+    unbind(&world, &world.sysadmin, &workers[1], "left").await.unwrap();
+    let left = world.records("worker.unbind").await.pop().unwrap();
+    assert_eq!((left.site_id, left.reason.as_str()), (one.to_string(), "left"));
     world.stop().await;
 }
 
