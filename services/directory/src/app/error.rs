@@ -8,6 +8,9 @@ use types::FieldProblem;
 pub(crate) enum Error {
     #[error("not found")]
     NotFound,
+    /// A service asks for what is another's to know.
+    #[error("not for this caller")]
+    Denied,
     #[error("a field is not right")]
     Invalid(Vec<FieldProblem>),
     #[error("wrong user name or password")]

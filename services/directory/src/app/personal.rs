@@ -154,6 +154,10 @@ pub(super) fn open_photo_url(
     open(vault, PHOTO_URL, "workers", worker, sealed)
 }
 
+pub(super) fn open_name(vault: &Vault, worker: Uuid, sealed: &[u8]) -> Result<String, StoreError> {
+    open(vault, NAME, "workers", worker, sealed)
+}
+
 pub(super) fn open_id_no(vault: &Vault, worker: Uuid, sealed: &[u8]) -> Result<String, StoreError> {
     open(vault, ID_NO, "workers", worker, sealed)
 }

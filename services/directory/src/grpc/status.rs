@@ -12,6 +12,7 @@ pub(super) fn status(err: Error) -> Status {
 fn refusal(err: Error) -> Refusal {
     match err {
         Error::NotFound => Refusal::new(ErrorCode::NotFound),
+        Error::Denied => Refusal::new(ErrorCode::PermissionDenied),
         Error::Invalid(problems) => {
             let invalid = Refusal::new(ErrorCode::ValidationFailed);
             problems.into_iter().fold(invalid, |refusal, bad| refusal.field(bad.field, bad.problem))
@@ -67,6 +68,7 @@ mod tests {
     fn each_error_has_its_code() {
         for (err, code) in [
             (Error::NotFound, 40_400),
+            (Error::Denied, 40_301),
             (Error::field("name", "is taken"), 40_001),
             (Error::BadCredentials, 40_103),
             (Error::NotSignedIn, 40_101),

@@ -128,7 +128,6 @@ pub(crate) struct Reachable {
     pub worker_id: Uuid,
     pub name_sealed: Vec<u8>,
     pub id_no_sealed: Option<Vec<u8>>,
-    pub phone_sealed: Option<Vec<u8>>,
     pub face_id: Option<String>,
     pub photo_url_sealed: Option<Vec<u8>>,
     pub wechat_user_id: Option<Uuid>,
@@ -141,7 +140,7 @@ pub(crate) async fn reachable(
 ) -> Result<Vec<Reachable>, StoreError> {
     let people = sqlx::query_as!(
         Reachable,
-        r#"SELECT w.worker_id, w.name_sealed, w.id_no_sealed, w.phone_sealed, w.face_id, w.photo_url_sealed,
+        r#"SELECT w.worker_id, w.name_sealed, w.id_no_sealed, w.face_id, w.photo_url_sealed,
                u.wechat_user_id AS "wechat_user_id?", u.openid_sealed AS "openid_sealed?"
            FROM directory.workers w
            LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL

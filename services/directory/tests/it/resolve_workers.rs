@@ -1,36 +1,91 @@
-use auth::Caller;
 use proto::directory::v1 as pb;
-use serde_json::json;
+use serde_json::{Value, json};
+use service::Refusal;
 
-use crate::outside::{id_no, name, phone};
+use crate::outside::{id_no, name, person, photo_url};
 use crate::world::{World, bad_fields, code, told};
 
+async fn resolve(
+    world: &World,
+    service: &'static str,
+    purpose: &str,
+    worker_ids: &[String],
+) -> Result<Vec<pb::ResolvedWorker>, Refusal> {
+    let message =
+        pb::ResolveWorkersRequest { worker_ids: worker_ids.to_vec(), purpose: purpose.to_owned() };
+    let request = world.harness.shell.as_service(service, message);
+    told(world.client.clone().resolve_workers(request).await).map(|answer| answer.workers)
+}
+
 #[tokio::test]
-async fn a_service_gets_what_its_job_needs_and_leaves_a_record_without_it() {
+async fn a_service_is_told_what_its_purpose_needs_and_no_more() {
     let world = World::new().await;
     let (_, workers) = world.staffed(1..=2).await;
     world.bind("a", 1).await.unwrap();
-    let message = pb::ResolveWorkersRequest {
-        worker_ids: workers.clone(),
-        purpose: "WECHAT_NOTICE".to_owned(),
-    };
-    let caller = Caller::service("notification");
-    let request = world.harness.shell.as_service("notification", message);
-    let resolved = told(world.client.clone().resolve_workers(request).await).unwrap().workers;
-    assert_eq!(resolved[0].worker_id, workers[0]);
-    assert_eq!((&resolved[0].name, &resolved[0].id_no), (&name(1), &id_no(1)));
-    assert_eq!(resolved[0].phone, format!("+86{}", phone(1)));
-    assert_eq!(
-        (resolved[0].openid.as_str(), resolved[0].face_id.as_str()),
-        ("openid-of-a", "face_0001")
-    );
-    assert_eq!(resolved[1].openid, "", "nobody is bound to the second");
+    let known = pb::ResolvedWorker { worker_id: workers[0].clone(), ..Default::default() };
+    let openid = "openid-of-a".to_owned();
+    let notice = resolve(&world, "notification", "WECHAT_NOTICE", &workers).await.unwrap();
+    assert_eq!(notice[0], pb::ResolvedWorker { openid: openid.clone(), ..known.clone() });
+    assert_eq!(notice[1].openid, "", "nobody is bound to the second");
+    let door = resolve(&world, "access-grant", "DOOR_SYNC", &workers).await.unwrap();
+    let identified =
+        pb::ResolvedWorker { name: name(1), id_no: id_no(1), photo_url: photo_url(1), ..known };
+    let face_id = "face_0001".to_owned();
+    assert_eq!(door[0], pb::ResolvedWorker { face_id, ..identified.clone() });
+    let face = resolve(&world, "training", "FACE_VERIFICATION", &workers).await.unwrap();
+    assert_eq!(face[0], pb::ResolvedWorker { openid, ..identified });
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_purpose_is_of_one_service() {
+    let world = World::new().await;
+    let (_, workers) = world.staffed(1..=1).await;
+    for (service, purpose) in [
+        ("notification", "DOOR_SYNC"),
+        ("notification", "FACE_VERIFICATION"),
+        ("access-grant", "FACE_VERIFICATION"),
+        ("training", "WECHAT_NOTICE"),
+        ("report", "DOOR_SYNC"),
+    ] {
+        let refused = resolve(&world, service, purpose, &workers).await;
+        assert_eq!(code(&refused), 40301, "{service} for {purpose}");
+    }
+    assert!(world.records("worker.resolve").await.is_empty());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_audits_a_site_finds_whose_data_were_opened_there() {
+    let world = World::new().await;
+    let (one, workers) = world.staffed(1..=3).await;
+    let two = world.site("二号工地").await;
+    world.outside.set_roster(&[person(3)]);
+    world.sync(two).await.unwrap();
+    resolve(&world, "access-grant", "DOOR_SYNC", &workers).await.unwrap();
 
     let records = world.records("worker.resolve").await;
-    assert_eq!(records.len(), 1);
-    assert_eq!(records[0].actor, caller.subject.to_string());
-    let after: serde_json::Value = serde_json::from_str(&records[0].after).unwrap();
-    assert_eq!(after, json!({ "purpose": "WECHAT_NOTICE", "count": 2 }));
+    let found = |site: types::SiteId| {
+        let record = records.iter().find(|record| record.site_id == site.to_string()).unwrap();
+        assert_eq!(record.actor, "service:access-grant");
+        serde_json::from_str::<Value>(&record.after).unwrap()
+    };
+    let sorted = |mut ids: Vec<String>| {
+        ids.sort();
+        ids
+    };
+    assert_eq!(
+        found(one),
+        json!({ "purpose": "DOOR_SYNC", "worker_ids": sorted(workers.clone()) })
+    );
+    assert_eq!(found(two), json!({ "purpose": "DOOR_SYNC", "worker_ids": [workers[2]] }));
+    assert_eq!(records.len(), 2);
+
+    // Who asks for somebody we do not know has asked.
+    let nobody = [types::WorkerId::new().to_string()];
+    assert_eq!(resolve(&world, "access-grant", "DOOR_SYNC", &nobody).await.unwrap(), []);
+    let record = world.records("worker.resolve").await.pop().unwrap();
+    assert_eq!((record.site_id.as_str(), record.actor.as_str()), ("", "service:access-grant"));
     world.stop().await;
 }
 

@@ -223,21 +223,21 @@ async fn an_earlier_engagement_stays_readable_with_its_times() {
 async fn a_picture_s_address_is_told_to_those_who_need_a_face_and_a_new_one_is_news() {
     let world = World::new().await;
     let (site, workers) = world.staffed(1..=1).await;
-    let resolved = async |purpose: &str| {
+    let resolved = async |service: &'static str, purpose: &str| {
         let message =
             pb::ResolveWorkersRequest { worker_ids: workers.clone(), purpose: purpose.to_owned() };
-        let request = world.harness.shell.as_service("access-grant", message);
+        let request = world.harness.shell.as_service(service, message);
         let resolved = told(world.client.clone().resolve_workers(request).await).unwrap().workers;
         resolved[0].photo_url.clone()
     };
-    assert_eq!(resolved("DOOR_SYNC").await, photo_url(1));
-    assert_eq!(resolved("FACE_VERIFICATION").await, photo_url(1));
-    assert_eq!(resolved("WECHAT_NOTICE").await, "");
+    assert_eq!(resolved("access-grant", "DOOR_SYNC").await, photo_url(1));
+    assert_eq!(resolved("training", "FACE_VERIFICATION").await, photo_url(1));
+    assert_eq!(resolved("notification", "WECHAT_NOTICE").await, "");
     let mut another = person(1);
     another["photo_url"] = json!(photo_url(9));
     world.outside.set_roster(&[another]);
     assert_eq!(world.sync(site).await.unwrap().changed, 1);
-    assert_eq!(resolved("DOOR_SYNC").await, photo_url(9));
+    assert_eq!(resolved("access-grant", "DOOR_SYNC").await, photo_url(9));
     world.stop().await;
 }
 
