@@ -27,6 +27,7 @@ impl App {
         let ChangeContractor { contractor, version, name, sites } = cmd;
         let now = self.clock.now();
         let mut tx = self.store.begin(scope(caller)).await?;
+        store::contractors::lock(&mut tx, contractor).await?;
         let before = store::contractors::list(&mut tx, None, Some(contractor)).await?;
         let before = before.into_iter().next().ok_or(Error::NotFound)?;
         as_read(before.version, version)?;

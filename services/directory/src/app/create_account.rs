@@ -77,11 +77,12 @@ impl App {
     }
 }
 
-/// The sites of the account exist, and its contractor works on each of them.
+/// The sites of the account exist, and its contractor works on each of them, also when the account is written.
 pub(super) async fn check_place(tx: &mut Tx, account: &Account) -> Result<(), Error> {
     if store::sites::known(tx, &account.sites).await?.len() < account.sites.len() {
         return Err(Error::NotFound);
     }
+    store::contractors::hold(tx, contractor).await?;
     let Some(contractor) = account.contractor else { return Ok(()) };
     let works_on = store::contractors::sites_of(tx, contractor).await?;
     if account.sites.iter().all(|site| works_on.contains(site)) {

@@ -63,6 +63,28 @@ pub(crate) async fn save(tx: &mut Tx, contractor: &Contractor) -> Result<(), Sto
     Ok(())
 }
 
+/// Holds a contractor for a change: nobody is put in its service meanwhile, and whoever is being put there is seen after.
+pub(crate) async fn lock(tx: &mut Tx, contractor: ContractorId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "SELECT FROM directory.contractors WHERE contractor_id = $1 FOR NO KEY UPDATE",
+        contractor.as_uuid(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Holds a contractor as it is until this transaction ends; others may hold it too.
+pub(crate) async fn hold(tx: &mut Tx, contractor: ContractorId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "SELECT FROM directory.contractors WHERE contractor_id = $1 FOR SHARE",
+        contractor.as_uuid(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// The accounts of a contractor that reach a site other than `sites`.
 pub(crate) async fn accounts_beyond(
     tx: &mut Tx,

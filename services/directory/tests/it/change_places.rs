@@ -279,6 +279,39 @@ async fn a_contractor_comes_to_a_site_and_leaves_one_nobody_of_theirs_reaches() 
 }
 
 #[tokio::test]
+async fn an_account_never_reaches_a_site_that_its_contractor_leaves_in_the_same_moment() {
+    let world = World::new().await;
+    let (one, two) = (world.site("一号工地").await, world.site("二号工地").await);
+    let contractor = world.contractor("示例一建", &[one, two]).await;
+    let mut account = world.account("foreman", one, contractor).await;
+    let mut version = 1;
+    let moved = |account: &pb::Account, sites: &[SiteId]| pb::ChangeAccountRequest {
+        account_id: account.account_id.clone(),
+        version: account.version,
+        sites: Some(pb::SiteIds { site_ids: sites.iter().map(ToString::to_string).collect() }),
+        ..Default::default()
+    };
+    let (both, left) = ([one, two], [one]);
+    for round in 0..50 {
+        let (arrives, leaves) = futures::join!(
+            world.change_account(&world.sysadmin, moved(&account, &both)),
+            change_contractor(&world, contractor, version, "", Some(&left)),
+        );
+        let codes = (code(&arrives), code(&leaves));
+        assert!([(0, 40902), (40001, 0)].contains(&codes), "round {round}: {codes:?}");
+        // As it was, for the next round.
+        if let Ok(arrived) = arrives {
+            account = world.change_account(&world.sysadmin, moved(&arrived, &left)).await.unwrap();
+        }
+        if leaves.is_ok() {
+            let back = change_contractor(&world, contractor, version + 1, "", Some(&both));
+            version = back.await.unwrap().version;
+        }
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn who_only_reads_or_is_elsewhere_changes_nothing() {
     let world = World::new().await;
     let (site, other) = (world.site("一号工地").await, world.site("二号工地").await);
