@@ -100,8 +100,7 @@ async fn accounts(tx: &mut Tx, live: &[Live]) -> Result<Vec<Announced>, StoreErr
     let mut told = Vec::new();
     for (id, Live { since, .. }) in ids::<AccountId>("accounts", live)?.into_iter().zip(live) {
         let account = store::accounts::get(tx, id).await?;
-        let account =
-            account.map(|account| pb::AccountChanged { account: Some(wire::account(&account)) });
+        let account = account.map(|account| wire::account_changed(&account));
         told.extend(account.map(|fact| Announced::of(&fact, *since)));
     }
     Ok(told)

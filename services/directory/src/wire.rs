@@ -95,6 +95,12 @@ pub(crate) fn sign_in(account: &Account) -> pb::CheckSignInResponse {
     }
 }
 
+/// The account as everybody may know it: a user name is somebody's name.
+pub(crate) fn account_changed(account: &Account) -> pb::AccountChanged {
+    let account = pb::Account { username: String::new(), ..self::account(account) };
+    pb::AccountChanged { account: Some(account) }
+}
+
 /// No name, no numbers: this is what everybody may know.
 pub(crate) fn worker(worker: &Worker) -> pb::Worker {
     let engagements = worker.engagements.iter().map(|engagement| pb::Engagement {

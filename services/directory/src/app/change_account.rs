@@ -1,5 +1,5 @@
 use auth::Caller;
-use proto::directory::v1::{AccountChanged, ChangeAccountResponse};
+use proto::directory::v1::ChangeAccountResponse;
 use service::{Scope, Tx};
 use types::AccountId;
 
@@ -54,15 +54,14 @@ impl App {
         }
         // With the sites it has now: a SysAdmin's are read.
         let after = store::accounts::get(&mut tx, account).await?.ok_or(Error::NotFound)?;
-        let message = wire::account(&after);
-        events::enqueue(&mut tx, &AccountChanged { account: Some(message.clone()) }, now).await?;
+        events::enqueue(&mut tx, &wire::account_changed(&after), now).await?;
         let (was, is) = records::compared(records::account(&before), records::account(&after));
         let mut record = fact(caller, "account.change", "account", account.to_string(), now);
         (record.before, record.after) = (Some(was), Some(is));
         record.reason = reason.as_deref();
         events::audit(&mut tx, record).await?;
         tx.commit().await?;
-        Ok(ChangeAccountResponse { account: Some(message) })
+        Ok(ChangeAccountResponse { account: Some(wire::account(&after)) })
     }
 }
 

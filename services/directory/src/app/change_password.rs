@@ -1,7 +1,7 @@
 use std::fmt;
 
 use auth::Caller;
-use proto::directory::v1::{AccountChanged, ChangePasswordResponse};
+use proto::directory::v1::ChangePasswordResponse;
 use service::Scope;
 
 use super::{App, Error, fact};
@@ -51,11 +51,10 @@ impl App {
         store::accounts::save_password(&mut tx, &after, &hash).await?;
         let because = FamilyEnd::PasswordChanged;
         store::refresh::end_all(&mut tx, after.id, family, because, system).await?;
-        let message = wire::account(&after);
-        events::enqueue(&mut tx, &AccountChanged { account: Some(message.clone()) }, now).await?;
+        events::enqueue(&mut tx, &wire::account_changed(&after), now).await?;
         let record = fact(caller, "account.change_password", "account", after.id.to_string(), now);
         events::audit(&mut tx, record).await?;
         tx.commit().await?;
-        Ok(ChangePasswordResponse { account: Some(message) })
+        Ok(ChangePasswordResponse { account: Some(wire::account(&after)) })
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use auth::Caller;
-use proto::directory::v1::{AccountChanged, CreateAccountResponse};
+use proto::directory::v1::CreateAccountResponse;
 use serde_json::json;
 use service::idempotency::{self, Key};
 use service::{Scope, Tx};
@@ -64,7 +64,6 @@ impl App {
         let message = wire::account(&account);
         let mut record = fact(caller, "account.create", "account", id.to_string(), now);
         record.after = Some(json!({
-            "username": account.username,
             "role": account.role.as_str(),
             "site_ids": message.site_ids,
             "contractor_id": message.contractor_id,
@@ -82,8 +81,8 @@ pub(super) async fn check_place(tx: &mut Tx, account: &Account) -> Result<(), Er
     if store::sites::known(tx, &account.sites).await?.len() < account.sites.len() {
         return Err(Error::NotFound);
     }
-    store::contractors::hold(tx, contractor).await?;
     let Some(contractor) = account.contractor else { return Ok(()) };
+    store::contractors::hold(tx, contractor).await?;
     let works_on = store::contractors::sites_of(tx, contractor).await?;
     if account.sites.iter().all(|site| works_on.contains(site)) {
         return Ok(());
@@ -101,6 +100,6 @@ pub(super) async fn insert(
     let inserted = store::accounts::insert(tx, &account, password_hash, now).await;
     inserted.map_err(|err| Error::taken(err, &[("accounts_username", "username")]))?;
     let account = store::accounts::get(tx, account.id).await?.ok_or(Error::NotFound)?;
-    events::enqueue(tx, &AccountChanged { account: Some(wire::account(&account)) }, now).await?;
+    events::enqueue(tx, &wire::account_changed(&account), now).await?;
     Ok(account)
 }

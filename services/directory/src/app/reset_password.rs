@@ -1,5 +1,5 @@
 use auth::Caller;
-use proto::directory::v1::{AccountChanged, ResetPasswordResponse};
+use proto::directory::v1::ResetPasswordResponse;
 use service::Scope;
 use types::AccountId;
 
@@ -34,15 +34,14 @@ impl App {
         let after = Account { one_time_until: Some(until), version: before.version + 1, ..before };
         store::accounts::save_password(&mut tx, &after, &hash).await?;
         store::refresh::end_all(&mut tx, account, None, FamilyEnd::PasswordReset, system).await?;
-        let message = wire::account(&after);
-        events::enqueue(&mut tx, &AccountChanged { account: Some(message.clone()) }, now).await?;
+        events::enqueue(&mut tx, &wire::account_changed(&after), now).await?;
         let mut record =
             fact(caller, "account.reset_password", "account", account.to_string(), now);
         record.reason = reason;
         events::audit(&mut tx, record).await?;
         tx.commit().await?;
         Ok(ResetPasswordResponse {
-            account: Some(message),
+            account: Some(wire::account(&after)),
             one_time_password: password,
             expires_at: Some(proto::timestamp(until)),
         })

@@ -24,9 +24,10 @@ async fn an_account_is_told_of_without_its_password() {
     let site = world.site("一号工地").await;
     let made = create(&world, account("SysAdmin", vec![], String::new())).await.unwrap();
     assert_eq!(made.site_ids, [site.to_string()], "every site there is");
+    let of_ids = pb::Account { username: String::new(), ..made.clone() };
     assert_eq!(
         world.facts::<pb::AccountChanged>().await,
-        [pb::AccountChanged { account: Some(made.clone()) }]
+        [pb::AccountChanged { account: Some(of_ids) }]
     );
     let again = create(&world, account("SysAdmin", vec![], String::new())).await;
     assert_eq!(bad_fields(again), ["username"]);
