@@ -4,6 +4,7 @@ mod alarm;
 mod board;
 mod hand;
 mod job;
+mod keys;
 mod lease;
 pub mod manage;
 mod run;
@@ -17,6 +18,7 @@ mod trigger;
 use service::{Shell, Store};
 
 pub use job::{CatchUp, Job, Outcome, RunError};
+pub use keys::forget_keys;
 pub use run::{LeaseLost, Run};
 pub use runner::{Patience, Runner};
 pub use times::{InvalidCron, Times};

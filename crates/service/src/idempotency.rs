@@ -10,6 +10,11 @@ use crate::grpc::Method;
 use crate::refusal::Refusal;
 use crate::store::{StoreError, Tx};
 
+/// How long an answer is kept for who repeats the call: a phone that was out of reach over a long weekend still gets it.
+const KEPT: chrono::TimeDelta = chrono::TimeDelta::days(7);
+/// Rows deleted in one transaction.
+const BATCH: i64 = 10_000;
+
 /// The metadata key a client's `Idempotency-Key` travels in.
 pub const METADATA: &str = "idempotency-key";
 
@@ -118,4 +123,18 @@ pub async fn answer(
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Forgets some of the answers that nobody repeats a call for any more, a batch at a time; says how many. A key that
+/// comes later is a new one.
+pub async fn forget(tx: &mut Tx, now: chrono::DateTime<chrono::Utc>) -> Result<u64, StoreError> {
+    let gone = sqlx::query(
+        "DELETE FROM idempotency_keys WHERE (caller, call, key) IN
+             (SELECT caller, call, key FROM idempotency_keys WHERE created_at < $1 LIMIT $2)",
+    )
+    .bind(now - KEPT)
+    .bind(BATCH)
+    .execute(&mut **tx)
+    .await?;
+    Ok(gone.rows_affected())
 }

@@ -62,6 +62,7 @@ pub async fn start(config: Config, shell: Shell) -> Result<SocketAddr, Error> {
             let app = sealing.clone();
             async move { app.seal_anew(&run).await }
         }),
+        schedule::forget_keys("device.forget-keys", &shell.system),
     ];
     schedule::run(&shell, &store, jobs);
     shell.health.watch_database(&shell.tasks, "device", store);

@@ -18,12 +18,13 @@ mod enter_mini_program;
 mod error;
 mod export_workers;
 mod find_registration;
+mod forget;
 mod get_account;
 mod get_registration_code;
 mod get_site;
 mod get_worker;
-mod list_accounts;
 mod limits;
+mod list_accounts;
 mod list_areas;
 mod list_contractors;
 mod list_roster_changes;
@@ -77,8 +78,8 @@ pub(crate) use match_workers::{BadName, Line, MatchWorkers};
 pub(crate) use passwords::Passwords;
 pub(crate) use resolve_workers::Purpose;
 pub(crate) use search_workers::WorkerFilter;
-
 pub(crate) use send_sms_code::SendSmsCode;
+
 const CONTEXT: &str = "directory";
 
 /// Everything a use case needs. Cheap to clone.

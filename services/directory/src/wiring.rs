@@ -17,9 +17,10 @@ use crate::{grpc, sms};
 const PATIENCE: Duration = Duration::from_secs(4);
 /// A page of the roster may be slow; a person started the reading and waits.
 const ROSTER_PATIENCE: Duration = Duration::from_secs(10);
-/// Between looks for rosters whose time has come, and for what an earlier key sealed; site time.
+/// Between looks for rosters whose time has come, for what an earlier key sealed and for what is over; site time.
 const ROSTERS: TimeDelta = TimeDelta::minutes(1);
 const SEAL_ANEW: TimeDelta = TimeDelta::minutes(10);
+const FORGET: TimeDelta = TimeDelta::days(1);
 const FIRST_ACCOUNT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why the directory did not start.
@@ -74,11 +75,18 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
 }
 
 fn jobs(app: &App, rhythm: Option<RosterRhythm>) -> Vec<Job> {
-    let sealing = app.clone();
-    let mut jobs = vec![Job::every("directory.seal-anew", SEAL_ANEW, move |run: Run| {
-        let app = sealing.clone();
-        async move { app.seal_all_anew(&run).await }
-    })];
+    let (sealing, forgetting) = (app.clone(), app.clone());
+    let mut jobs = vec![
+        Job::every("directory.seal-anew", SEAL_ANEW, move |run: Run| {
+            let app = sealing.clone();
+            async move { app.seal_all_anew(&run).await }
+        }),
+        Job::every("directory.forget", FORGET, move |run: Run| {
+            let app = forgetting.clone();
+            async move { app.forget(&run).await }
+        }),
+        schedule::forget_keys("directory.forget-keys", &app.system),
+    ];
     if let Some(rhythm) = rhythm {
         let reading = app.clone();
         let rhythm = Rhythm {

@@ -33,6 +33,8 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     events::run(&shell, &store, FollowTickets);
     events::run(&shell, &store, FollowWorkers);
     events::run(&shell, &store, FollowAreas);
+    let jobs = vec![schedule::forget_keys("notification.forget-keys", &shell.system)];
+    schedule::run(&shell, &store, jobs);
     shell.tasks.spawn("notification sender", sender::run(app, store.clone(), shell.tasks.token()));
     shell.health.watch_database(&shell.tasks, SERVICE, store);
     Ok(())

@@ -34,7 +34,8 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     events::run(&shell, &store, FollowAccess);
     events::run(&shell, &store, FollowNotices);
     events::run(&shell, &store, FollowBindings);
-    schedule::run(&shell, &store, vec![lifecycle(app)]);
+    let forgetting = schedule::forget_keys("ticket.forget-keys", &shell.system);
+    schedule::run(&shell, &store, vec![lifecycle(app), forgetting]);
     shell.health.watch_database(&shell.tasks, SERVICE, store);
     Ok(())
 }

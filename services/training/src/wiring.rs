@@ -54,6 +54,8 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     events::announce(&shell, &store, Announcer);
     events::run(&shell, &store, KeepSites);
     events::run(&shell, &store, KeepDays);
+    let jobs = vec![schedule::forget_keys("training.forget-keys", &shell.system)];
+    schedule::run(&shell, &store, jobs);
     shell.health.watch_database(&shell.tasks, "training", store);
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What a job commits is fenced: it takes its run and opens its transactions through that.
 
+use std::collections::BTreeSet;
+
 use crate::tree::{Source, report, sources};
 
 /// Makers of a job; their last argument is its work.
@@ -28,6 +30,30 @@ fn unfenced(source: &Source) -> Vec<String> {
         ));
     }
     problems
+}
+
+/// Services that keep answers under their clients' keys, and never forget them.
+fn hoarding(services: &[Source]) -> Vec<String> {
+    let named = |needle: &str| {
+        let with = services.iter().filter(|source| source.code().contains(needle));
+        with.filter_map(|source| source.path.split('/').nth(1)).collect::<BTreeSet<_>>()
+    };
+    let (keep, forget) = (named("idempotency::claim("), named("schedule::forget_keys("));
+    let problem = |service: &&str| {
+        format!("services/{service}: idempotency keys pile up: run `schedule::forget_keys`")
+    };
+    keep.difference(&forget).map(problem).collect()
+}
+
+#[test]
+fn whoever_keeps_answers_under_a_key_forgets_them() {
+    let services = sources("services", &["rs"]);
+    report(&hoarding(&services));
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+    let keeps = source("services/a/src/app/make.rs", "idempotency::claim(&mut tx, key, now)");
+    let other =
+        source("services/b/src/wiring.rs", "schedule::forget_keys(\"b.forget-keys\", &system)");
+    assert_eq!(hoarding(&[keeps, other]).len(), 1);
 }
 
 #[test]

@@ -127,3 +127,39 @@ pub(crate) async fn live(tx: &mut Tx, family: FamilyId) -> Result<Option<Account
     .await?;
     Ok(account.map(AccountId::from))
 }
+
+/// Forgets up to `most` tokens that expired before `before`; says how many. One of them that comes back after that is
+/// unknown, and no sign that a thief has it: it ends nothing.
+pub(crate) async fn forget_tokens(
+    tx: &mut Tx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
+    let gone = sqlx::query!(
+        "DELETE FROM directory.refresh_tokens WHERE token_hash IN
+             (SELECT token_hash FROM directory.refresh_tokens WHERE expires_at < $1 LIMIT $2)",
+        before,
+        most,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(gone.rows_affected())
+}
+
+/// Forgets up to `most` sign-ins from before `before` that have no token left; says how many.
+pub(crate) async fn forget_families(
+    tx: &mut Tx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
+    let gone = sqlx::query!(
+        "DELETE FROM directory.refresh_families WHERE family_id IN
+             (SELECT family_id FROM directory.refresh_families f WHERE started_at < $1
+                  AND NOT EXISTS (SELECT FROM directory.refresh_tokens t WHERE t.family_id = f.family_id) LIMIT $2)",
+        before,
+        most,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(gone.rows_affected())
+}

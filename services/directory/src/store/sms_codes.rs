@@ -81,3 +81,20 @@ pub(crate) async fn mark_used(
     .await?;
     Ok(result.rows_affected() == 1)
 }
+
+/// Forgets up to `most` codes that ended before `before`; says how many.
+pub(crate) async fn forget_old(
+    tx: &mut Tx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
+    let gone = sqlx::query!(
+        "DELETE FROM directory.sms_codes WHERE phone_index IN
+             (SELECT phone_index FROM directory.sms_codes WHERE expires_at < $1 LIMIT $2)",
+        before,
+        most,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(gone.rows_affected())
+}

@@ -8,6 +8,7 @@ mod check_references;
 mod create_account;
 mod create_site;
 mod enter_mini_program;
+mod forget;
 mod list_accounts;
 mod match_workers;
 mod odd_rosters;
