@@ -35,6 +35,10 @@ pub fn relay(shell: &Shell, store: &Store, context: &'static str) {
     shell.tasks.spawn("relay", async move { relay.run(stop).await });
 }
 
+/// Before a term is begun again that ended badly; twice as long each time. A database that was killed is back after some
+/// tenths of a second.
+const FIRST_WAIT: Duration = Duration::from_millis(25);
+
 /// How often and how long a relay waits.
 #[derive(Debug, Clone)]
 pub struct Pace {
@@ -44,8 +48,8 @@ pub struct Pace {
     pub idle_timeout: Duration,
     /// For the broker's confirmation of one batch; after it the outcome is unknown and is looked up.
     pub confirmation: Duration,
-    /// Rows read at once, at most 1000. Up to a hundred are published one by one without waiting in between, more as
-    /// one atomic batch.
+    /// Rows read at once, at most 1000. Up to fifteen are published one by one without waiting in between, more as one
+    /// atomic batch.
     pub batch: u16,
     /// Between looks whether the stream still holds what it should.
     pub look: Duration,
@@ -153,7 +157,7 @@ impl Relay {
 
     /// Runs until `stop`. Dropping it is as good as killing it: nothing is lost or sent twice.
     pub async fn run(self, stop: CancellationToken) {
-        let mut wait = self.pace.poll;
+        let mut wait = FIRST_WAIT;
         let mut since = Instant::now();
         while !stop.is_cancelled() {
             // A batch in flight is not cut off: the next look at the token comes after it was marked.
@@ -173,7 +177,7 @@ impl Relay {
                 () = stop.cancelled() => return,
             }
             let lasted = since.elapsed() > self.pace.poll * 20;
-            wait = if lasted { self.pace.poll } else { (wait * 2).min(self.pace.poll * 8) };
+            wait = if lasted { FIRST_WAIT } else { (wait * 2).min(self.pace.poll * 8) };
             since = Instant::now();
         }
     }

@@ -17,8 +17,9 @@ use types::EventId;
 use super::lead::Unsent;
 use crate::bus::{Bus, subject};
 
-/// Below, an atomic batch costs more than it saves, where one server holds the stream.
-const SMALLEST_BATCH: usize = 100;
+/// Below, an atomic batch costs more than it saves, where one server holds the stream: a batch takes as long as a dozen
+/// singles, each of which is synchronised by itself (`docs/adr/0014`).
+const SMALLEST_BATCH: usize = 16;
 /// Between servers each single waits for the one before it, so two are worth a batch.
 const SMALLEST_REPLICATED: usize = 2;
 /// The broker refuses more in one batch.

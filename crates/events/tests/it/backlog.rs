@@ -46,14 +46,16 @@ async fn a_backlog_is_in_the_stream_once_and_in_order_whatever_was_killed_when()
 }
 
 #[tokio::test]
-async fn a_few_facts_go_one_by_one() {
+async fn a_few_facts_go_one_by_one_and_some_more_together() {
     let mut world = World::new().await;
-    world.publish_all(0..20).await;
+    world.publish_all(0..15).await;
     world.relay().await;
     world.until_sent().await;
+    world.publish_all(15..31).await;
+    world.until_sent().await;
     let messages = world.messages().await;
-    assert!(messages.iter().all(|(_, _, batched)| !batched));
-    assert_eq!(messages.len(), 20);
+    let batched: Vec<bool> = messages.iter().map(|(_, _, batched)| *batched).collect();
+    assert_eq!(batched, [[false; 15].as_slice(), [true; 16].as_slice()].concat());
     world.shut_down().await;
 }
 
