@@ -149,8 +149,8 @@ async fn a_day_whose_end_is_moved_meanwhile_is_left_and_those_behind_it_are_not(
     let run = schedule::testing::run(&world.store, "ticket.lifecycle", world.harness.now()).await;
     let admin = world.harness.database.admin();
     let mut held = admin.begin().await.unwrap();
-    let hold = "SELECT ticket_id FROM ticket.work_tickets WHERE ticket_id = $1 FOR UPDATE";
-    sqlx::query(hold).bind(tickets[0].as_uuid()).execute(&mut *held).await.unwrap();
+    let lock = "SELECT ticket_id FROM ticket.work_tickets WHERE ticket_id = $1 FOR UPDATE";
+    sqlx::query(lock).bind(tickets[0].as_uuid()).execute(&mut *held).await.unwrap();
     let meanwhile = async {
         eventually("the run to wait for the first day", || async {
             let waiting: bool = sqlx::query_scalar(
