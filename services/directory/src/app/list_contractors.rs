@@ -1,5 +1,6 @@
 use auth::Caller;
 use proto::directory::v1::ListContractorsResponse;
+use service::Scope;
 use types::SiteId;
 
 use super::{App, Error, confined, scope};
@@ -17,8 +18,11 @@ impl App {
             Some(site) => confined(caller, site)?,
             None => scope(caller),
         };
+        let confined = matches!(scope, Scope::Sites(_));
         let mut tx = self.store.begin(scope).await?;
-        let contractors = store::contractors::list(&mut tx, site, caller.contractor).await?;
+        let mut contractors = store::contractors::list(&mut tx, site, caller.contractor).await?;
+        // The scope hides sites, and with all of them hidden the contractor is none of the caller's.
+        contractors.retain(|contractor| !confined || !contractor.sites.is_empty());
         Ok(ListContractorsResponse {
             contractors: contractors.iter().map(wire::contractor).collect(),
         })

@@ -1,9 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+use auth::Caller;
 use proto::directory::v1 as pb;
 use service::Refusal;
 use service::idempotency::METADATA;
-use types::SiteId;
+use types::{AccountId, Role, SiteId};
 
 use crate::world::{PASSWORD, World, bad_fields, code, told};
 
@@ -196,6 +197,13 @@ async fn what_lies_outside_ones_sites_is_not_found() {
     let ids: Vec<String> =
         contractors.unwrap().contractors.into_iter().map(|one| one.contractor_id).collect();
     assert_eq!(ids, [contractor.to_string()], "only their own");
+    let auditor = Caller::account(AccountId::new(), Role::Auditor, vec![other], None);
+    let message = pb::ListContractorsRequest { site_id: String::new() };
+    let contractors =
+        told(world.client.clone().list_contractors(world.by(&auditor, message)).await);
+    let seen: Vec<_> =
+        contractors.unwrap().contractors.into_iter().map(|one| (one.name, one.site_ids)).collect();
+    assert_eq!(seen, [("示例二建".to_owned(), vec![other.to_string()])]);
 
     let message = pb::ListAreasRequest { site_id: other.to_string() };
     assert_eq!(
