@@ -6,7 +6,7 @@ mod world;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use types::{Permission, Role};
+use types::Role;
 
 use samples::{Body, Needs, Route};
 use world::{Actor, World, bad_tokens, is_reading};
@@ -21,6 +21,33 @@ const ANEW: [&str; 1] = ["/api/admin/workers/sync"];
 
 /// What names something of the first contractor, not of the site alone.
 const OF_CONTRACTOR: [&str; 4] = ["ticket_id", "daily_ticket_id", "notification_id", "grant_id"];
+
+/// What no list of another contractor holds.
+const OF_FIRM: [&str; 5] =
+    ["ticket_id", "daily_ticket_id", "notification_id", "grant_id", "worker_id"];
+
+/// What no list of another site holds.
+const OF_SITE: [&str; 12] = [
+    "site_id",
+    "contractor_id",
+    "area_id",
+    "device_id",
+    "video_id",
+    "account_id",
+    "worker_id",
+    "reading_id",
+    "ticket_id",
+    "daily_ticket_id",
+    "notification_id",
+    "grant_id",
+];
+
+/// Lists of one site at a time.
+const OF_ONE_SITE: [&str; 3] =
+    ["/api/admin/videos", "/api/admin/workers", "/api/admin/workers/search"];
+
+/// What is told without a site is what belongs to none: whoever is confined to sites does not find it.
+const OF_NO_SITE: [&str; 1] = ["/api/admin/audit-logs"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_reaches_what_is_not_theirs_and_everybody_what_is() {
@@ -85,9 +112,8 @@ async fn unknown_fields_are_refused(world: &World, wrong: &mut Vec<String>) {
 fn pairs(world: &World) -> impl Iterator<Item = (&Actor, &Route, bool)> {
     world.actors.iter().flat_map(|actor| {
         world.routes.iter().filter_map(move |route| {
-            let Needs::Permission(name) = route.needs() else { return None };
-            let permission: Permission = name.parse().unwrap();
-            Some((actor, route, actor.role.permissions().contains(&permission)))
+            let is_guarded = matches!(route.needs(), Needs::Permission(_));
+            is_guarded.then(|| (actor, route, holds_permission(actor, route)))
         })
     })
 }
@@ -112,13 +138,9 @@ fn names_foreign(world: &World, actor: &Actor, route: &Route) -> bool {
         Body::Form(_) => world.objects.get("site_id").unwrap(),
         Body::None => String::new(),
     };
-    let names = |what: &str| {
-        let id = world.objects.get(what).unwrap();
-        address.contains(&id) || body.contains(&id)
-    };
     let of_site = ["site_id", "worker_id", "area_id", "video_id", "account_id"];
-    (!actor.on_site && of_site.iter().chain(&OF_CONTRACTOR).any(|what| names(what)))
-        || (!actor.of_contractor && OF_CONTRACTOR.iter().any(|what| names(what)))
+    !actor.on_site && world.holds(&of_site, &[&address, &body]).is_some()
+        || !actor.of_contractor && world.holds(&OF_CONTRACTOR, &[&address, &body]).is_some()
 }
 
 async fn what_is_foreign_is_not_found(world: &World, wrong: &mut Vec<String>) {
@@ -148,22 +170,88 @@ async fn what_is_foreign_is_not_found(world: &World, wrong: &mut Vec<String>) {
 }
 
 async fn lists_hold_nothing_foreign(world: &World, wrong: &mut Vec<String>) {
-    for (actor, route, may) in pairs(world) {
-        let listed = may && is_reading(route) && !names_foreign(world, actor, route);
-        if !listed || !route.in_path().is_empty() || actor.of_contractor {
-            continue;
+    let (mut compared, admin) = (0, world.actor("admin"));
+    for list in lists(world) {
+        let asks = async |actor: &Actor| {
+            world.ask(&list.route, Some(&actor.token), None, list.body()).await
+        };
+        let all = asks(admin).await;
+        // A list that shows nobody anything would hold nothing foreign either.
+        let filled = world.holds(&OF_SITE, &[&all.body.to_string()]).is_some();
+        let is_list = all.body["data"]["items"].is_array();
+        let takes_site = OF_ONE_SITE.contains(&list.route.path.as_str()) && !list.names_site;
+        if takes_site != (all.code == 40001) || (is_list && !filled) {
+            wrong.push(format!("admin asks {}: {}, filled: {filled}", list.name, all.code));
         }
-        let answered = world.sample(route, Some(&actor.token)).await;
-        let text = answered.body.to_string();
-        for what in OF_CONTRACTOR {
-            if text.contains(&world.objects.get(what).unwrap()) {
-                wrong.push(format!("{} sees a foreign {what} in {}", actor.name, route.name()));
+        for actor in world.actors.iter().filter(|actor| !(actor.on_site && actor.of_contractor)) {
+            if !holds_permission(actor, &list.route) {
+                continue;
+            }
+            let answered = asks(actor).await;
+            let expected = match () {
+                () if list.names_site && !actor.on_site => 40400,
+                () if takes_site => 40001,
+                () if OF_NO_SITE.contains(&list.route.path.as_str()) && !list.names_site => 40400,
+                () => 0,
+            };
+            if is_list && answered.code != expected {
+                wrong.push(format!("{} asks {}: {answered:?}", actor.name, list.name));
+            }
+            compared += u32::from(is_list);
+            let foreign: &[&str] = if actor.on_site { &OF_FIRM } else { &OF_SITE };
+            if let Some(what) = world.holds(foreign, &[&answered.body.to_string()]) {
+                wrong.push(format!("{} sees a foreign {what} in {}", actor.name, list.name));
             }
         }
-        if !actor.on_site && text.contains(&world.objects.get("site_id").unwrap()) {
-            wrong.push(format!("{} sees a foreign site in {}", actor.name, route.name()));
+    }
+    assert!(compared > 60, "{compared} lists");
+}
+
+fn holds_permission(actor: &Actor, route: &Route) -> bool {
+    let Needs::Permission(name) = route.needs() else { return false };
+    actor.role.permissions().contains(&name.parse().unwrap())
+}
+
+/// A list, asked about the first site or about all that its asker may see.
+struct List {
+    name: String,
+    route: Route,
+    body: Option<Value>,
+    names_site: bool,
+}
+
+impl List {
+    fn body(&self) -> Body {
+        self.body.clone().map_or(Body::None, Body::Json)
+    }
+}
+
+/// Every list there is: the routes without a name in their path that only ask, in the address or in the body.
+fn lists(world: &World) -> Vec<List> {
+    let mut lists = Vec::new();
+    for route in world.routes.iter().filter(|route| route.in_path().is_empty()) {
+        if !matches!(route.needs(), Needs::Permission(_)) {
+            continue;
+        }
+        let name = route.name();
+        if route.path.ends_with("/search") {
+            let site = world.objects.get("site_id").unwrap();
+            let bodies =
+                [json!({ "page_size": 200 }), json!({ "page_size": 200, "site_id": site })];
+            for body in bodies {
+                let (name, names_site) = (format!("{name} {body}"), body.get("site_id").is_some());
+                lists.push(List { name, route: route.clone(), body: Some(body), names_site });
+            }
+        } else if is_reading(route) {
+            for (route, what) in [(Some(route.clone()), ""), (route.anywhere(), " anywhere")] {
+                let Some(route) = route.map(Route::at_length) else { continue };
+                let address = route.address(&world.document, &world.objects);
+                let names_site = world.holds(&["site_id"], &[&address]).is_some();
+                lists.push(List { name: format!("{name}{what}"), route, body: None, names_site });
+            }
         }
     }
+    lists
 }
 
 async fn what_is_ones_own_answers(world: &World, wrong: &mut Vec<String>) {

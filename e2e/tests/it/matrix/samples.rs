@@ -8,6 +8,9 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Map, Value, json};
 use test_support::Installation;
 
+/// Rows of the longest page there is.
+const LONGEST_PAGE: u32 = 200;
+
 /// One route as the document describes it.
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
@@ -72,6 +75,27 @@ impl Route {
     pub(crate) fn creates(&self, all: &[Self]) -> bool {
         let listed = |other: &&Self| other.method == Method::GET && other.path == self.path;
         self.method == Method::POST && all.iter().any(|other| listed(&other))
+    }
+
+    /// The same list of all that its asker may see; none where a site has to be named, or cannot be.
+    pub(crate) fn anywhere(&self) -> Option<Self> {
+        let mut wide = self.clone();
+        let parameters = wide.operation["parameters"].as_array_mut()?;
+        let named = parameters.len();
+        parameters
+            .retain(|parameter| parameter["name"] != "site_id" || parameter["required"] == true);
+        (parameters.len() < named).then_some(wide)
+    }
+
+    /// The same list, as long as a page may be.
+    pub(crate) fn at_length(mut self) -> Self {
+        let parameters = self.operation["parameters"].as_array_mut().into_iter().flatten();
+        for parameter in parameters.filter(|parameter| parameter["name"] == "page_size") {
+            let most = parameter["schema"].get("maximum").cloned().unwrap_or(LONGEST_PAGE.into());
+            parameter["required"] = json!(true);
+            parameter["schema"] = json!({ "enum": [most] });
+        }
+        self
     }
 
     pub(crate) fn has_json(&self) -> bool {

@@ -58,7 +58,7 @@ impl World {
         let demo = fleet::seed(&urls, &Installation::video()).await.unwrap();
         fleet::play(&urls, &demo, &Timeline::new(false)).await.unwrap();
         let admin = Admin::sign_in(&urls.gateway, "admin", fleet::PASSWORD).await.unwrap();
-        let ids = Seeded::build(&admin, &urls, &demo.site_id, &demo.contractor_id).await;
+        let ids = Seeded::build(&admin, &demo.site_id, &demo.contractor_id).await;
         let document = admin_free(&urls, "/openapi.json").await;
         let (phone, stranger) = phones(&urls).await;
         let actors = actors(&urls, &demo.site_id).await;
@@ -91,6 +91,15 @@ impl World {
 
     pub(crate) fn actor(&self, name: &str) -> &Actor {
         self.actors.iter().find(|actor| actor.name == name).unwrap()
+    }
+
+    /// The first of these objects that one of the texts names.
+    pub(crate) fn holds<'a>(&self, objects: &[&'a str], texts: &[&str]) -> Option<&'a str> {
+        let named = |what: &&str| {
+            let id = self.objects.get(what).unwrap();
+            texts.iter().any(|text| text.contains(&id))
+        };
+        objects.iter().copied().find(|what| named(what))
     }
 
     pub(crate) async fn ask(
@@ -137,7 +146,7 @@ async fn admin_free(urls: &Urls, path: &str) -> Value {
 struct Seeded(BTreeMap<&'static str, Value>);
 
 impl Seeded {
-    async fn build(admin: &Admin, urls: &Urls, site: &str, contractor: &str) -> Self {
+    async fn build(admin: &Admin, site: &str, contractor: &str) -> Self {
         let first = async |path: &str, id: &str| {
             let rows = admin.all(&format!("{path}?site_id={site}")).await.unwrap();
             rows.first().unwrap_or_else(|| panic!("{path} is empty"))[id].clone()
@@ -165,7 +174,6 @@ impl Seeded {
 
         // The other site, with a contractor of its own; nobody of the roster is there.
         let other = admin.post("/api/admin/sites", &json!({ "name": "邻近工地" })).await.unwrap();
-        let admin = Admin::sign_in(&urls.gateway, "admin", fleet::PASSWORD).await.unwrap();
         let sites = json!([other["site_id"]]);
         let firm = json!({ "name": "邻近建工", "site_ids": sites });
         let firm = admin.post("/api/admin/contractors", &firm).await.unwrap();
