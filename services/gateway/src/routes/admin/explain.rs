@@ -40,11 +40,7 @@ async fn explain(call: Call, Query(question): Query<Question>) -> Answer<Explana
     let area_id = question.area_id.to_string();
     let site_id = match question.site_id {
         Some(site_id) => site_id.to_string(),
-        None => {
-            let site_id = site_of(&call, &area_id).await?;
-            call.looks_at(&site_id).await?;
-            site_id
-        }
+        None => site_of(&call, &area_id).await?,
     };
     let at = question.at.unwrap_or_else(|| call.gateway.shell.clock.now());
     let message = ExplainRequest {
@@ -57,10 +53,12 @@ async fn explain(call: Call, Query(question): Query<Question>) -> Answer<Explana
     answer(Explanation::new(explained, call.language))
 }
 
-/// The site of an area that is on one of the caller's.
+/// The site of an area that is on one of the caller's; it is looked at from here on.
 async fn site_of(call: &Call, area_id: &str) -> Result<String, Failure> {
     let everywhere = ListAreasRequest { site_id: String::new() };
     let found = ask!(call.directory.list_areas(everywhere)).await?;
     let area = found.areas.into_iter().find(|area| area.area_id == area_id);
-    area.map(|area| area.site_id).ok_or_else(|| Failure::new(ErrorCode::NotFound))
+    let site_id = area.map(|area| area.site_id).ok_or_else(|| Failure::new(ErrorCode::NotFound))?;
+    call.looks_at(&site_id).await?;
+    Ok(site_id)
 }
