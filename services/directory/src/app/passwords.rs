@@ -27,12 +27,12 @@ impl Passwords {
     /// Whether the password fits; without a hash the same work is done for nothing.
     pub(crate) async fn fits(&self, password: String, hash: Option<String>) -> Result<bool, Error> {
         let verify = self.verify;
-        self.work(move || match hash {
-            Some(hash) => verify(&password, &hash),
-            None => {
-                verify(&password, auth::password::NOBODYS);
-                false
+        self.work(move || {
+            if let Some(hash) = hash {
+                return verify(&password, &hash);
             }
+            verify(&password, auth::password::NOBODYS);
+            false
         })
         .await
     }
