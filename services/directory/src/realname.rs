@@ -215,7 +215,8 @@ mod tests {
 
     fn pulled(items: serde_json::Value) -> Pulled {
         let now = "2026-03-02T00:00:00Z".parse().unwrap();
-        people(items.as_array().unwrap().iter().map(row).collect(), now)
+        let items: Vec<Value> = serde_json::from_value(items).unwrap();
+        people(items.iter().map(row).collect(), now)
     }
 
     #[test]

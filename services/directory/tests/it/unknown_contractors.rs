@@ -117,7 +117,7 @@ async fn a_contractor_made_while_the_roster_is_read_is_not_overlooked() {
     let (world, site) = scheduled().await;
     world.outside.set_roster(&[of(1, "示例二建")]);
     let held = world.outside.hold_roster().await;
-    let make = async {
+    let meanwhile = async {
         test_support::eventually("a reading", async || {
             let begun = world.count("SELECT count(*) FROM directory.roster_readings").await;
             (begun == 1).then_some(())
@@ -127,7 +127,7 @@ async fn a_contractor_made_while_the_roster_is_read_is_not_overlooked() {
         drop(held);
         made
     };
-    let (read, made) = tokio::join!(world.sync(site), make);
+    let (read, made) = tokio::join!(world.sync(site), meanwhile);
     assert_eq!(read.unwrap().added, 1);
     assert!(world.find(site, &phone(1)).await.workers[0].contractor_unknown);
     assert_eq!(told_of(&after(&world, site, HALF_HOUR, 2).await).0, "WHOLE");
