@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use types::{DailyTicketId, VideoId, WorkerId};
 
+use super::daily_ticket::DailyTicket;
 use super::terms::VideoRule;
 use super::ticket::Ticket;
 
@@ -33,7 +34,7 @@ impl Roster {
         if roster == Self::of(after) {
             return None;
         }
-        let over = |id: &DailyTicketId| after.day(*id).is_some_and(|day| day.is_over());
+        let over = |id: &DailyTicketId| after.day(*id).is_some_and(DailyTicket::is_over);
         let days: Vec<_> = before.days.iter().map(|day| day.id).filter(over).collect();
         (!days.is_empty()).then_some((roster, days))
     }

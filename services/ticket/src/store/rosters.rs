@@ -4,7 +4,7 @@ use service::{StoreError, Tx};
 use types::{DailyTicketId, VideoId, WorkerId};
 use uuid::Uuid;
 
-use crate::domain::{Roster, Rosters, Ticket, VideoRule};
+use crate::domain::{DailyTicket, Roster, Rosters, Ticket, VideoRule};
 
 const TABLE: &str = "rosters";
 
@@ -56,7 +56,7 @@ pub async fn of_day(tx: &mut Tx, day: DailyTicketId) -> Result<Option<Roster>, S
 /// The rosters of all days of a ticket.
 pub async fn of_ticket(tx: &mut Tx, ticket: &Ticket) -> Result<Rosters, StoreError> {
     // Only a day that is over keeps any.
-    if !ticket.days.iter().any(|day| day.is_over()) {
+    if !ticket.days.iter().any(DailyTicket::is_over) {
         return Ok(Rosters::new(ticket, Vec::new()));
     }
     let rows = sqlx::query!(
