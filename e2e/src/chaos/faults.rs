@@ -4,3 +4,4 @@ pub(super) mod events;
 pub(super) mod kills;
 pub(super) mod network;
 pub(super) mod servers;
+pub(super) mod snapshot;

@@ -16,6 +16,7 @@ use test_support::{
 };
 use tokio::task::block_in_place;
 use types::{EventId, SystemClock};
+use uuid::Uuid;
 
 /// One process a group of services.
 pub(super) const SPLIT: &[&str] = &[
@@ -35,8 +36,8 @@ pub(super) const PREFIX: &str = "sitepass";
 pub enum Scale {
     /// Seconds, and some of the combinations.
     Quick,
-    /// As the matrix says, and all of them.
-    Full,
+    /// As the matrix says, and all of them; the old snapshot is held so long.
+    Full { snapshot: Duration },
 }
 
 /// An installation with a proxy on each way, on servers of its own, and what is known of it.
@@ -147,8 +148,8 @@ impl World {
         world
     }
 
-    /// Commits facts of one service at once, as another process of it would.
-    pub(super) async fn burst(&self, context: &str, count: usize) {
+    /// Commits facts of one service at once, as another process of it would; their ids.
+    pub(super) async fn burst(&self, context: &str, count: usize) -> Vec<Uuid> {
         let now = SystemClock::system().now();
         let (mut ids, mut payloads) = (Vec::new(), Vec::new());
         for _ in 0..count {
@@ -173,13 +174,20 @@ impl World {
              FROM unnest($1::uuid[], $2::bytea[]) AS given (event_id, payload)"
         );
         sqlx::query(AssertSqlSafe(sql))
-            .bind(ids)
+            .bind(&ids)
             .bind(payloads)
             .bind(&self.demo.site_id)
             .bind(now)
             .execute(self.checker.pool())
             .await
             .expect("PostgreSQL answers");
+        ids
+    }
+
+    /// What is random from here on comes from another seed.
+    pub(super) fn go_on_under(&mut self, seed: u64) {
+        self.ledger.note(format!("from here on under seed {seed}"));
+        self.random = StdRng::seed_from_u64(seed);
     }
 
     /// How long something lasts.

@@ -1,9 +1,9 @@
-use e2e::chaos::{Fault, Mistake, Scale, run, see};
+use e2e::chaos::{Mistake, run_quick, see};
 
-/// Every fault of the quick lane on one installation.
+/// Every fault of the quick lane on one installation, some under two seeds.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installation_is_whole_after_each_fault_of_the_quick_lane() {
-    run(&Fault::QUICK, 3, Scale::Quick).await;
+    run_quick(3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -12,6 +12,16 @@ async fn a_consumer_that_acknowledges_before_it_commits_does_not_pass_for_whole(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_takes_what_it_had_does_not_pass_for_whole() {
+    see(Mistake::NoDedupe, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_no_longer_leads_and_publishes_does_not_pass_for_whole() {
     see(Mistake::NoFencing, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_waits_to_be_woken_does_not_pass_for_whole() {
+    see(Mistake::WakeWithoutPoll, 5).await;
 }

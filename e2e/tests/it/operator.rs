@@ -86,7 +86,8 @@ async fn an_operator_looks_after_an_installation_at_the_command_line() {
 
 async fn jobs(world: &World) {
     let all = world.does("jobs list");
-    for job in ["ticket.lifecycle  every 60 s  enabled", "audit.verify  0 0 3 * * * Asia/Shanghai"] {
+    for job in ["ticket.lifecycle  every 60 s  enabled", "audit.verify  0 0 3 * * * Asia/Shanghai"]
+    {
         assert!(all.contains(job), "{all}");
     }
     let own = world.does("jobs list ticket");
@@ -138,7 +139,9 @@ async fn streams(world: &World) {
 async fn parked(world: &World) {
     let event = world.unreadable().await;
     let shown = world.does(&format!("parked show training {event}"));
-    for part in [&format!("event      {event}"), "consumer   training--", "unreadable ", "body       "] {
+    for part in
+        [&format!("event      {event}"), "consumer   training--", "unreadable ", "body       "]
+    {
         assert!(shown.contains(part), "{shown}");
     }
     let all = world.does("parked list training");

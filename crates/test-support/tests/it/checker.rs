@@ -100,11 +100,13 @@ async fn a_slot_that_never_ran_is_seen() {
 
 #[tokio::test]
 async fn a_slot_that_ran_twice_is_seen() {
-    let good = "UPDATE ticket.job_runs SET missed = 1 WHERE slot = (SELECT last_slot FROM ticket.jobs)";
+    let good =
+        "UPDATE ticket.job_runs SET missed = 1 WHERE slot = (SELECT last_slot FROM ticket.jobs)";
     let said = World::after(good).await;
     assert!(said.contains("1 missed, and 1.00 slots since"), "{said}");
 
-    let begun = "UPDATE ticket.job_runs SET started_at = finished_at + interval '1 second', attempts = 2
+    let begun =
+        "UPDATE ticket.job_runs SET started_at = finished_at + interval '1 second', attempts = 2
                  WHERE slot = (SELECT last_slot FROM ticket.jobs)";
     let said = World::after(begun).await;
     assert!(said.contains("begun again after it had ended"), "{said}");

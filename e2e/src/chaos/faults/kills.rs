@@ -19,11 +19,11 @@ const POINTS: [(&str, &[usize]); 7] = [
 pub(crate) async fn services(world: &mut World) {
     let mut deaths: Vec<(Option<&str>, usize)> = Vec::new();
     for (point, processes) in POINTS {
-        if world.scale == Scale::Full {
-            deaths.extend(processes.iter().map(|process| (Some(point), *process)));
-        } else {
+        if world.scale == Scale::Quick {
             let any = world.random.random_range(0..processes.len());
             deaths.push((Some(point), processes[any]));
+        } else {
+            deaths.extend(processes.iter().map(|process| (Some(point), *process)));
         }
     }
     deaths.extend((0..world.installation.len()).map(|process| (None, process)));

@@ -1,8 +1,4 @@
-use std::time::{Duration, Instant};
-
 use rand::Rng;
-use sqlx::Connection;
-use test_support::eventually;
 use tokio::task::block_in_place;
 
 use crate::chaos::World;
@@ -60,45 +56,4 @@ pub(crate) async fn broker_restored(world: &mut World) {
     block_in_place(|| world.nats.restore_streams(&copy)).expect("the older copy takes their place");
     block_in_place(|| world.nats.restart()).expect("NATS starts");
     world.ledger.note("NATS is back with the older copy");
-}
-
-/// F23: while somebody holds an old snapshot, events are published as fast as before.
-pub(crate) async fn old_snapshot(world: &mut World) {
-    let rounds = if world.scale == crate::chaos::Scale::Quick { 4 } else { 10 };
-    let before = drained(world, rounds).await;
-    let url = world.postgres.url("sitepass");
-    let mut holder = sqlx::PgConnection::connect(&url).await.expect("PostgreSQL answers");
-    for statement in ["BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM ticket.outbox"]
-    {
-        sqlx::query(statement).execute(&mut holder).await.expect("a snapshot");
-    }
-    // What the held snapshot keeps from being cleaned piles up before the measured rounds.
-    drained(world, rounds * 2).await;
-    let held = drained(world, rounds).await;
-    world
-        .ledger
-        .note(format!("a round took {before:.0?} before, {held:.0?} under an old snapshot"));
-    assert!(
-        held.mul_f64(0.9) <= before + Duration::from_millis(50),
-        "a round took {before:.0?} before, {held:.0?} under an old snapshot"
-    );
-    holder.close().await.expect("the snapshot ends");
-}
-
-/// The median time from a burst of facts to their being marked as sent.
-async fn drained(world: &World, rounds: usize) -> Duration {
-    let mut times = Vec::new();
-    for _ in 0..rounds {
-        let started = Instant::now();
-        world.burst("ticket", 50).await;
-        eventually("the events to be sent", || async {
-            let unsent = "SELECT count(*) FROM ticket.outbox WHERE sent_at IS NULL";
-            let unsent = sqlx::query_scalar(unsent).fetch_one(world.checker.pool()).await;
-            (unsent.ok() == Some(0_i64)).then_some(())
-        })
-        .await;
-        times.push(started.elapsed());
-    }
-    times.sort();
-    times[times.len() / 2]
 }

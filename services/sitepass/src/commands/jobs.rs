@@ -276,7 +276,10 @@ mod tests {
         );
         let key = "manual:1".to_owned();
         let waits = Slot { key, attempts: 0, missed: 0, started_at: None, ..slot };
-        assert_eq!(slot_line(&Slot { finished_at: None, ..waits }), "2026-03-02T00:00:00Z  manual:1  waits");
+        assert_eq!(
+            slot_line(&Slot { finished_at: None, ..waits }),
+            "2026-03-02T00:00:00Z  manual:1  waits"
+        );
     }
 
     #[test]
