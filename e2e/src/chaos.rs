@@ -53,8 +53,6 @@ impl Fault {
     ];
     /// On every change.
     pub const QUICK: [Self; 5] = [Self::F1, Self::F3, Self::F9, Self::F15, Self::F14];
-    /// Of those, what the seed decides most of: struck once more under the next one.
-    const AGAIN: [Self; 1] = [Self::F9];
 
     /// Whether it needs two replicas of a service.
     fn needs_replicas(self) -> bool {
@@ -111,23 +109,6 @@ pub async fn run(faults: &[Fault], seed: u64, scale: Scale) {
         }
         world.stop();
     }
-}
-
-/// The quick lane on one installation: every row under the seed, and bad networks, of which a seed meets a third, once
-/// more under the next.
-///
-/// # Panics
-/// With seed, timeline and what is broken.
-pub async fn run_quick(seed: u64) {
-    let mut world = World::start(world::SPLIT, seed, Scale::Quick).await;
-    for fault in Fault::QUICK {
-        strike(&mut world, fault).await;
-    }
-    world.go_on_under(seed + 1);
-    for fault in Fault::AGAIN {
-        strike(&mut world, fault).await;
-    }
-    world.stop();
 }
 
 async fn strike(world: &mut World, fault: Fault) {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use e2e::chaos::{Fault, Mistake, Scale, run, run_quick, see};
+use e2e::chaos::{Fault, Mistake, Scale, run, see};
 
 /// What `cargo chaos` runs when no seed is asked for.
 const ALL_SEEDS: u64 = 3;
@@ -55,7 +55,6 @@ async fn all(cli: Cli) -> Result<(), String> {
     let first = cli.seed.unwrap_or(1);
     let seeds = cli.seeds.unwrap_or(if cli.seed.is_none() { ALL_SEEDS } else { 1 });
     let only = !cli.only.is_empty() || !cli.mistake.is_empty();
-    let lane = cli.quick && !only && !cli.mistakes;
     let faults = match (only, cli.quick) {
         (true, _) => cli.only,
         (false, _) if cli.mistakes => Vec::new(),
@@ -73,10 +72,7 @@ async fn all(cli: Cli) -> Result<(), String> {
         say(&format!("seed {seed}: {faults:?} {mistakes:?}, {scale:?}"));
         let started = Instant::now();
         let chosen = faults.clone();
-        let striking = async move {
-            if lane { run_quick(seed).await } else { run(&chosen, seed, scale).await }
-        };
-        if outlived(striking).await.is_none() {
+        if outlived(async move { run(&chosen, seed, scale).await }).await.is_none() {
             failed.push(format!("seed {seed}"));
         }
         for mistake in mistakes.iter().copied() {

@@ -184,12 +184,6 @@ impl World {
         ids
     }
 
-    /// What is random from here on comes from another seed.
-    pub(super) fn go_on_under(&mut self, seed: u64) {
-        self.ledger.note(format!("from here on under seed {seed}"));
-        self.random = StdRng::seed_from_u64(seed);
-    }
-
     /// How long something lasts.
     pub(super) fn lasts(&self, quick: u64, full: u64) -> Duration {
         Duration::from_secs(if self.scale == Scale::Quick { quick } else { full })

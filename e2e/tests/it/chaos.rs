@@ -1,9 +1,9 @@
-use e2e::chaos::{Mistake, run_quick, see};
+use e2e::chaos::{Fault, Mistake, Scale, run, see};
 
-/// Every fault of the quick lane on one installation, some under two seeds.
+/// Every fault of the quick lane on one installation.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installation_is_whole_after_each_fault_of_the_quick_lane() {
-    run_quick(3).await;
+    run(&Fault::QUICK, 3, Scale::Quick).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
