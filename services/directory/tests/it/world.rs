@@ -84,7 +84,7 @@ impl World {
     }
 
     /// The same, from a network address.
-    pub(crate) fn from_address<M>(&self, address: &str, message: M) -> Request<M> {
+    pub(crate) fn public_from<M>(&self, address: &str, message: M) -> Request<M> {
         self.by(&Caller { address: Some(address.to_owned()), ..Caller::anonymous() }, message)
     }
 
@@ -161,7 +161,7 @@ impl World {
     pub(crate) async fn sign_in_from(&self, address: &str, username: &str, password: &str) -> u32 {
         let message =
             pb::SignInRequest { username: username.to_owned(), password: password.to_owned() };
-        code(&told(self.client.clone().sign_in(self.from_address(address, message)).await))
+        code(&told(self.client.clone().sign_in(self.public_from(address, message)).await))
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<pb::RefreshSignInResponse, Refusal> {
