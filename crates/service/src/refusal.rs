@@ -8,8 +8,8 @@ use types::{ErrorCode, FieldProblem};
 
 use crate::store::StoreError;
 
-/// Bytes of the bad fields that one refusal names. A status travels in a header and grows by a third there, and a client
-/// of HTTP/2 takes 16 KiB of headers: what is longer would arrive as a broken connection.
+/// Bytes of the bad fields that one refusal names. A status travels in a header and grows by a third there; a client takes
+/// so many bytes of headers, 16 KiB where nobody said more, and what is longer arrives as a broken connection.
 const MOST_FIELD_BYTES: usize = 8 * 1024;
 
 /// Travels as a gRPC status with [`ErrorDetail`]; the gateway copies it into the envelope. Never holds
