@@ -28,7 +28,7 @@ pub const CONTRACTORS: [Contractor; 2] = [
 ];
 
 /// How many people the roster holds: 测试工人01 … 测试工人60, 19900000001 …, `face_0001` …. The last one leaves the site
-/// at the end of the year in which the sandbox was started.
+/// at the end of the year.
 pub const ROSTER_SIZE: u32 = 60;
 const OF_THE_FIRST: u32 = 36;
 
@@ -51,8 +51,8 @@ pub struct Person {
     pub contractor: Contractor,
     pub trade: &'static str,
     pub team: &'static str,
-    /// Their last day on the site.
-    pub exit_date: Option<NaiveDate>,
+    /// Whether the last day of the year is their last on the site.
+    pub leaves: bool,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -78,13 +78,13 @@ impl Person {
             contractor: CONTRACTORS[usize::from(number > OF_THE_FIRST)],
             trade,
             team,
-            exit_date: (number == ROSTER_SIZE).then(end_of_year).flatten(),
+            leaves: number == ROSTER_SIZE,
             updated_at: DateTime::from_timestamp(1_767_225_600, 0)
                 .expect("the first of January 2026"),
         }
     }
 
-    fn to_json(&self, host: &str) -> Value {
+    fn to_json(&self, host: &str, today: NaiveDate) -> Value {
         json!({
             "id_no": self.id_no,
             "name": self.name,
@@ -93,7 +93,7 @@ impl Person {
             "contractor_name": self.contractor.name,
             "trade": self.trade,
             "team": self.team,
-            "exit_date": self.exit_date,
+            "exit_date": self.leaves.then(|| NaiveDate::from_ymd_opt(today.year(), 12, 31)).flatten(),
             "face_id": self.face_id,
             "photo_url": format!("http://{host}/realname/photos/{}", self.face_id),
             "status": "ACTIVE",
@@ -106,10 +106,6 @@ impl Person {
             || self.phone == keyword
             || self.id_no.eq_ignore_ascii_case(keyword)
     }
-}
-
-fn end_of_year() -> Option<NaiveDate> {
-    NaiveDate::from_ymd_opt(Utc::now().year(), 12, 31)
 }
 
 // GB 11643: ISO 7064 MOD 11-2 over the first seventeen digits.
@@ -140,7 +136,11 @@ struct Wanted {
     updated_since: Option<String>,
 }
 
-async fn list(Query(wanted): Query<Wanted>, headers: HeaderMap) -> Result<Json<Value>, Refused> {
+async fn list(
+    State(sandbox): State<Sandbox>,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refused> {
     let mut bad = BadFields::default();
     let page = number(wanted.page.as_deref(), 1, usize::MAX, 1);
     let size = number(wanted.page_size.as_deref(), 1, 200, 20);
@@ -156,7 +156,7 @@ async fn list(Query(wanted): Query<Wanted>, headers: HeaderMap) -> Result<Json<V
     }
     let ((page, size), since) = bad.or(page.zip(size).zip(since))?;
 
-    let host = host(&headers);
+    let (host, today) = (host(&headers), sandbox.site_now().date_naive());
     let found: Vec<_> = roster()
         .iter()
         .filter(|person| wanted.keyword.is_empty() || person.answers_to(&wanted.keyword))
@@ -166,7 +166,7 @@ async fn list(Query(wanted): Query<Wanted>, headers: HeaderMap) -> Result<Json<V
         .iter()
         .skip((page - 1).saturating_mul(size))
         .take(size)
-        .map(|person| person.to_json(&host))
+        .map(|person| person.to_json(&host, today))
         .collect();
     Ok(ok(&json!({"items": items, "total": found.len(), "page": page, "page_size": size})))
 }
@@ -176,9 +176,13 @@ fn number(text: Option<&str>, least: usize, most: usize, otherwise: usize) -> Op
     text.parse().ok().filter(|number| (least..=most).contains(number))
 }
 
-async fn one(Path(id_no): Path<String>, headers: HeaderMap) -> Result<Json<Value>, Refused> {
+async fn one(
+    State(sandbox): State<Sandbox>,
+    Path(id_no): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refused> {
     match roster().iter().find(|person| person.id_no.eq_ignore_ascii_case(&id_no)) {
-        Some(person) => Ok(ok(&person.to_json(&host(&headers)))),
+        Some(person) => Ok(ok(&person.to_json(&host(&headers), sandbox.site_now().date_naive()))),
         None => Err(Refused::not_found()),
     }
 }

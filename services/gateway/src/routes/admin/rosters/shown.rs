@@ -86,7 +86,7 @@ impl Roster {
         let asked: Vec<u32> =
             given.iter().filter(|each| each.line.is_ok()).map(|each| each.row).collect();
         let MatchWorkersResponse { matches, roster_synced_at } = matched;
-        let mut matches = matches.into_iter();
+        let mut answers = matches.into_iter();
         let mut roster = Self {
             rows: Vec::new(),
             worker_ids: Vec::new(),
@@ -98,7 +98,7 @@ impl Roster {
             let shown = if let Err(unreadable) = line {
                 RosterRow::unreadable(row, columns, &unreadable, language)
             } else {
-                let answer = matches.next().unwrap_or_default();
+                let answer = answers.next().unwrap_or_default();
                 RosterRow::matched(row, columns, answer, &asked, on_ticket, language)
             };
             match (shown.outcome.as_str(), shown.workers.first()) {
