@@ -16,8 +16,8 @@ use super::record_edit::{Done, record};
 use super::references::{References, Truth};
 use super::{App, Error, commander, learn, reaches, scope};
 use crate::domain::{
-    Action, Deadline, Listed, NewTicket, Published, Standings, Terms, Ticket, VideoRule, Warning,
-    check_dates, check_windows,
+    Action, Deadline, Listed, NewTicket, Published, Terms, Ticket, VideoRule, Warning, check_dates,
+    check_windows,
 };
 use crate::wire::Changes;
 use crate::{store, wire};
@@ -109,9 +109,9 @@ impl App {
             at: now,
         };
         record(&mut tx, done).await?;
-        let (nobody, told) = (Standings::new(), Told::from(&truth));
+        let (none, told) = (BTreeSet::new(), Told::from(&truth));
         let (caller, ticket) = (&cmd.caller, &ticket.value);
-        let mut warnings = warnings_of(&mut tx, caller, ticket, &nobody, told, now).await?;
+        let mut warnings = warnings_of(&mut tx, caller, ticket, none, told, now).await?;
         warnings.append(&mut cmd.warnings);
         let answer = wire::ticket_created(ticket.id, &unbound, &warnings, truth.roster_synced_at);
         idempotency::answer(&mut tx, cmd.key.as_ref(), &answer).await?;

@@ -22,9 +22,11 @@ impl App {
         let mut tx = self.store.begin(scope(caller)).await?;
         let ticket = self.ticket(&mut tx, caller, id).await?;
         let counts = store::progress::counts(&mut tx, &ticket.value).await?;
-        let standings = store::standings::of_ticket(&mut tx, id).await?;
+        let done =
+            counts.iter().filter(|(_, (training, _))| training.completed == training.required);
+        let trained = done.map(|(day, _)| *day).collect();
         let (now, told) = (self.clock.now(), Told::default());
-        let warnings = warnings_of(&mut tx, caller, &ticket.value, &standings, told, now).await?;
+        let warnings = warnings_of(&mut tx, caller, &ticket.value, trained, told, now).await?;
         Ok(TicketView { ticket, counts, warnings })
     }
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use auth::Caller;
 use chrono::{DateTime, NaiveDate, Utc};
 use service::{StoreError, Tx};
-use types::{VideoId, WorkerId};
+use types::{DailyTicketId, VideoId, WorkerId};
 
 use super::references::Truth;
 use super::{Error, reaches};
@@ -51,19 +51,31 @@ pub(super) async fn outcome(
 ) -> Result<Outcome, Error> {
     let standings = standings::of_ticket_to_change(tx, before.id).await?;
     let effects = Effects::of(before, &ticket.value, &standings, now);
-    let mut all = self::warnings_of(tx, caller, &ticket.value, &standings, told, now).await?;
+    let trained = trained(&ticket.value, &standings);
+    let mut all = self::warnings_of(tx, caller, &ticket.value, trained, told, now).await?;
     all.extend(staying_cancelled(before, &ticket.value));
     all.sort();
     let changes = Changes::of(before, &ticket.value);
     Ok(Outcome { ticket, effects, warnings: all, changes })
 }
 
-/// What to know about a ticket at `now`.
+/// The days on which every worker has trained.
+pub(super) fn trained(ticket: &Ticket, standings: &Standings) -> BTreeSet<DailyTicketId> {
+    let days = ticket.days.iter().filter(|day| {
+        let is_trained = |worker| {
+            standings.get(&(day.id, worker)).is_some_and(|standing| standing.completed.is_some())
+        };
+        ticket.workers.iter().all(|worker| is_trained(*worker))
+    });
+    days.map(|day| day.id).collect()
+}
+
+/// What to know about a ticket at `now`; `trained` are the days on which every worker has.
 pub(super) async fn warnings_of(
     tx: &mut Tx,
     caller: &Caller,
     ticket: &Ticket,
-    standings: &Standings,
+    trained: BTreeSet<DailyTicketId>,
     told: Told,
     now: DateTime<Utc>,
 ) -> Result<Vec<Warning>, StoreError> {
@@ -71,18 +83,12 @@ pub(super) async fn warnings_of(
         unbound: known::unbound(tx, &ticket.workers).await?,
         engaged_until: known::engaged_until(tx, ticket.site, &ticket.workers).await?,
         durations: known::durations(tx, &ticket.videos).await?,
+        trained,
         ..Known::default()
     };
     known.unbound.extend(told.unbound);
     known.engaged_until.extend(told.engaged_until);
     known.durations.extend(told.durations);
-    let trained = ticket.days.iter().filter(|day| {
-        let is_trained = |worker| {
-            standings.get(&(day.id, worker)).is_some_and(|standing| standing.completed.is_some())
-        };
-        ticket.workers.iter().all(|worker| is_trained(*worker))
-    });
-    known.trained = trained.map(|day| day.id).collect();
     let overlaps = known::overlaps(tx, ticket, now).await?;
     known.overlaps = overlaps
         .into_iter()
