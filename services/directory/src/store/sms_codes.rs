@@ -82,14 +82,15 @@ pub(crate) async fn mark_used(
     Ok(result.rows_affected() == 1)
 }
 
-/// Forgets up to `most` codes that ended before `before`; says how many.
+/// Forgets up to `most` codes that ended before `before`; says how many. A phone's code that was drawn anew meanwhile
+/// stays: the row is the same.
 pub(crate) async fn forget_old(
     tx: &mut Tx,
     before: DateTime<Utc>,
     most: i64,
 ) -> Result<u64, StoreError> {
     let gone = sqlx::query!(
-        "DELETE FROM directory.sms_codes WHERE phone_index IN
+        "DELETE FROM directory.sms_codes WHERE expires_at < $1 AND phone_index IN
              (SELECT phone_index FROM directory.sms_codes WHERE expires_at < $1 LIMIT $2)",
         before,
         most,
