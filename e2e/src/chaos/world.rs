@@ -184,6 +184,19 @@ impl World {
         ids
     }
 
+    /// Whether a service's relay has marked all of these as sent.
+    pub(super) async fn are_published(&self, context: &str, ids: &[Uuid]) -> bool {
+        let sql = format!(
+            "SELECT count(*) FROM {context}.outbox WHERE event_id = ANY ($1) AND sent_at IS NULL"
+        );
+        let unsent: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(ids)
+            .fetch_one(self.checker.pool())
+            .await
+            .expect("PostgreSQL answers");
+        unsent == 0
+    }
+
     /// How long something lasts.
     pub(super) fn lasts(&self, quick: u64, full: u64) -> Duration {
         Duration::from_secs(if self.scale == Scale::Quick { quick } else { full })
