@@ -1,7 +1,8 @@
 //! The machine and the programs, as far as figures depend on them.
 
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Instant;
 
@@ -15,6 +16,8 @@ use crate::world::World;
 
 /// Writes of one block that are waited for.
 const SYNCS: usize = 300;
+/// Bytes that another thread answers.
+const HAND_OVERS: usize = 20_000;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
@@ -86,6 +89,7 @@ fn hardware(folder: &Path) -> Result<Vec<(String, String)>> {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: Vec<&str> = load.split_whitespace().take(3).collect();
     let (half, most) = sync_latency(folder)?;
+    let (there_and_back, slowest) = hand_over()?;
     Ok([
         ("CPU", model.trim_start_matches([' ', '\t', ':']).to_owned()),
         ("cores", cores.to_string()),
@@ -95,6 +99,10 @@ fn hardware(folder: &Path) -> Result<Vec<(String, String)>> {
         (
             "disk: 4 KiB written and synchronised",
             format!("p50 {} ms, p99 {} ms", digits(half), digits(most)),
+        ),
+        (
+            "a byte to another thread and back, through the kernel",
+            format!("p50 {} ms, p99 {} ms", digits(there_and_back), digits(slowest)),
         ),
     ]
     .map(|(what, value)| (what.to_owned(), value))
@@ -114,5 +122,26 @@ fn sync_latency(folder: &Path) -> Result<(f64, f64)> {
         took.push(began.elapsed().as_secs_f64() * 1_000.0);
     }
     fs::remove_file(&path)?;
+    Ok((percentile(&took, 0.5), percentile(&took, 0.99)))
+}
+
+/// Milliseconds at p50 and p99 until another thread was woken by a byte and has answered it: what each step between
+/// processes costs before any work is done.
+fn hand_over() -> Result<(f64, f64)> {
+    let (mut here, mut there) = UnixStream::pair().context("make a pair of sockets")?;
+    let answering = std::thread::spawn(move || {
+        let mut byte = [0];
+        while there.read_exact(&mut byte).is_ok() && there.write_all(&byte).is_ok() {}
+    });
+    let mut took = Vec::with_capacity(HAND_OVERS);
+    let mut byte = [7];
+    for _ in 0..HAND_OVERS {
+        let began = Instant::now();
+        here.write_all(&byte)?;
+        here.read_exact(&mut byte)?;
+        took.push(began.elapsed().as_secs_f64() * 1_000.0);
+    }
+    drop(here);
+    answering.join().ok().context("the answering thread panicked")?;
     Ok((percentile(&took, 0.5), percentile(&took, 0.99)))
 }

@@ -41,7 +41,8 @@ impl Point {
 pub struct Halt {
     point: Point,
     reached: Arc<watch::Sender<u32>>,
-    open: Arc<watch::Sender<bool>>,
+    /// How many passes are let through.
+    open: Arc<watch::Sender<u32>>,
 }
 
 impl Halt {
@@ -50,7 +51,7 @@ impl Halt {
         Self {
             point,
             reached: Arc::new(watch::Sender::new(0)),
-            open: Arc::new(watch::Sender::new(false)),
+            open: Arc::new(watch::Sender::new(0)),
         }
     }
 
@@ -65,15 +66,24 @@ impl Halt {
         *self.reached.borrow()
     }
 
+    /// Lets the loop that is held go on, and holds it when it comes again.
+    pub fn step(&self) {
+        self.open.send_modify(|passes| *passes += 1);
+    }
+
     /// Lets the loop that is held go on, and every later one pass.
     pub fn release(&self) {
-        self.open.send_replace(true);
+        self.open.send_replace(u32::MAX);
     }
 
     pub(crate) async fn pass(halt: Option<&Self>, point: Point) {
         faults::point(point.name());
         let Some(halt) = halt.filter(|halt| halt.point == point) else { return };
-        halt.reached.send_modify(|times| *times += 1);
-        halt.open.subscribe().wait_for(|open| *open).await.ok();
+        let mut pass = 0;
+        halt.reached.send_modify(|times| {
+            *times += 1;
+            pass = *times;
+        });
+        halt.open.subscribe().wait_for(|passes| *passes >= pass).await.ok();
     }
 }

@@ -97,6 +97,15 @@ pub struct Relay {
     halt: Option<Halt>,
 }
 
+/// What one term of leadership reads and publishes with.
+struct Tools<'a> {
+    outlet: Outlet<'a>,
+    states: States,
+    frontier: Frontier,
+    /// Commits of this process.
+    changed: watch::Receiver<u64>,
+}
+
 /// A part of a backlog the stream has confirmed, that is not marked yet.
 #[derive(Default)]
 struct Sent {
@@ -204,39 +213,41 @@ impl Relay {
         let halt = self.halt.as_ref();
         let (store, max_age) = (&self.store, self.retention.stream);
         let sight = Sight { store, stream: &stream, max_age, batch, halt };
-        let mut outlet = Outlet::new(&self.bus, self.context, confirmation);
-        let mut states = States::new(self.halt.clone());
-        let mut frontier = Frontier::default();
-        let mut changed = self.store.changed();
+        let mut tools = Tools {
+            outlet: Outlet::new(&self.bus, self.context, confirmation),
+            states: States::new(self.halt.clone()),
+            frontier: Frontier::default(),
+            changed: self.store.changed(),
+        };
         let mut looked: Option<Instant> = None;
         let mut asked = Instant::now();
         while !stop.is_cancelled() {
             if looked.is_none_or(|looked| looked.elapsed() > look) {
-                states.look(&self.bus, lead).await?;
+                tools.states.look(&self.bus, lead).await?;
                 tokio::select! {
-                    settled = sight.settle(lead, &mut outlet, &mut states) => settled?,
+                    settled = sight.settle(lead, &mut tools.outlet, &mut tools.states) => settled?,
                     // A long rebuild is left to the next leader, as by one that was killed.
                     () = stop.cancelled() => return Ok(()),
                 }
-                frontier.look_at_all();
+                tools.frontier.look_at_all();
                 looked = Some(Instant::now());
             }
             if asked.elapsed() >= self.pace.poll {
                 // Half a batch, so that new facts find room beside those sent once more.
                 if lead.replay_next(batch.div_ceil(2)).await? > 0 {
-                    frontier.look_at_all();
+                    tools.frontier.look_at_all();
                 } else {
                     asked = Instant::now();
                 }
             }
-            changed.mark_unchanged();
-            let rows = frontier.read(&mut lead.conn, self.context, batch).await?;
+            tools.changed.mark_unchanged();
+            let rows = tools.frontier.read(&mut lead.conn, self.context, batch).await?;
             self.measure(&rows);
             if rows.is_empty() {
-                self.wait(&mut changed, stop).await;
+                self.wait(&mut tools.changed, stop).await;
                 continue;
             }
-            if !self.drain(lead, &mut outlet, &mut states, &mut frontier, rows, stop).await? {
+            if !self.drain(lead, &mut tools, rows, stop).await? {
                 looked = None;
                 // A broker that refuses everything is not asked without a pause.
                 tokio::time::sleep(self.pace.poll).await;
@@ -266,19 +277,20 @@ impl Relay {
         lead.hold(making).await?.map_err(Ended::broker)
     }
 
-    /// Publishes `rows` and, while reads come back full, what follows: a batch is in flight while the one before is
-    /// marked and the next one read. `false` when it is not known what the stream holds now.
+    /// Publishes `rows` and what follows, while reads come back full or this process goes on committing: what was
+    /// published is marked while the next is on its way, and of a backlog that which follows is read besides. `false`
+    /// when it is not known what the stream holds now.
     async fn drain(
         &self,
         lead: &mut Lead,
-        outlet: &mut Outlet<'_>,
-        states: &mut States,
-        frontier: &mut Frontier,
+        tools: &mut Tools<'_>,
         mut rows: Vec<Unsent>,
         stop: &CancellationToken,
     ) -> Result<bool, Ended> {
+        let Tools { outlet, states, frontier, changed } = tools;
         let mut sent = Sent { last: lead.last_stream_seq, ..Sent::default() };
         let mut aside: Option<PgConnection> = None;
+        let begun = Instant::now();
         let known = loop {
             let facts: Vec<&Unsent> = rows.iter().filter(|row| !row.state_only).collect();
             if !facts.is_empty() {
@@ -303,6 +315,12 @@ impl Relay {
             sent = confirm(rows, confirmed, last);
             Halt::pass(self.halt.as_ref(), Point::BeforeMark).await;
             rows = next?;
+            // Commits that never cease must not keep it from the stream and from what an operator asked for.
+            let goes_on = known && !stop.is_cancelled() && begun.elapsed() < self.pace.poll;
+            if rows.is_empty() && goes_on && changed.has_changed().is_ok_and(|has| has) {
+                changed.mark_unchanged();
+                rows = frontier.read(&mut lead.conn, self.context, self.pace.batch).await?;
+            }
             if !known || rows.is_empty() {
                 break known;
             }

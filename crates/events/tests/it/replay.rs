@@ -1,5 +1,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use events::rebuild::{self, Error};
+use events::testing::{Halt, Point};
 use service::Scope;
 use test_support::eventually;
 use types::SystemClock;
@@ -54,6 +55,32 @@ async fn only_facts_since_the_given_time_are_sent_again() {
     let streamed = world.streamed().await;
     assert_same(&streamed[..50], &written);
     assert_same(&streamed[50..], &written[30..]);
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn facts_are_sent_once_more_while_new_ones_never_cease() {
+    let mut world = World::new().await;
+    let halt = Halt::at(Point::BeforeMark);
+    world.relay_beside(&halt);
+    world.publish(0..1).await;
+    for round in 1.. {
+        eventually("a fact in the stream", async || (halt.times() >= round).then_some(())).await;
+        // Before the relay looks for more.
+        let next = usize::try_from(round).unwrap();
+        world.publish(next..next + 1).await;
+        // The first is marked by now.
+        if round == 2 {
+            replay(&world, DateTime::UNIX_EPOCH).await.unwrap();
+        }
+        let (written, streamed) = (world.written().await, world.streamed().await);
+        if streamed.iter().filter(|id| **id == written[0]).count() == 2 {
+            break;
+        }
+        assert!(round < 200, "nobody takes the replay up");
+        halt.step();
+    }
+    halt.release();
     world.shut_down().await;
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_nats::Subject;
 use async_nats::jetstream::{self, stream};
 use chrono::{DateTime, Utc};
+use events::testing::Halt;
 use events::{
     Bus, Consumer, Delivery, Failure, Handler, Pace, Patience, Relay, async_trait, stream_name,
 };
@@ -108,8 +109,16 @@ impl World {
         Relay::new(self.bus.clone(), store, CONTEXT).with_pace(quick())
     }
 
+    /// Starts a relay of another process than the writer's.
     pub(crate) async fn relay(&mut self) {
         let relay = self.replica().await;
+        self.running.spawn(relay.run(self.stop.clone()));
+    }
+
+    /// Starts one that the writer's commits wake, and holds it at a marked point.
+    pub(crate) fn relay_beside(&mut self, halt: &Halt) {
+        let relay = Relay::new(self.bus.clone(), self.writer.clone(), CONTEXT);
+        let relay = relay.with_pace(quick()).halted(halt.clone());
         self.running.spawn(relay.run(self.stop.clone()));
     }
 
