@@ -39,7 +39,7 @@ impl Sizes {
             rate: 1_000,
             open_loop: Duration::from_secs(10),
             idle: Duration::from_secs(10),
-            restarts: 5,
+            restarts: 11,
             rebuilt: 1_000_000,
             tickets: 2_000,
             calls: 200,

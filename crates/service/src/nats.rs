@@ -2,9 +2,22 @@
 
 use std::future::{pending, ready};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_nats::{Client, ConnectError, ConnectOptions, Event};
 use tokio::sync::watch;
+
+/// Before an attempt to connect again, longer by so much each time.
+const STEP: Duration = Duration::from_millis(4);
+/// The longest: a broker that was away for an hour is found as soon as one that was for seconds.
+const LONGEST: Duration = Duration::from_millis(250);
+
+/// How long the client waits before its `attempt`th try, counted from 1. The client's own pauses double, so that a broker
+/// may be back as long as it was away before it is asked.
+fn pause(attempt: usize) -> Duration {
+    let steps = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+    STEP.saturating_mul(steps).min(LONGEST)
+}
 
 /// A client that tells when it has connected again: what was asked on the connection before gets no answer any more, and
 /// the broker knows nothing of it. Cheap to clone.
@@ -15,7 +28,7 @@ pub struct Nats {
 }
 
 impl Nats {
-    /// Connects as `options` say; their event callback is replaced.
+    /// Connects as `options` say; their event callback and the pauses between attempts are replaced.
     ///
     /// # Errors
     /// When the broker is not there and the options do not ask to wait for it.
@@ -27,6 +40,7 @@ impl Nats {
             }
             ready(())
         });
+        let options = options.reconnect_delay_callback(pause);
         Ok(Self { client: options.connect(url).await?, connected })
     }
 
@@ -52,5 +66,28 @@ impl Nats {
                 return pending().await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{LONGEST, pause};
+
+    #[test]
+    fn a_broker_is_asked_again_within_a_fraction_of_the_time_it_was_away() {
+        assert_eq!(pause(1), Duration::ZERO);
+        let mut away = Duration::ZERO;
+        for attempt in 1..1_000 {
+            let pause = pause(attempt);
+            assert!(pause <= LONGEST);
+            assert!(
+                away < Duration::from_millis(100) || pause < away / 3,
+                "{pause:?} after {away:?}"
+            );
+            away += pause;
+        }
+        assert_eq!(pause(usize::MAX), LONGEST);
     }
 }

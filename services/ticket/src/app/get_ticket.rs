@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use auth::Caller;
 use types::{DailyTicketId, TicketId};
 
-use super::outcome::{Told, warnings_of};
+use super::outcome::{Told, trained_by, warnings_of};
 use super::{App, Error, scope};
 use crate::domain::{AccessCounts, Ticket, TrainingCounts, Warning};
 use crate::store::{self, Versioned};
@@ -22,9 +22,7 @@ impl App {
         let mut tx = self.store.begin(scope(caller)).await?;
         let ticket = self.ticket(&mut tx, caller, id).await?;
         let counts = store::progress::counts(&mut tx, &ticket.value).await?;
-        let done =
-            counts.iter().filter(|(_, (training, _))| training.completed == training.required);
-        let trained = done.map(|(day, _)| *day).collect();
+        let trained = trained_by(&counts);
         let (now, told) = (self.clock.now(), Told::default());
         let warnings = warnings_of(&mut tx, caller, &ticket.value, trained, told, now).await?;
         Ok(TicketView { ticket, counts, warnings })

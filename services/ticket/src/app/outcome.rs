@@ -7,7 +7,10 @@ use types::{DailyTicketId, VideoId, WorkerId};
 
 use super::references::Truth;
 use super::{Error, reaches};
-use crate::domain::{Effects, Known, Standings, Ticket, Warning, staying_cancelled, warnings};
+use crate::domain::{
+    AccessCounts, Effects, Known, Standings, Ticket, TrainingCounts, Warning, staying_cancelled,
+    warnings,
+};
 use crate::store::{Versioned, known, standings};
 use crate::wire::Changes;
 
@@ -49,7 +52,7 @@ pub(super) async fn outcome(
     told: Told,
     now: DateTime<Utc>,
 ) -> Result<Outcome, Error> {
-    let standings = standings::of_ticket_to_change(tx, before.id).await?;
+    let standings = standings::of_ticket(tx, before.id).await?;
     let effects = Effects::of(before, &ticket.value, &standings, now);
     let trained = trained(&ticket.value, &standings);
     let mut all = self::warnings_of(tx, caller, &ticket.value, trained, told, now).await?;
@@ -59,8 +62,16 @@ pub(super) async fn outcome(
     Ok(Outcome { ticket, effects, warnings: all, changes })
 }
 
-/// The days on which every worker has trained.
-pub(super) fn trained(ticket: &Ticket, standings: &Standings) -> BTreeSet<DailyTicketId> {
+/// The days on which every worker has trained, by how many have.
+pub(super) fn trained_by(
+    counts: &BTreeMap<DailyTicketId, (TrainingCounts, AccessCounts)>,
+) -> BTreeSet<DailyTicketId> {
+    let days = counts.iter().filter(|(_, (training, _))| training.completed == training.required);
+    days.map(|(day, _)| *day).collect()
+}
+
+/// The same by who has, where that is known in any case.
+fn trained(ticket: &Ticket, standings: &Standings) -> BTreeSet<DailyTicketId> {
     let days = ticket.days.iter().filter(|day| {
         let is_trained = |worker| {
             standings.get(&(day.id, worker)).is_some_and(|standing| standing.completed.is_some())

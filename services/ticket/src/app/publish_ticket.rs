@@ -4,7 +4,7 @@ use service::Fields;
 use types::TicketId;
 
 use super::create_ticket::add;
-use super::outcome::{Told, trained, warnings_of};
+use super::outcome::{Told, trained_by, warnings_of};
 use super::record_edit::{Done, record};
 use super::references::{References, Truth};
 use super::{App, Error, commander, learn, scope, settled};
@@ -72,8 +72,7 @@ impl App {
             };
             record(&mut tx, done).await?;
         }
-        let standings = store::standings::of_ticket(&mut tx, id).await?;
-        let trained = trained(&ticket.value, &standings);
+        let trained = trained_by(&store::progress::counts(&mut tx, &ticket.value).await?);
         let told = truth.map(Told::from).unwrap_or_default();
         let warnings = warnings_of(&mut tx, caller, &ticket.value, trained, told, now).await?;
         if let Published::Now { .. } = published {

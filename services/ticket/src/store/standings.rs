@@ -27,7 +27,8 @@ pub async fn keep_release(
     Ok(())
 }
 
-/// Who completed which day, and what doors they have been given.
+/// Who completed which day, and what doors they have been given; of days that can still change also who watched what
+/// and who was let in by hand.
 pub async fn of_ticket(tx: &mut Tx, ticket: TicketId) -> Result<Standings, StoreError> {
     let mut standings = Standings::new();
     let completions = sqlx::query!(
@@ -54,12 +55,6 @@ pub async fn of_ticket(tx: &mut Tx, ticket: TicketId) -> Result<Standings, Store
         let key = (DailyTicketId::from_uuid(row.daily_ticket_id), row.worker_id.into());
         standings.entry(key).or_default().held.insert(row.area_id.into());
     }
-    Ok(standings)
-}
-
-/// The same, and of days that can still change also who watched what and who was let in by hand.
-pub async fn of_ticket_to_change(tx: &mut Tx, ticket: TicketId) -> Result<Standings, StoreError> {
-    let mut standings = of_ticket(tx, ticket).await?;
     let watched = sqlx::query!(
         "SELECT d.daily_ticket_id, d.worker_id, d.completed_videos
          FROM ticket.worker_days d JOIN ticket.daily_tickets t ON t.daily_ticket_id = d.daily_ticket_id
