@@ -11,7 +11,7 @@ use types::{EventId, SystemClock};
 use crate::delivery::Delivery;
 use crate::outbox::{AuditFact, audit, operator};
 
-pub(crate) use place::{Sent, context, count, park, release, resume};
+pub(crate) use place::{Sent, context, park, release, resume, waiting};
 
 /// One parked event.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]

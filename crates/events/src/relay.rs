@@ -39,6 +39,9 @@ pub fn relay(shell: &Shell, store: &Store, context: &'static str) {
 /// tenths of a second.
 const FIRST_WAIT: Duration = Duration::from_millis(25);
 
+/// Polls between looks for what an operator wants sent once more.
+const ASK_EVERY: u32 = 4;
+
 /// How often and how long a relay waits.
 #[derive(Debug, Clone)]
 pub struct Pace {
@@ -232,7 +235,7 @@ impl Relay {
                 tools.frontier.look_at_all();
                 looked = Some(Instant::now());
             }
-            if asked.elapsed() >= self.pace.poll {
+            if asked.elapsed() >= self.pace.poll * ASK_EVERY {
                 // Half a batch, so that new facts find room beside those sent once more.
                 if lead.replay_next(batch.div_ceil(2)).await? > 0 {
                     tools.frontier.look_at_all();

@@ -110,14 +110,24 @@ pub(super) async fn tell_stuck<H: Handler>(consumer: &Consumer<H>, stuck: bool) 
 pub(super) async fn resume<H: Handler>(consumer: &Consumer<H>, stop: &CancellationToken) {
     let mut idle = tokio::time::interval(consumer.patience.idle);
     while stop.run_until_cancelled(idle.tick()).await.is_some() {
-        let Consumer { store, handler, .. } = consumer;
-        while !stop.is_cancelled() && parked::resume(store, handler).await {}
-        match parked::count(store, handler.durable(), handler.context()).await {
-            Ok(count) => {
-                let count = u32::try_from(count).unwrap_or(u32::MAX);
-                metrics::gauge!("events_parked", &labels(consumer)).set(f64::from(count));
-            }
-            Err(err) => tracing::debug!(error = %err, "parked events could not be counted"),
+        if let Err(err) = take_back(consumer, stop).await {
+            tracing::debug!(error = %err, "parked events could not be looked for");
         }
     }
+}
+
+async fn take_back<H: Handler>(
+    consumer: &Consumer<H>,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let Consumer { store, handler, .. } = consumer;
+    let look = || parked::waiting(store, handler.durable(), handler.context());
+    let (mut count, asked) = look().await?;
+    if asked {
+        while !stop.is_cancelled() && parked::resume(store, handler).await {}
+        (count, _) = look().await?;
+    }
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    metrics::gauge!("events_parked", &labels(consumer)).set(f64::from(count));
+    Ok(())
 }

@@ -113,12 +113,22 @@ async fn any(tx: &mut Tx, consumer: &str) -> Result<bool, StoreError> {
     Ok(any)
 }
 
-/// How many events of a context this consumer has parked.
-pub(crate) async fn count(store: &Store, consumer: &str, of: &str) -> Result<i64, StoreError> {
-    let mut tx = store.begin(Scope::System("count parked events")).await?;
-    let query = "SELECT count(*) FROM parked_events WHERE consumer = $1 AND context = $2";
-    let count = sqlx::query_scalar(query).bind(consumer).bind(of).fetch_one(&mut *tx).await?;
-    Ok(count)
+/// How many events of a context this consumer has parked, and whether some of them were asked back. One look for both:
+/// every consumer takes it every few seconds.
+pub(crate) async fn waiting(
+    store: &Store,
+    consumer: &str,
+    of: &str,
+) -> Result<(i64, bool), StoreError> {
+    let mut tx = store.begin(Scope::System("look for parked events")).await?;
+    let waiting = sqlx::query_as(
+        "SELECT count(*), count(asked_back_at) > 0 FROM parked_events WHERE consumer = $1 AND context = $2",
+    )
+    .bind(consumer)
+    .bind(of)
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(waiting)
 }
 
 #[derive(sqlx::FromRow)]
