@@ -9,7 +9,7 @@ pub(super) const OPEN_NOTICES: &str =
 /// Entries of the audit log that are of no event, but for those given. `{told}` stands for every outbox.
 pub(super) const STRAYS: &str = "WITH told AS ({told})
      SELECT event_type || ' is in the audit log and in no outbox' FROM audit.entries
-     WHERE event_id <> ALL ($1) AND event_id NOT IN (SELECT event_id FROM told)";
+     WHERE event_id <> ALL ($1) AND NOT EXISTS (SELECT FROM told WHERE told.event_id = entries.event_id)";
 
 /// The invariant's number, and a query that finds nothing while it holds. `{told}` stands for the events of every outbox,
 /// `{jobs}` for every service's jobs and `{runs}` for their runs.
