@@ -1,6 +1,7 @@
 //! Publishes what the outbox holds, in its order, once. One relay leads a stream; the others stand by.
 
 mod days;
+mod ended;
 mod frontier;
 mod lead;
 mod places;
@@ -12,7 +13,7 @@ pub(crate) mod tail;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::Stream;
-use service::{Shell, Store, StoreError, faults};
+use service::{Shell, Store, faults};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
 use tokio::sync::watch;
@@ -21,6 +22,7 @@ use types::SystemClock;
 
 use crate::bus::Bus;
 use crate::halt::{Halt, Point};
+use ended::Ended;
 use frontier::Frontier;
 use lead::{Lead, Unsent, session};
 use publish::Outlet;
@@ -117,31 +119,6 @@ struct Sent {
     last: u64,
 }
 
-/// Why a term of leadership ended. Each reason is met by taking the lead again and looking what the stream holds.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("another relay has taken the lead")]
-    Fenced,
-    #[error("the broker: {0}")]
-    Broker(String),
-    #[error("the connection to the broker was made anew")]
-    Renewed,
-}
-
-impl From<sqlx::Error> for Ended {
-    fn from(err: sqlx::Error) -> Self {
-        Self::Store(err.into())
-    }
-}
-
-impl Ended {
-    fn broker(err: impl std::fmt::Display) -> Self {
-        Self::Broker(err.to_string())
-    }
-}
-
 impl Relay {
     pub fn new(bus: Bus, store: Store, context: &'static str) -> Self {
         let (pace, retention) = (Pace::default(), Retention::default());
@@ -182,6 +159,7 @@ impl Relay {
                 }
                 Err(err) => {
                     tracing::warn!(context = self.context, error = %err, "relay stopped, starting again");
+                    wait = err.pause(wait, self.pace.poll);
                 }
             }
             tokio::select! {
