@@ -43,13 +43,13 @@ pub(super) async fn round(
     let ms = |took: &[Duration]| {
         median(&took.iter().map(|one| one.as_secs_f64() * 1_000.0).collect::<Vec<_>>())
     };
-    let (mut bare, mut killed) = (Vec::new(), Vec::new());
+    let (mut ended, mut killed) = (Vec::new(), Vec::new());
     for _ in 0..sizes.restarts {
-        bare.push(postgres_bare(world).await?);
+        ended.push(postgres_ended(world).await?);
         killed.push(postgres_killed(world, figures).await?);
     }
     let each = |of: fn(&Killed) -> Duration| ms(&killed.iter().map(of).collect::<Vec<_>>());
-    figures.show(POSTGRES_ENDED, "ms", ms(&bare));
+    figures.show(POSTGRES_ENDED, "ms", ms(&ended));
     figures.push(POSTGRES_BARE, "ms", each(|killed| killed.itself));
     figures.push(POSTGRES_COMMAND, "ms", each(|killed| killed.committed));
     figures.show(POSTGRES_EVENT, "ms", each(|killed| killed.handled));
@@ -173,7 +173,7 @@ fn pid_in(file: &Path) -> Result<u32> {
 }
 
 /// A restart after an orderly end, with nothing of ours connected.
-async fn postgres_bare(world: &mut World) -> Result<Duration> {
+async fn postgres_ended(world: &mut World) -> Result<Duration> {
     let database = table(world).await?;
     let data = world.postgres.log().with_file_name("data");
     send(pid_in(&data.join("postmaster.pid"))?, Signal::INT);
