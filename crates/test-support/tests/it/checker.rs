@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, PgPool};
 use test_support::{Checker, Database, Ledger, Nats};
+use uuid::Uuid;
 
 /// Minutes in which each slot of two jobs ran well; each run of the log's checkpoints wrote one.
 struct World {
@@ -53,8 +54,13 @@ impl World {
 
     /// What is wrong with the slots.
     async fn problems(&self) -> Vec<String> {
+        self.broken(10).await
+    }
+
+    /// How an invariant is broken.
+    async fn broken(&self, invariant: u8) -> Vec<String> {
         let broken = self.checker.check(&Ledger::new(1)).await;
-        broken.into_iter().filter(|one| one.invariant == 10).map(|one| one.what).collect()
+        broken.into_iter().filter(|one| one.invariant == invariant).map(|one| one.what).collect()
     }
 
     /// What is wrong with the slots once this was done.
@@ -119,4 +125,32 @@ async fn a_run_with_two_effects_is_seen() {
     let said = world.problems().await;
     assert_eq!(said.len(), 4, "{said:?}");
     assert!(said[0].contains("(changed 1) wrote 2 checkpoints"), "{said:?}");
+}
+
+#[tokio::test]
+async fn an_entry_of_the_log_that_no_outbox_told_is_seen() {
+    let mut world = World::new().await;
+    let told = Uuid::from_u128(1);
+    let stray = Uuid::from_u128(2);
+    for (position, event) in [(1, told), (2, stray)] {
+        world
+            .does(format!(
+                "INSERT INTO audit.entries (site_id, position, event_id, event_type, actor, role, action, target_type,
+                     target_id, before, after, reason, address, trace_id, at, previous_hash, hash)
+                 VALUES ('00000000-0000-0000-0000-000000000000', {position}, '{event}', 'TrainingStarted', '', '', '', '',
+                     '', '', '', '', '', '', now(), decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'))"
+            ))
+            .await;
+    }
+    world
+        .does(format!(
+            "INSERT INTO training.outbox (event_id, context, name, site, payload, created_at)
+             VALUES ('{told}', 'training', 'TrainingStarted', '-', '', now())"
+        ))
+        .await;
+    let seen = ["TrainingStarted is in the audit log and in no outbox"];
+    assert_eq!(world.broken(2).await, seen);
+    // A test's own, which it says nobody told.
+    world.checker.expect_parked(stray);
+    assert_eq!(world.broken(2).await, Vec::<String>::new());
 }
