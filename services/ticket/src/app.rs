@@ -38,6 +38,7 @@ pub use error::Error;
 pub use export_ticket::TicketExport;
 pub use get_daily_ticket::DailyTicketView;
 pub use get_ticket::TicketView;
+pub use list_ticket_history::TicketHistory;
 pub use list_worker_tasks::{Task, Tasks};
 pub use outcome::Outcome;
 pub use publish_ticket::PublishedTicket;

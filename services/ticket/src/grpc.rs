@@ -20,7 +20,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use types::{ErrorCode, Permission};
 
-use crate::app::{App, CancelTicket, Error, Outcome, PublishedTicket, Task};
+use crate::app::{App, CancelTicket, Error, Outcome, PublishedTicket, Task, TicketHistory};
 use crate::domain::{NotAllowed, Roster, Warning};
 use crate::wire;
 
@@ -277,9 +277,10 @@ impl TicketService for Tickets {
     ) -> Result<Response<ListTicketHistoryResponse>, Status> {
         let caller = caller(&request)?;
         let (ticket, page) = amend::list_ticket_history(request.get_ref())?;
-        let (edits, total) =
+        let TicketHistory { site, edits, total } =
             self.app.list_ticket_history(&caller, ticket, page).await.map_err(status)?;
-        Ok(Response::new(ListTicketHistoryResponse { edits: wire::edits(edits), total }))
+        let (edits, site_id) = (wire::edits(edits), site.to_string());
+        Ok(Response::new(ListTicketHistoryResponse { edits, total, site_id }))
     }
 
     async fn export_ticket(

@@ -211,7 +211,7 @@ async fn the_history_shows_what_changed() {
             after: "{\"title\":\"x\"}".to_owned(),
             ..TicketEdit::default()
         };
-        Ok(ListTicketHistoryResponse { edits: vec![edit], total: 41 })
+        Ok(ListTicketHistoryResponse { edits: vec![edit], total: 41, site_id: id() })
     });
     let path = format!("/api/admin/work-tickets/{}/history?page=3&page_size=20", id());
     let told = edge.get(&edge.sysadmin(), &path).await;

@@ -8,7 +8,8 @@ use proto::directory::v1::{
     WorkerRow,
 };
 use proto::ticket::v1::{
-    GetTicketRequest, GetTicketResponse, ListTicketsRequest, ListTicketsResponse, Ticket,
+    GetTicketRequest, GetTicketResponse, ListTicketHistoryRequest, ListTicketHistoryResponse,
+    ListTicketsRequest, ListTicketsResponse, Ticket,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -152,10 +153,16 @@ async fn a_site_that_stands_in_a_body_or_only_in_the_answer_is_recorded_too() {
     edge.fakes.on("TicketService/ListTickets", |_: ListTicketsRequest| {
         Ok(ListTicketsResponse::default())
     });
+    let told = ListTicketHistoryResponse { site_id: id(), ..ListTicketHistoryResponse::default() };
+    let of_history = told.site_id.clone();
+    edge.fakes
+        .on("TicketService/ListTicketHistory", move |_: ListTicketHistoryRequest| Ok(told.clone()));
+    let history = format!("/api/admin/work-tickets/{}/history", id());
+    edge.get(&edge.sysadmin(), &history).await.data();
     let (tickets, found) = ("/api/admin/work-tickets/search", id());
     edge.post(&edge.sysadmin(), tickets, &json!({"site_id": found})).await.data();
     edge.post(&edge.sysadmin(), tickets, &json!({})).await.data();
-    assert_eq!(crossed(&edge), [searched, answered, found, String::new()]);
+    assert_eq!(crossed(&edge), [searched, answered, of_history, found, String::new()]);
 }
 
 /// Lists of what belongs to no site; one that refuses to be asked without a site; one that finds the site itself.

@@ -63,6 +63,7 @@ async fn it_is_read_by_pages() {
     let answer = world.client().list_ticket_history(request).await.unwrap().into_inner();
     assert_eq!((answer.total, answer.edits.len()), (4, 1));
     assert_eq!(answer.edits[0].action, "CREATED");
+    assert_eq!(answer.site_id, world.site.to_string());
 }
 
 async fn page_of_fifty(world: &World, ticket_id: &str) -> Vec<TicketEdit> {

@@ -246,6 +246,7 @@ async fn list_ticket_history(
     let page = paging.page()?;
     let message = ListTicketHistoryRequest { ticket_id, page: Some(wire(page)) };
     let found = ask!(call.ticket.list_ticket_history(message)).await?;
+    call.looks_at(&found.site_id).await?;
     answer(Items::new(found.edits, found.total, page))
 }
 
