@@ -89,10 +89,11 @@ impl Ledger {
         }
     }
 
-    /// Writes down what is done to the installation, with the time since the run began.
+    /// Writes down what is done to the installation, with the time since the run began; whoever waits may follow it.
     pub fn note(&self, what: impl Into<String>) {
-        let at = self.started.elapsed();
-        self.lock().timeline.push((at, what.into()));
+        let (at, what) = (self.started.elapsed(), what.into());
+        tracing::info!("{:7.1} s  {what}", at.as_secs_f64());
+        self.lock().timeline.push((at, what));
     }
 
     /// Every command, by title.

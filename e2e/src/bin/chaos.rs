@@ -37,6 +37,8 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A run takes half an hour: what happens in it is told as it does.
+    tracing_subscriber::fmt().with_env_filter("test_support=info").with_target(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome =
         runtime.map_err(|err| err.to_string()).and_then(|runtime| runtime.block_on(all(cli)));
