@@ -16,6 +16,8 @@ pub enum Point {
     BeforeCommit,
     /// The effects of a batch are committed, none of its messages is acknowledged.
     BeforeAck,
+    /// A new consumer knows that its owner has told everything, and has read nothing of it.
+    BeforeStatesRead,
     /// A new consumer has read every state and has not written that down.
     BeforePrimed,
     /// The facts of a batch are confirmed, their states not published.
@@ -30,6 +32,7 @@ impl Point {
             Self::BeforeMark => "relay.before-mark",
             Self::BeforeCommit => "consumer.before-commit",
             Self::BeforeAck => "consumer.before-ack",
+            Self::BeforeStatesRead => "consumer.before-states-read",
             Self::BeforePrimed => "consumer.before-primed",
             Self::BeforeStates => "relay.before-states",
         }

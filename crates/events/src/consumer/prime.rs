@@ -69,10 +69,14 @@ pub(super) async fn prime<H: Handler>(
         deleted.map(drop).or_else(|err| if is_missing(&err) { Ok(()) } else { Err(err) })?;
     }
     let mut read = 0;
-    if let Some(states) = states {
-        read = turn.hold(read_all(consumer, &states, stop)).await??;
+    if let Some((stream, mark)) = states {
+        read = turn.hold(read_all(consumer, &stream, stop)).await??;
+        Halt::pass(halt.as_ref(), Point::BeforePrimed).await;
+        // A stream that lost states is emptied and told again, with a new mark behind them: what was read may be a part.
+        if turn.hold(told_at(consumer, &stream)).await?? != mark {
+            return Err("the states were told anew".into());
+        }
     }
-    Halt::pass(halt.as_ref(), Point::BeforePrimed).await;
     remember(store, handler).await?;
     tracing::info!(durable, context, read, "knows how things stand and follows what happens");
     Ok(turn.conn.close().await?)
@@ -82,23 +86,33 @@ fn is_missing(err: &ConsumerError) -> bool {
     matches!(err.kind(), ConsumerErrorKind::JetStream(err) if err.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
 }
 
-/// The stream of the owner's states, once it holds all of them.
-async fn complete<H: Handler>(consumer: &Consumer<H>) -> Result<Stream, async_nats::Error> {
+/// The stream of the owner's states, once it holds all of them, and where that was told.
+async fn complete<H: Handler>(consumer: &Consumer<H>) -> Result<(Stream, u64), async_nats::Error> {
     let (bus, context) = (&consumer.bus, consumer.handler.context());
     let stream = bus.jetstream.get_stream(state_stream_name(&bus.prefix, context)).await?;
-    let mark = state_subject(&bus.prefix, context, COMPLETE_KIND, COMPLETE_ID);
-    stream.get_last_raw_message_by_subject(&mark).await?;
-    Ok(stream)
+    let mark = told_at(consumer, &stream).await?;
+    Ok((stream, mark))
 }
 
-/// Takes in or parks every state that is in the stream now, and says how many. One that fails holds up no other: it
-/// comes again when all are read.
+/// The place of the owner's word that everything alive was told.
+async fn told_at<H: Handler>(
+    consumer: &Consumer<H>,
+    stream: &Stream,
+) -> Result<u64, async_nats::Error> {
+    let (bus, context) = (&consumer.bus, consumer.handler.context());
+    let mark = state_subject(&bus.prefix, context, COMPLETE_KIND, COMPLETE_ID);
+    Ok(stream.get_last_raw_message_by_subject(&mark).await?.sequence)
+}
+
+/// Takes in or parks every state until none follows, and says how many. Not only those that were there when it began:
+/// an owner that tells everything again moves each behind them, and no fact tells of that. One that fails holds up no
+/// other: it comes again when all are read.
 async fn read_all<H: Handler>(
     consumer: &Consumer<H>,
     stream: &Stream,
     stop: &CancellationToken,
 ) -> Result<u64, async_nats::Error> {
-    let (bus, handler) = (&consumer.bus, &consumer.handler);
+    let Consumer { bus, handler, halt, .. } = consumer;
     let of_kind = |kind| format!("{}>", state_subject(&bus.prefix, handler.context(), kind, ""));
     let config = Config {
         filter_subjects: handler.states().iter().map(|kind| of_kind(kind)).collect(),
@@ -106,9 +120,9 @@ async fn read_all<H: Handler>(
         inactive_threshold: READER_STAYS,
         ..Config::default()
     };
-    let last = stream.get_info().await?.state.last_sequence;
     let pull: PullConsumer = stream.create_consumer(config).await?;
     let mut left = pull.cached_info().num_pending;
+    Halt::pass(halt.as_ref(), Point::BeforeStatesRead).await;
     let (mut read, mut failed) = (0, Vec::new());
     while left > 0 {
         let mut messages = pull.fetch().max_messages(BATCH).expires(FETCH).messages().await?;
@@ -121,10 +135,6 @@ async fn read_all<H: Handler>(
                 return Err("a state was lost on its way".into());
             }
             (read, left) = (read + 1, info.pending);
-            // What changed since the reading began is told by its fact as well.
-            if info.stream_sequence >= last {
-                left = 0;
-            }
             states.push(message);
         }
         if states.is_empty() {

@@ -15,7 +15,7 @@ use crate::world::{CONTEXT, World, at, quick};
 
 impl World {
     /// Asks for an announcement; whether it is a new one.
-    async fn ask_again(&self) -> bool {
+    pub(crate) async fn ask_again(&self) -> bool {
         let mut tx = self.writer.begin(Scope::System("ask for an announcement")).await.unwrap();
         let new = reannounce(&mut tx, CONTEXT).await.unwrap();
         tx.commit().await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use events::testing::{Halt, Point};
 use events::{Patience, parked};
 use service::Scope;
 use test_support::eventually;
@@ -59,4 +60,38 @@ async fn a_state_that_fails_at_first_comes_again_when_the_others_are_read() {
     let expected = [&videos[1], &videos[2], &videos[0]];
     assert_eq!(subjects.iter().collect::<Vec<_>>(), expected);
     assert_eq!(parked::list(&world.reader, None, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn states_that_are_told_again_while_they_are_read_are_all_known() {
+    let (mut world, videos) = told(300).await;
+    let halt = Halt::at(Point::BeforeStatesRead);
+    let consumer = world.consumer(Keeper::default()).halted(halt.clone());
+    world.running.spawn(consumer.run(world.stop.clone()));
+    halt.reached().await;
+    // Each moves behind those that were there, and no fact tells of it.
+    assert!(world.ask_again().await);
+    world.until_told().await;
+    halt.release();
+    world.until_known(&at_version(&videos, 1)).await;
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_part_of_the_states_does_not_pass_for_all_of_them() {
+    let (mut world, videos) = told(3).await;
+    let halt = Halt::at(Point::BeforePrimed);
+    let consumer = world.consumer(Keeper::default()).halted(halt.clone());
+    world.running.spawn(consumer.run(world.stop.clone()));
+    halt.reached().await;
+    // As a leader does that finds states missing.
+    world.states().await.purge().await.unwrap();
+    assert!(world.ask_again().await);
+    halt.step();
+    eventually("it to begin again", async || (halt.times() > 1).then_some(())).await;
+    assert!(!primed(&world).await);
+    halt.release();
+    world.until_known(&at_version(&videos, 1)).await;
+    eventually("it to be written down", async || primed(&world).await.then_some(())).await;
+    world.shut_down().await;
 }
