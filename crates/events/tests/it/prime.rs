@@ -87,6 +87,7 @@ async fn a_part_of_the_states_does_not_pass_for_all_of_them() {
     // As a leader does that finds states missing.
     world.states().await.purge().await.unwrap();
     assert!(world.ask_again().await);
+    world.until_told().await;
     halt.step();
     eventually("it to begin again", async || (halt.times() > 1).then_some(())).await;
     assert!(!primed(&world).await);
