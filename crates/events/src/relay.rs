@@ -201,16 +201,21 @@ impl Relay {
             changed: self.store.changed(),
         };
         let mut looked: Option<Instant> = None;
+        tools.frontier.look_at_all();
         let mut asked = Instant::now();
         while !stop.is_cancelled() {
             if looked.is_none_or(|looked| looked.elapsed() > look) {
                 tools.states.look(&self.bus, lead).await?;
-                tokio::select! {
+                let whole = tokio::select! {
                     settled = sight.settle(lead, &mut tools.outlet, &mut tools.states) => settled?,
                     // A long rebuild is left to the next leader, as by one that was killed.
                     () = stop.cancelled() => return Ok(()),
+                };
+                if whole {
+                    tools.frontier.look_at_all_now_and_then();
+                } else {
+                    tools.frontier.look_at_all();
                 }
-                tools.frontier.look_at_all();
                 looked = Some(Instant::now());
             }
             if asked.elapsed() >= self.pace.poll * ASK_EVERY {
@@ -230,6 +235,7 @@ impl Relay {
             }
             if !self.drain(lead, &mut tools, rows, stop).await? {
                 looked = None;
+                tools.frontier.look_at_all();
                 // A broker that refuses everything is not asked without a pause.
                 tokio::time::sleep(self.pace.poll).await;
             }

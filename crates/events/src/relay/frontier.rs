@@ -4,6 +4,8 @@
 //! old snapshot is held no vacuum takes them away. A number is skipped while its transaction is not committed, or for
 //! ever when it was rolled back; which of the two it is, the database's oldest transaction tells.
 
+use std::time::{Duration, Instant};
+
 use sqlx::PgConnection;
 
 use super::Ended;
@@ -19,6 +21,8 @@ pub(super) struct Frontier {
     holes: Vec<Hole>,
     /// The next read starts below everything.
     whole: bool,
+    /// The last such read: when it was, and how long it took.
+    looked: Option<(Instant, Duration)>,
 }
 
 /// Numbers from `low` to `high` that no read has seen.
@@ -43,6 +47,13 @@ impl Frontier {
         self.whole = true;
     }
 
+    /// The same without a doubt, for what nobody thought of. While an old snapshot is held it takes the longer the more
+    /// was sent: at most a twentieth of the time is spent on it.
+    pub(super) fn look_at_all_now_and_then(&mut self) {
+        let due = |(at, took): (Instant, Duration)| at.elapsed() >= took * 20;
+        self.whole |= self.looked.is_none_or(due);
+    }
+
     /// The next unsent rows in order, at most `limit`. None is read a second time before
     /// [`look_at_all`](Self::look_at_all), whether it is marked meanwhile or not.
     pub(super) async fn read(
@@ -52,6 +63,7 @@ impl Frontier {
         limit: u16,
     ) -> Result<Vec<Unsent>, Ended> {
         let from = if self.whole { 0 } else { self.top };
+        let begun = Instant::now();
         let (rows, transactions) = if self.holes.is_empty() || self.whole {
             (above(conn, context, from, limit).await?, None)
         } else {
@@ -61,6 +73,7 @@ impl Frontier {
         };
         if self.whole {
             self.whole = false;
+            self.looked = Some((Instant::now(), begun.elapsed()));
             if let Some(last) = rows.last().filter(|_| rows.len() >= usize::from(limit)) {
                 self.go_back(last.seq);
             }
@@ -178,6 +191,8 @@ async fn transactions(conn: &mut PgConnection) -> Result<Transactions, Ended> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::{Frontier, Hole, Transactions};
 
     const fn seen(oldest: i64, next: i64) -> Transactions {
@@ -216,6 +231,22 @@ mod tests {
         let mut frontier = Frontier { top: 100, ..Frontier::default() };
         frontier.passed([3, 50, 101].into_iter(), None);
         assert_eq!((frontier.top, frontier.holes), (101, vec![]));
+    }
+
+    #[test]
+    fn a_look_at_everything_takes_a_twentieth_of_the_time_unless_there_is_a_doubt() {
+        let mut frontier = Frontier {
+            looked: Some((Instant::now(), Duration::from_secs(9))),
+            ..Frontier::default()
+        };
+        frontier.look_at_all_now_and_then();
+        assert!(!frontier.whole);
+        frontier.look_at_all();
+        assert!(frontier.whole);
+        let mut frontier =
+            Frontier { looked: Some((Instant::now(), Duration::ZERO)), ..Frontier::default() };
+        frontier.look_at_all_now_and_then();
+        assert!(frontier.whole);
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub(super) struct Lead {
     connects: u64,
     /// The stream's last sequence as far as it is known and written down.
     pub(super) last_stream_seq: u64,
+    /// Where the newest version of the lead's row is. By its key each mark would pass every version before it, and while
+    /// an old snapshot is held none of them goes away.
+    at: String,
 }
 
 /// Selects rows of the outbox as [`Unsent`].
@@ -95,10 +98,10 @@ impl Lead {
                 () = stop.cancelled() => return Ok(None),
             }
         }
-        let (epoch, last): (i64, i64) = sqlx::query_as(
+        let (epoch, last, at): (i64, i64, String) = sqlx::query_as(
             "INSERT INTO relay_state (context, epoch, leader, last_stream_seq) VALUES ($1, 1, $2, 0)
              ON CONFLICT (context) DO UPDATE SET epoch = relay_state.epoch + 1, leader = excluded.leader
-             RETURNING epoch, last_stream_seq",
+             RETURNING epoch, last_stream_seq, ctid::text",
         )
         .bind(context)
         .bind(EventId::new().as_uuid())
@@ -113,6 +116,7 @@ impl Lead {
             connects: nats.connects(),
             nats: nats.clone(),
             last_stream_seq: unsigned(last),
+            at,
         }))
     }
 
@@ -145,43 +149,113 @@ impl Lead {
         let ids: Vec<Uuid> = rows.iter().map(|row| row.event_id).collect();
         let places: Vec<Option<i64>> = places.iter().map(|place| place.map(signed)).collect();
         // The first and the last id spare the statement all other days.
-        let held = sqlx::query(
-            "WITH held AS (
-                 UPDATE relay_state SET last_stream_seq = $3 WHERE context = $1 AND epoch = $2 RETURNING epoch
-             ), marked AS (
-                 UPDATE outbox SET sent_at = $4, stream_seq = sent.place
-                 FROM held, unnest($5::uuid[], $6::bigint[]) AS sent (event_id, place)
-                 WHERE outbox.event_id = sent.event_id AND outbox.event_id BETWEEN $7 AND $8
-             )
-             SELECT set_config('synchronous_commit', 'off', true) FROM held",
-        )
-        .bind(self.context)
-        .bind(self.epoch)
-        .bind(signed(last))
-        .bind(SystemClock::system().now())
-        .bind(&ids)
-        .bind(&places)
-        .bind(ids.iter().min())
-        .bind(ids.iter().max())
-        .execute(&mut self.conn)
-        .await?;
-        held_by(held.rows_affected())?;
-        self.last_stream_seq = last;
-        Ok(())
+        loop {
+            let moved: Option<String> = sqlx::query_scalar(
+                "WITH held AS (
+                     UPDATE relay_state SET last_stream_seq = $3
+                     WHERE ctid = $9::text::tid AND context = $1 AND epoch = $2 RETURNING ctid::text AS at
+                 ), marked AS (
+                     UPDATE outbox SET sent_at = $4, stream_seq = sent.place
+                     FROM held, unnest($5::uuid[], $6::bigint[]) AS sent (event_id, place)
+                     WHERE outbox.event_id = sent.event_id AND outbox.event_id BETWEEN $7 AND $8
+                 )
+                 SELECT at FROM held, set_config('synchronous_commit', 'off', true)",
+            )
+            .bind(self.context)
+            .bind(self.epoch)
+            .bind(signed(last))
+            .bind(SystemClock::system().now())
+            .bind(&ids)
+            .bind(&places)
+            .bind(ids.iter().min())
+            .bind(ids.iter().max())
+            .bind(&self.at)
+            .fetch_optional(&mut self.conn)
+            .await?;
+            if self.moved(moved).await? {
+                self.last_stream_seq = last;
+                return Ok(());
+            }
+        }
     }
 
     /// Notes that the stream is known up to `last`.
     pub(super) async fn know(&mut self, last: u64) -> Result<(), Ended> {
-        let held = sqlx::query(
-            "UPDATE relay_state SET last_stream_seq = $3 WHERE context = $1 AND epoch = $2",
+        self.note(
+            "UPDATE relay_state SET last_stream_seq = $3
+             WHERE ctid = $4::text::tid AND context = $1 AND epoch = $2 RETURNING ctid::text",
+            last,
+        )
+        .await?;
+        self.last_stream_seq = last;
+        Ok(())
+    }
+
+    /// Notes that the stream of states is known up to `last`.
+    pub(super) async fn know_states(&mut self, last: u64) -> Result<(), Ended> {
+        self.note(
+            "UPDATE relay_state SET last_state_seq = $3
+             WHERE ctid = $4::text::tid AND context = $1 AND epoch = $2 RETURNING ctid::text",
+            last,
+        )
+        .await
+    }
+
+    async fn note(&mut self, update: &'static str, last: u64) -> Result<(), Ended> {
+        loop {
+            let moved: Option<String> = sqlx::query_scalar(update)
+                .bind(self.context)
+                .bind(self.epoch)
+                .bind(signed(last))
+                .bind(&self.at)
+                .fetch_optional(&mut self.conn)
+                .await?;
+            if self.moved(moved).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether somebody asked for facts to be sent once more.
+    pub(super) async fn is_asked(&mut self) -> Result<bool, Ended> {
+        loop {
+            let asked: Option<bool> = sqlx::query_scalar(
+                "SELECT replay_from IS NOT NULL FROM relay_state
+                 WHERE ctid = $3::text::tid AND context = $1 AND epoch = $2",
+            )
+            .bind(self.context)
+            .bind(self.epoch)
+            .bind(&self.at)
+            .fetch_optional(&mut self.conn)
+            .await?;
+            match asked {
+                Some(asked) => return Ok(asked),
+                None => self.find().await?,
+            }
+        }
+    }
+
+    /// Follows the row to where a statement put it. `false` when it was not where it was looked for: somebody else had
+    /// changed it, and the statement did nothing.
+    async fn moved(&mut self, to: Option<String>) -> Result<bool, Ended> {
+        let Some(at) = to else {
+            self.find().await?;
+            return Ok(false);
+        };
+        self.at = at;
+        Ok(true)
+    }
+
+    /// Finds the row that somebody else changed, or another relay leads.
+    async fn find(&mut self) -> Result<(), Ended> {
+        let at: Option<String> = sqlx::query_scalar(
+            "SELECT ctid::text FROM relay_state WHERE context = $1 AND epoch = $2",
         )
         .bind(self.context)
         .bind(self.epoch)
-        .bind(signed(last))
-        .execute(&mut self.conn)
+        .fetch_optional(&mut self.conn)
         .await?;
-        held_by(held.rows_affected())?;
-        self.last_stream_seq = last;
+        self.at = at.ok_or(Ended::Fenced)?;
         Ok(())
     }
 

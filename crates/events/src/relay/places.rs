@@ -140,6 +140,9 @@ impl Lead {
     /// When somebody asked for facts to be sent once more: the next of them count as unsent again. Says how many, and
     /// forgets the request once there are none left.
     pub(super) async fn replay_next(&mut self, limit: u16) -> Result<u64, Ended> {
+        if !self.is_asked().await? {
+            return Ok(0);
+        }
         let taken = sqlx::query(
             "WITH asked AS (
                  SELECT replay_from, replay_to FROM relay_state

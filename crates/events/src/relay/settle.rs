@@ -31,13 +31,14 @@ pub(super) struct Sight<'a> {
 }
 
 impl Sight<'_> {
-    /// Afterwards every row is marked exactly if its message is in the stream, as far as both reach back.
+    /// Afterwards every row is marked exactly if its message is in the stream, as far as both reach back. `false` when
+    /// something was lost: rows that were read before may count as unsent again.
     pub(super) async fn settle(
         &self,
         lead: &mut Lead,
         outlet: &mut Outlet<'_>,
         states: &mut States,
-    ) -> Result<(), Ended> {
+    ) -> Result<bool, Ended> {
         let state = lead.hold(self.stream.get_info()).await?.map_err(Ended::broker)?.state;
         let last = state.last_sequence;
         let mut whole = true;
@@ -75,7 +76,10 @@ impl Sight<'_> {
                 self.lost(lead, what, taken).await?;
             }
         }
-        if whole { self.tell(lead, None).await } else { Ok(()) }
+        if whole {
+            self.tell(lead, None).await?;
+        }
+        Ok(whole)
     }
 
     fn expired(&self, now: DateTime<Utc>) -> DateTime<Utc> {

@@ -9,11 +9,11 @@ use async_nats::header::{
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::{Client, HeaderMap, Request};
 use serde::Deserialize;
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 use types::EventId;
 
 use super::Ended;
-use super::lead::{Lead, Unsent};
+use super::lead::{Lead, Unsent, held_by, signed};
 use super::publish::batch_size;
 use crate::announce;
 use crate::bus::Bus;
@@ -72,7 +72,7 @@ impl States {
             tracing::error!(context, "states are missing, every live aggregate is told again");
             ask_again(lead, last).await?;
         }
-        open.remember(lead).await?;
+        lead.know_states(open.last).await?;
         self.open = Some(open);
         Ok(())
     }
@@ -105,7 +105,7 @@ impl States {
             left = after;
         }
         if !told.is_empty() {
-            open.remember(lead).await?;
+            lead.know_states(open.last).await?;
             metrics::counter!("events_states_published_total", "context" => lead.context)
                 .increment(u64::try_from(told.len()).unwrap_or_default());
         }
@@ -188,11 +188,6 @@ impl Open {
             Err(err) => Err(Ended::broker(err)),
         }
     }
-
-    /// Writes down how far the stream goes.
-    async fn remember(&self, lead: &mut Lead) -> Result<(), Ended> {
-        remember(&mut lead.conn, lead.context, lead.epoch, self.last).await
-    }
 }
 
 async fn known(lead: &mut Lead) -> Result<u64, Ended> {
@@ -204,25 +199,18 @@ async fn known(lead: &mut Lead) -> Result<u64, Ended> {
     Ok(u64::try_from(known).unwrap_or_default())
 }
 
-async fn remember(
-    conn: &mut PgConnection,
-    context: &str,
-    epoch: i64,
-    last: u64,
-) -> Result<(), Ended> {
-    let held =
-        sqlx::query("UPDATE relay_state SET last_state_seq = $3 WHERE context = $1 AND epoch = $2")
-            .bind(context)
-            .bind(epoch)
-            .bind(i64::try_from(last).unwrap_or(i64::MAX))
-            .execute(conn)
-            .await?;
-    if held.rows_affected() == 0 { Err(Ended::Fenced) } else { Ok(()) }
-}
-
+/// Forgets what was known of the stream behind `last` together with the asking: killed in between, it would not be
+/// found wanting again.
 async fn ask_again(lead: &mut Lead, last: u64) -> Result<(), Ended> {
     let mut tx = lead.conn.begin().await?;
-    remember(&mut tx, lead.context, lead.epoch, last).await?;
+    let held =
+        sqlx::query("UPDATE relay_state SET last_state_seq = $3 WHERE context = $1 AND epoch = $2")
+            .bind(lead.context)
+            .bind(lead.epoch)
+            .bind(signed(last))
+            .execute(&mut *tx)
+            .await?;
+    held_by(held.rows_affected())?;
     announce::ask(&mut tx, lead.context).await?;
     tx.commit().await?;
     metrics::counter!("events_states_lost_total", "context" => lead.context).increment(1);
