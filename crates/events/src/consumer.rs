@@ -19,6 +19,7 @@ use tracing::Instrument;
 use crate::bus::Bus;
 use crate::delivery::{Delivery, Failure};
 use crate::halt::Halt;
+use settle::Failures;
 
 pub(crate) use take::take_parked;
 pub use take::{Outcome, deliver};
@@ -122,11 +123,13 @@ pub struct Consumer<H> {
     handler: H,
     patience: Patience,
     halt: Option<Halt>,
+    failures: Failures,
 }
 
 impl<H: Handler> Consumer<H> {
     pub fn new(bus: Bus, store: Store, handler: H) -> Self {
-        Self { bus, store, handler, patience: Patience::default(), halt: None }
+        let (patience, failures) = (Patience::default(), Failures::default());
+        Self { bus, store, handler, patience, halt: None, failures }
     }
 
     #[must_use]

@@ -149,6 +149,7 @@ impl Relay {
         let mut wait = FIRST_WAIT;
         let mut since = Instant::now();
         while !stop.is_cancelled() {
+            let connects = self.bus.nats.connects();
             // A batch in flight is not cut off: the next look at the token comes after it was marked.
             match Box::pin(self.term(&stop)).await {
                 Ok(()) => return,
@@ -164,6 +165,7 @@ impl Relay {
             }
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                () = self.bus.nats.renewed(connects) => {}
                 () = stop.cancelled() => return,
             }
             let lasted = since.elapsed() > self.pace.poll * 20;

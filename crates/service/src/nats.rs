@@ -4,6 +4,7 @@ use std::future::{pending, ready};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::{Client, ConnectError, ConnectOptions, Event};
 use tokio::sync::watch;
 
@@ -46,6 +47,11 @@ impl Nats {
 
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Whether there is a connection now.
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
     }
 
     /// How often it has connected so far.

@@ -36,7 +36,11 @@ pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &Cancellati
     let nats = &consumer.bus.nats;
     while !stop.is_cancelled() {
         let connects = nats.connects();
-        match attend(consumer, &mut stuck, stop).boxed().await {
+        let attended = tokio::select! {
+            attended = attend(consumer, &mut stuck, stop).boxed() => attended,
+            () = cut_off(consumer, stop) => return,
+        };
+        match attended {
             // What ended is over, and the broker is there again.
             Ok(()) if nats.connects() != connects => continue,
             Ok(()) => wait = FIRST_WAIT,
@@ -46,6 +50,15 @@ pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &Cancellati
             }
         }
         stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+    }
+}
+
+/// Waits until shutdown finds no connection to the broker. There is nobody to give back to what is in hand then, and who
+/// tells the broker something may wait for the connection without end: the client has room for so much.
+async fn cut_off<H: Handler>(consumer: &Consumer<H>, stop: &CancellationToken) {
+    stop.cancelled().await;
+    while consumer.bus.nats.is_connected() {
+        tokio::time::sleep(consumer.patience.heartbeat).await;
     }
 }
 
@@ -252,7 +265,7 @@ async fn one_by_one<H: Handler>(
         let verdict = if stop.is_cancelled() {
             Verdict::Untouched
         } else {
-            alone(consumer, delivery, held.sent(), &consumer.patience.delays, stop).await
+            alone(consumer, delivery, held.sent(), stop).await
         };
         tell(consumer, held, verdict).await;
     }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use types::{EventId, SystemClock};
 use uuid::Uuid;
 
-use super::settle::{Verdict, alone, park, together};
+use super::settle::{self, Verdict, park, together};
 use super::{Consumer, Handler};
 use crate::bus::stream_name;
 use crate::delivery::Delivery;
@@ -194,8 +194,9 @@ async fn attempt<H: Handler>(
     stop: &CancellationToken,
 ) -> Result<(), async_nats::Error> {
     let delays = if failed.len() < MOST_ASIDE { delays(consumer) } else { &[] };
+    let before = usize::try_from(delivery.attempt.saturating_sub(1)).unwrap_or(usize::MAX);
     let sent = sent(delivery.id, &message, delivery.attempt);
-    match alone(consumer, &delivery, sent, delays, stop).await {
+    match settle::attempt(consumer, &delivery, sent, delays.get(before).copied(), stop).await {
         Verdict::Taken | Verdict::Parked => {}
         Verdict::Untouched => return Err("shutdown came first".into()),
         Verdict::Again(_) => {

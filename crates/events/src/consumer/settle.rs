@@ -1,6 +1,7 @@
 //! What becomes of events: taken together, else one by one, so that a poison event is parked alone.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use service::{StoreError, telemetry};
@@ -56,18 +57,65 @@ pub(super) async fn together<H: Handler>(
     }
 }
 
-/// Takes one event, or says when to try again, or parks it. `delays` are the waits before its further attempts.
+/// Of how many events it is known how often they failed. With more the count begins anew: they are tried more often.
+const MOST_FAILURES: usize = 10_000;
+
+/// How often events failed in this process. A delivery is no failure: it may have ended with its process, or have been
+/// given back.
+#[derive(Debug, Default)]
+pub(super) struct Failures(Mutex<HashMap<EventId, usize>>);
+
+impl Failures {
+    fn of(&self, event: EventId) -> usize {
+        self.lock().get(&event).copied().unwrap_or_default()
+    }
+
+    fn note(&self, event: EventId, verdict: Verdict) {
+        let mut failures = self.lock();
+        match verdict {
+            Verdict::Again(_) => {
+                if failures.len() >= MOST_FAILURES {
+                    failures.clear();
+                }
+                *failures.entry(event).or_default() += 1;
+            }
+            Verdict::Taken | Verdict::Parked => {
+                failures.remove(&event);
+            }
+            Verdict::Untouched => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<EventId, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes one event that was delivered, or says when to try again, or parks it.
 pub(super) async fn alone<H: Handler>(
     consumer: &Consumer<H>,
     delivery: &Delivery,
     sent: Sent<'_>,
-    delays: &[Duration],
+    stop: &CancellationToken,
+) -> Verdict {
+    let Consumer { failures, patience, .. } = consumer;
+    let after = patience.delays.get(failures.of(delivery.id)).copied();
+    let verdict = attempt(consumer, delivery, sent, after, stop).await;
+    failures.note(delivery.id, verdict);
+    verdict
+}
+
+/// Takes one event, or has it tried again `after` a while if there is another attempt, or parks it.
+pub(super) async fn attempt<H: Handler>(
+    consumer: &Consumer<H>,
+    delivery: &Delivery,
+    sent: Sent<'_>,
+    after: Option<Duration>,
     stop: &CancellationToken,
 ) -> Verdict {
     let durable = consumer.handler.durable();
     let span = delivery.span(durable);
     async {
-        let attempt = delivery.attempt;
         let deliveries = std::slice::from_ref(delivery);
         let failure = match patiently(consumer, deliveries, stop).await {
             Some(Ok(())) => return Verdict::Taken,
@@ -77,9 +125,10 @@ pub(super) async fn alone<H: Handler>(
         let why = kind(&failure);
         match failure {
             Failure::Park(error) => park(consumer, sent, why, &error, stop).await,
-            Failure::Retry(error) => match after(delays, attempt) {
+            Failure::Retry(error) => match after {
                 Some(delay) => {
                     count(consumer, "retried", 1);
+                    let attempt = delivery.attempt;
                     tracing::warn!(durable, event = %delivery.id, attempt, error, "event is tried again later");
                     Verdict::Again(delay)
                 }
@@ -107,12 +156,6 @@ pub(super) async fn repeats<H: Handler>(
             HashSet::new()
         }
     }
-}
-
-/// The wait before the attempt after this one; `None` when there is none.
-fn after(delays: &[Duration], attempt: u32) -> Option<Duration> {
-    let index = usize::try_from(attempt.saturating_sub(1)).ok()?;
-    delays.get(index).copied()
 }
 
 /// What the log says of a failure. Its words stay with the event: they may quote what was worked on.

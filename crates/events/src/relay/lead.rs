@@ -121,7 +121,8 @@ impl Lead {
     }
 
     /// Gives signs of life while something outside the database is awaited. Nothing is awaited any more once the
-    /// connection to the broker was made anew: the answer was to come on the one before.
+    /// connection to the broker was made anew: the answer was to come on the one before. Nor while there is none: the
+    /// client has room for so many questions, and who asks one more waits for the connection, without a time limit.
     pub(super) async fn hold<F: Future>(&mut self, future: F) -> Result<F::Output, Ended> {
         let mut future = pin!(future);
         loop {
@@ -131,6 +132,9 @@ impl Lead {
                 output = &mut future => return Ok(output),
                 () = tokio::time::sleep(self.heartbeat) => {
                     sqlx::query("SELECT 1").execute(&mut self.conn).await?;
+                    if !self.nats.is_connected() {
+                        return Err(Ended::broker("there is no connection"));
+                    }
                 }
             }
         }

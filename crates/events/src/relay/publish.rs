@@ -96,7 +96,7 @@ impl<'a> Outlet<'a> {
 
     /// What fits into one batch: as one, or one by one where it is small or was refused.
     async fn part(&mut self, last: u64, rows: &[&Unsent], connects: u64) -> usize {
-        let bus = self.bus;
+        let Self { bus, confirmation, .. } = *self;
         let smallest = if bus.replicas > 1 { SMALLEST_REPLICATED } else { SMALLEST_BATCH };
         if self.batches && rows.len() >= smallest {
             let span = tracing::info_span!(
@@ -109,6 +109,7 @@ impl<'a> Outlet<'a> {
             let batch = tokio::select! {
                 batch = self.batch(last, rows).instrument(span) => batch,
                 () = bus.nats.renewed(connects) => Batch::Unknown,
+                () = tokio::time::sleep(confirmation) => Batch::Unknown,
             };
             match batch {
                 Batch::Stored => return rows.len(),
@@ -123,7 +124,7 @@ impl<'a> Outlet<'a> {
             let confirmed = tokio::select! {
                 confirmed = self.singles(last + done as u64, few) => confirmed,
                 () = bus.nats.renewed(connects) => 0,
-                () = tokio::time::sleep(self.confirmation) => 0,
+                () = tokio::time::sleep(confirmation) => 0,
             };
             done += confirmed;
             if confirmed < few.len() {

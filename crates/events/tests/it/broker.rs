@@ -133,3 +133,26 @@ async fn a_broker_that_froze_stores_nothing_twice_when_it_goes_on() {
     world.shut_down().await;
     world.assert_effects_once(20).await;
 }
+
+#[tokio::test]
+async fn a_broker_that_stays_away_holds_neither_the_lead_nor_a_shutdown() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut nats = PrivateNats::start(folder.path(), true, None).unwrap();
+    let mut world = World::on(&nats.url(), "sitepass".to_owned()).await;
+    world.relay().await;
+    world.consume(Recorder::default());
+    world.publish(0..3).await;
+    world.until_effects(3).await;
+
+    nats.kill().unwrap();
+    // As after minutes of questions: one more is not taken before there is a connection again.
+    let ask = || world.client.publish("nobody", "".into());
+    while tokio::time::timeout(Duration::from_millis(200), ask()).await.is_ok() {}
+    let terms = world.epoch().await;
+    world.publish(3..5).await;
+    eventually("the lead to be free now and then", async || {
+        (world.epoch().await > terms + 2).then_some(())
+    })
+    .await;
+    tokio::time::timeout(Duration::from_secs(10), world.shut_down()).await.expect("it ends");
+}

@@ -2,17 +2,20 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use events::testing::delivery;
-use events::{Delivery, MAX_EVENT_BYTES, deliver, parked, subject};
+use events::testing::{Halt, Point, delivery};
+use events::{Delivery, MAX_EVENT_BYTES, Patience, deliver, parked, subject};
 use prost::Message;
 use proto::Event;
 use proto::common::v1::{CommandAudited, EventEnvelope};
 use test_support::eventually;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::world::{Recorder, World, until_acknowledged};
+use crate::world::{Recorder, World, patient, until_acknowledged};
 
 #[tokio::test]
 async fn a_poison_event_is_parked_and_the_others_flow() {
@@ -61,6 +64,28 @@ async fn a_poison_event_is_parked_and_the_others_flow() {
     .await;
     world.shut_down().await;
     world.assert_effects_once(10).await;
+}
+
+#[tokio::test]
+async fn an_event_is_parked_for_its_failures_and_not_for_those_of_processes() {
+    let mut world = World::new().await;
+    world.relay().await;
+    world.publish(0..1).await;
+    let patience = || Patience { ack_wait: Duration::from_millis(300), ..patient() };
+    for _ in 0..=patience().delays.len() {
+        let halt = Halt::at(Point::BeforeCommit);
+        let consumer = world.consumer(Recorder::default()).with_patience(patience());
+        let mut killed = JoinSet::new();
+        killed.spawn(consumer.halted(halt.clone()).run(CancellationToken::new()));
+        halt.reached().await;
+        killed.shutdown().await;
+    }
+    let recorder = Recorder::failing(&[(0, "first")]);
+    let consumer = world.consumer(recorder).with_patience(patience());
+    world.running.spawn(consumer.run(world.stop.clone()));
+    world.until_effects(1).await;
+    assert!(waiting(&world).await.is_empty());
+    world.shut_down().await;
 }
 
 #[tokio::test]

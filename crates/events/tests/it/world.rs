@@ -353,6 +353,10 @@ impl Handler for Recorder {
             Some("retry") => Err(Failure::Retry("not now".to_owned())),
             Some("once") if delivery.attempt > 1 => Ok(()),
             Some("once") => Err(Failure::Retry("not at first".to_owned())),
+            Some("first") => {
+                self.fails.lock().unwrap().retain(|(subject, _)| *subject != delivery.subject_id);
+                Err(Failure::Retry("not this time".to_owned()))
+            }
             Some("panic") => panic!("poisoned"),
             Some("swallow") => {
                 sqlx::query("SELECT 1 / 0").execute(&mut **tx).await.unwrap_err();
