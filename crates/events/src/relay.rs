@@ -13,7 +13,8 @@ pub(crate) mod tail;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::Stream;
-use service::{Shell, Store, faults};
+use chrono::{DateTime, Utc};
+use service::{Scope, Shell, Store, StoreError, faults};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
 use tokio::sync::watch;
@@ -160,6 +161,7 @@ impl Relay {
                 }
                 Err(err) => {
                     tracing::warn!(context = self.context, error = %err, "relay stopped, starting again");
+                    self.measure_waiting().await;
                     wait = err.pause(wait, self.pace.poll);
                 }
             }
@@ -177,9 +179,10 @@ impl Relay {
     /// One term of leadership: from taking the lead to losing it.
     async fn term(&self, stop: &CancellationToken) -> Result<(), Ended> {
         let Self { store, bus, context, pace, retention, .. } = self;
-        let Some(mut lead) = Lead::take(store, &bus.nats, context, pace, stop).await? else {
-            return Ok(());
-        };
+        // What waits is the leader's to tell.
+        let stands_by = || self.tell_waiting(None, 0);
+        let taking = Lead::take(store, &bus.nats, context, pace, stop, stands_by);
+        let Some(mut lead) = taking.await? else { return Ok(()) };
         let ended = tokio::select! {
             ended = self.lead(&mut lead, stop) => ended,
             never = days::keep(store, retention) => match never {},
@@ -230,7 +233,7 @@ impl Relay {
             }
             tools.changed.mark_unchanged();
             let rows = tools.frontier.read(&mut lead.conn, self.context, batch).await?;
-            self.measure(&rows);
+            self.tell_waiting(rows.first().map(|row| row.created_at), rows.len());
             if rows.is_empty() {
                 self.wait(&mut tools.changed, stop).await;
                 continue;
@@ -313,7 +316,7 @@ impl Relay {
             if !known || rows.is_empty() {
                 break known;
             }
-            self.measure(&rows);
+            self.tell_waiting(rows.first().map(|row| row.created_at), rows.len());
         };
         self.finish(lead, states, &sent).await?;
         if let Some(conn) = aside {
@@ -347,14 +350,27 @@ impl Relay {
         Ok(())
     }
 
-    fn measure(&self, rows: &[Unsent]) {
-        let age = rows.first().map_or(0.0, |row| {
-            let age = SystemClock::system().now() - row.created_at;
-            age.to_std().unwrap_or_default().as_secs_f64()
-        });
-        metrics::gauge!("outbox_oldest_seconds", "context" => self.context).set(age);
+    /// Between terms nothing is read, and that is when the oldest grows old.
+    async fn measure_waiting(&self) {
+        let oldest = async {
+            let mut tx = self.store.begin(Scope::System("measure what waits")).await?;
+            let oldest = sqlx::query_scalar(
+                "SELECT created_at FROM outbox WHERE sent_at IS NULL AND context = $1 ORDER BY seq LIMIT 1",
+            );
+            Ok::<_, StoreError>(oldest.bind(self.context).fetch_optional(&mut *tx).await?)
+        };
+        match oldest.await {
+            Ok(oldest) => self.tell_waiting(oldest, usize::from(oldest.is_some())),
+            Err(err) => tracing::debug!(error = %err, "what waits is not known"),
+        }
+    }
+
+    fn tell_waiting(&self, oldest: Option<DateTime<Utc>>, rows: usize) {
+        let age = oldest.map(|at| SystemClock::system().now() - at);
+        let age = age.and_then(|age| age.to_std().ok()).unwrap_or_default();
+        metrics::gauge!("outbox_oldest_seconds", "context" => self.context).set(age.as_secs_f64());
         metrics::gauge!("outbox_unsent", "context" => self.context)
-            .set(f64::from(u32::try_from(rows.len()).unwrap_or(u32::MAX)));
+            .set(f64::from(u32::try_from(rows).unwrap_or(u32::MAX)));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Message;
 use futures::StreamExt;
@@ -23,6 +23,8 @@ use crate::halt::{Halt, Point};
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A stream that is not there yet, or whose owner has not told everything, is told of after so long.
+const NOT_THERE: Duration = Duration::from_secs(30);
 /// Of what is in hand, within one acknowledgement wait.
 const SIGNS: u32 = 3;
 /// Looked through for repeats at once, or what there is room for ([`Consumer::room`]), also for a handler that takes fewer
@@ -32,7 +34,7 @@ const LOOKED_THROUGH: usize = 100;
 pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &CancellationToken) {
     let durable = consumer.handler.durable();
     let mut wait = FIRST_WAIT;
-    let mut stuck = Stuck::default();
+    let (mut stuck, mut since) = (0, Instant::now());
     let nats = &consumer.bus.nats;
     while !stop.is_cancelled() {
         let connects = nats.connects();
@@ -42,10 +44,18 @@ pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &Cancellati
         };
         match attended {
             // What ended is over, and the broker is there again.
-            Ok(()) if nats.connects() != connects => continue,
-            Ok(()) => wait = FIRST_WAIT,
+            Ok(()) if nats.connects() != connects => {
+                since = Instant::now();
+                continue;
+            }
+            Ok(()) => (wait, since) = (FIRST_WAIT, Instant::now()),
             Err(err) => {
-                tracing::debug!(durable, error = %err, "the stream is not there yet");
+                // A broker that is away, or an owner that starts beside it, is nothing to tell of.
+                if nats.is_connected() && since.elapsed() > NOT_THERE {
+                    tracing::warn!(durable, error = %err, "nothing can be followed");
+                } else {
+                    tracing::debug!(durable, error = %err, "the stream is not there yet");
+                }
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
         }
@@ -62,31 +72,25 @@ async fn cut_off<H: Handler>(consumer: &Consumer<H>, stop: &CancellationToken) {
     }
 }
 
-/// How often in a row nothing came though events wait, and whether someone was told and not yet told that it is over.
-#[derive(Debug, Default)]
-struct Stuck {
-    times: u32,
-    told: bool,
-}
-
-/// Follows the stream until shutdown or until the consumer has to be looked for again.
+/// Follows the stream until shutdown or until the consumer has to be looked for again. `stuck` is how often in a row
+/// nothing came though events wait.
 async fn attend<H: Handler>(
     consumer: &Consumer<H>,
-    stuck: &mut Stuck,
+    stuck: &mut u32,
     stop: &CancellationToken,
 ) -> Result<(), async_nats::Error> {
     let durable = consumer.handler.durable();
     Box::pin(prime(consumer, stop)).await?;
     let (stream, mut broker) = durable::attach(consumer).await?;
     // A new request did not help: it is the consumer.
-    if stuck.times > 1 {
+    if *stuck > 1 {
         tracing::error!(
             durable,
             "nothing is delivered though events wait, making the consumer anew"
         );
         broker = durable::renew(consumer, &stream).await?;
         tell_stuck(consumer, true).await;
-        *stuck = Stuck { times: 0, told: true };
+        *stuck = 0;
     }
     let pull = Pull::open(&consumer.bus, broker.clone(), consumer.patience.heartbeat).await?;
     tracing::debug!(durable, "following");
@@ -97,7 +101,7 @@ async fn attend<H: Handler>(
         lost
     };
     let watching = async {
-        let watching = watch(consumer, &stream, &broker, &pulse, &mut stuck.told);
+        let watching = watch(consumer, &stream, &broker, &pulse);
         // Nor is an answer awaited that was to come on a connection which is no more.
         let silent = ending.run_until_cancelled(watching).await.is_some();
         ending.cancel();
@@ -108,9 +112,9 @@ async fn attend<H: Handler>(
         tracing::debug!(durable, error = %lost, "looking for the consumer again");
     }
     if silent {
-        stuck.times += 1;
+        *stuck += 1;
     } else if pulse.received.load(Ordering::Relaxed) > 0 {
-        stuck.times = 0;
+        *stuck = 0;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A consumer that is new, or whose schema was wiped, reads how things stand before it follows what happens.
+//! A consumer that is new, whose schema was wiped, or that was away for longer than facts are kept, reads how things stand before it follows what happens.
 
 use std::future::Future;
 use std::pin::pin;
@@ -21,6 +21,7 @@ use crate::bus::stream_name;
 use crate::delivery::Delivery;
 use crate::halt::{Halt, Point};
 use crate::parked::Sent;
+use crate::relay::Retention;
 use crate::states::{COMPLETE_ID, COMPLETE_KIND, state_stream_name, state_subject};
 
 /// Of the session that keeps other replicas waiting: a process that stops is replaced after so long.
@@ -39,8 +40,8 @@ const FETCH: Duration = Duration::from_secs(2);
 /// A state and the message it came in.
 type Read = (Delivery, Message);
 
-/// Reads the states of what the handler follows, once in the life of its schema; does nothing afterwards. Whatever
-/// ends it early, the next call begins again, and the inbox makes that harmless.
+/// Reads the states of what the handler follows, once in the life of its schema; does nothing afterwards, unless it was
+/// away for too long. Whatever ends it early, the next call begins again, and the inbox makes that harmless.
 ///
 /// # Errors
 /// As long as the owner has not told everything, another replica reads, or broker or database are away.
@@ -242,11 +243,13 @@ fn sent(id: EventId, message: &Message, attempt: u32) -> Sent<'_> {
 async fn is_primed<H: Handler>(store: &Store, handler: &H) -> Result<bool, StoreError> {
     let mut tx = store.begin(Scope::System("look whether a consumer is new")).await?;
     let primed = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM consumers WHERE consumer = $1 AND context = $2 AND kinds @> $3)",
+        "SELECT EXISTS (SELECT FROM consumers
+                        WHERE consumer = $1 AND context = $2 AND kinds @> $3 AND seen_at > $4)",
     )
     .bind(handler.durable())
     .bind(handler.context())
     .bind(handler.states())
+    .bind(SystemClock::system().now() - Retention::default().stream)
     .fetch_one(&mut *tx)
     .await?;
     Ok(primed)
@@ -255,8 +258,9 @@ async fn is_primed<H: Handler>(store: &Store, handler: &H) -> Result<bool, Store
 async fn remember<H: Handler>(store: &Store, handler: &H) -> Result<(), StoreError> {
     let mut tx = store.begin(Scope::System("a consumer knows how things stand")).await?;
     sqlx::query(
-        "INSERT INTO consumers (consumer, context, kinds, primed_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (consumer, context) DO UPDATE SET kinds = excluded.kinds, primed_at = excluded.primed_at",
+        "INSERT INTO consumers (consumer, context, kinds, primed_at, seen_at) VALUES ($1, $2, $3, $4, $4)
+         ON CONFLICT (consumer, context) DO UPDATE
+         SET kinds = excluded.kinds, primed_at = excluded.primed_at, seen_at = excluded.seen_at",
     )
     .bind(handler.durable())
     .bind(handler.context())

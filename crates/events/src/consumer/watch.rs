@@ -1,7 +1,7 @@
 //! Beside the loop: looks whether events come, says how far behind the consumer is, and takes parked events back.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{Info, PullConsumer};
 use async_nats::jetstream::stream::Stream;
@@ -13,6 +13,9 @@ use super::settle::labels;
 use super::{Consumer, Handler, durable};
 use crate::{alert, parked};
 
+/// Between notes that a consumer follows: facts are kept for days.
+const SEEN_EVERY: Duration = Duration::from_hours(1);
+
 /// What the loop tells of itself.
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
@@ -23,14 +26,14 @@ pub(super) struct Pulse {
 }
 
 /// Returns once nothing came for longer than the acknowledgement wait though events wait. May be dropped at any time.
-/// `told` is whether an alert stands, which ends when events come.
+/// Once events come an alert that stands is over, whichever process told it.
 pub(super) async fn watch<H: Handler>(
     consumer: &Consumer<H>,
     stream: &Stream,
     pull: &PullConsumer,
     pulse: &Pulse,
-    told: &mut bool,
 ) {
+    let (mut seen, mut flows) = (None::<Instant>, false);
     let mut idle = tokio::time::interval(consumer.patience.idle);
     let (mut received, mut since) = (pulse.received.load(Ordering::Relaxed), Instant::now());
     loop {
@@ -39,9 +42,11 @@ pub(super) async fn watch<H: Handler>(
         let Ok(info) = pull.get_info().await else { continue };
         tell(consumer, stream, &info).await;
         let now = pulse.received.load(Ordering::Relaxed);
-        if *told && now != received {
-            tell_stuck(consumer, false).await;
-            *told = false;
+        if seen.is_none_or(|seen| seen.elapsed() > SEEN_EVERY) && note_seen(consumer).await {
+            seen = Some(Instant::now());
+        }
+        if !flows && now > 0 {
+            flows = tell_stuck(consumer, false).await;
         }
         if now != received || !withheld(&info) || pulse.held.load(Ordering::Relaxed) > 0 {
             (received, since) = (now, Instant::now());
@@ -85,12 +90,44 @@ async fn oldest<H: Handler>(consumer: &Consumer<H>, stream: &Stream, info: &Info
     f64::from(u32::try_from(age).unwrap_or_default())
 }
 
-/// Tells that the consumer was made anew because nothing came; or that events come again.
-pub(super) async fn tell_stuck<H: Handler>(consumer: &Consumer<H>, stuck: bool) {
+/// Notes that the consumer follows; whether it could.
+async fn note_seen<H: Handler>(consumer: &Consumer<H>) -> bool {
+    let Consumer { store, handler, .. } = consumer;
+    let noted: Result<(), StoreError> = async {
+        let mut tx = store.begin(Scope::System("a consumer follows")).await?;
+        sqlx::query("UPDATE consumers SET seen_at = $3 WHERE consumer = $1 AND context = $2")
+            .bind(handler.durable())
+            .bind(handler.context())
+            .bind(SystemClock::system().now())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await
+    }
+    .await;
+    if let Err(err) = &noted {
+        tracing::debug!(error = %err, "it could not be noted that a consumer follows");
+    }
+    noted.is_ok()
+}
+
+/// Tells that the consumer was made anew because nothing came; or that events come again, if somebody was told that
+/// they do not. Whether it could.
+pub(super) async fn tell_stuck<H: Handler>(consumer: &Consumer<H>, stuck: bool) -> bool {
     let Consumer { store, handler, .. } = consumer;
     let about = format!("{} of {}", handler.durable(), handler.context());
     let told: Result<(), StoreError> = async {
         let mut tx = store.begin(Scope::System("tell of a stuck consumer")).await?;
+        let changed = sqlx::query(
+            "UPDATE consumers SET stuck_told = $3 WHERE consumer = $1 AND context = $2 AND stuck_told <> $3",
+        )
+        .bind(handler.durable())
+        .bind(handler.context())
+        .bind(stuck)
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() == 0 {
+            return Ok(());
+        }
         let (context, kind) = (parked::context(store), alert::Kind::ConsumerStuck);
         if stuck {
             let detail = "nothing was delivered though events wait; made anew at the broker";
@@ -101,9 +138,10 @@ pub(super) async fn tell_stuck<H: Handler>(consumer: &Consumer<H>, stuck: bool) 
         tx.commit().await
     }
     .await;
-    if let Err(err) = told {
+    if let Err(err) = &told {
         tracing::error!(about, stuck, error = %err, "an alert could not be told");
     }
+    told.is_ok()
 }
 
 /// Takes back what was asked back from the parking place, whether or not the broker is there, until `stop`.

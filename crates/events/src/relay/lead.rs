@@ -74,13 +74,15 @@ pub(super) async fn session(store: &Store, pace: &Pace) -> Result<PgConnection, 
 }
 
 impl Lead {
-    /// Waits for the lead and takes it under a new epoch; `None` when shutdown came first.
+    /// Waits for the lead and takes it under a new epoch; `None` when shutdown came first. `stands_by` is called as long
+    /// as another leads.
     pub(super) async fn take(
         store: &Store,
         nats: &Nats,
         context: &'static str,
         pace: &Pace,
         stop: &CancellationToken,
+        stands_by: impl Fn(),
     ) -> Result<Option<Self>, StoreError> {
         let mut conn = session(store, pace).await?;
         loop {
@@ -93,6 +95,7 @@ impl Lead {
             if locked {
                 break;
             }
+            stands_by();
             tokio::select! {
                 () = tokio::time::sleep(pace.poll) => {}
                 () = stop.cancelled() => return Ok(None),

@@ -70,7 +70,7 @@ impl World {
     /// The reader's schema is not new: its consumer has followed the stream before.
     pub(crate) async fn is_primed(&self, durable: &str) {
         sqlx::query(
-            "INSERT INTO reader.consumers (consumer, context, kinds, primed_at) VALUES ($1, $2, '{}', $3)",
+            "INSERT INTO reader.consumers (consumer, context, kinds, primed_at, seen_at) VALUES ($1, $2, '{}', $3, now())",
         )
         .bind(durable)
         .bind(CONTEXT)
@@ -130,6 +130,29 @@ async fn a_wiped_consumer_is_whole_again() {
     world.stop = CancellationToken::new();
     world.consume(Keeper::default());
     world.until_known(&at_version(&videos, 2)).await;
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_was_away_for_longer_than_facts_are_kept_is_whole_again() {
+    let (mut world, videos) = World::settled(3).await;
+    world.until_told().await;
+    world.consume(Keeper::default());
+    world.until_known(&at_version(&videos, 2)).await;
+    world.shut_down().await;
+    world.stop = CancellationToken::new();
+    world.relay().await;
+    for video in &videos {
+        change(&world, video, 3).await;
+    }
+    world.until_sent().await;
+    world.forget_facts().await;
+    sqlx::query("UPDATE reader.consumers SET seen_at = now() - interval '15 days'")
+        .execute(&world.database.admin())
+        .await
+        .unwrap();
+    world.consume(Keeper::default());
+    world.until_known(&at_version(&videos, 3)).await;
     world.shut_down().await;
 }
 

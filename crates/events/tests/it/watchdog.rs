@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, pull};
 use events::Patience;
 use test_support::eventually;
+use tokio_util::sync::CancellationToken;
 
 use crate::world::{Recorder, World, consumer_info, patient, until_acknowledged};
 
@@ -46,6 +47,31 @@ async fn a_consumer_that_is_delivered_nothing_is_made_anew_and_someone_is_told()
     );
     world.shut_down().await;
     world.assert_effects_once(6).await;
+}
+
+#[tokio::test]
+async fn an_alert_that_another_process_told_is_over_once_events_come() {
+    let mut world = World::new().await;
+    world.relay().await;
+    world.consume(Recorder::default());
+    world.publish(0..1).await;
+    world.until_effects(1).await;
+    world.shut_down().await;
+    sqlx::query("UPDATE reader.consumers SET stuck_told = true")
+        .execute(&world.database.admin())
+        .await
+        .unwrap();
+    world.stop = CancellationToken::new();
+    world.relay().await;
+    world.consume(Recorder::default());
+    world.publish(1..2).await;
+    let told = eventually("the end of the alert", async || {
+        let told = world.told("reader").await;
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+    assert_eq!(told, ["AlertCleared CONSUMER_STUCK reader--record of training"]);
+    world.shut_down().await;
 }
 
 #[tokio::test]
