@@ -21,8 +21,8 @@ use crate::delivery::{Delivery, Failure};
 use crate::halt::Halt;
 use settle::Failures;
 
-pub(crate) use take::take_parked;
 pub use take::{Outcome, deliver};
+pub(crate) use take::{Refused, take_parked};
 
 /// One subscription of a service.
 #[async_trait]

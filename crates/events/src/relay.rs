@@ -288,7 +288,9 @@ impl Relay {
             if !facts.is_empty() {
                 Halt::pass(self.halt.as_ref(), Point::BeforePublish).await;
             }
-            let backlog = rows.len() >= usize::from(self.pace.batch) && !stop.is_cancelled();
+            // Nor must a backlog that never ends.
+            let reads_on = !stop.is_cancelled() && begun.elapsed() < self.pace.look;
+            let backlog = rows.len() >= usize::from(self.pace.batch) && reads_on;
             let (last, published) = (sent.last, Notify::new());
             let working = async {
                 let outcome = tokio::join!(outlet.publish(last, &facts), async {

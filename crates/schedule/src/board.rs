@@ -132,7 +132,7 @@ impl Board {
             "SELECT job, disabled_at IS NOT NULL, EXISTS (
                  SELECT FROM job_runs waiting
                  WHERE waiting.job = jobs.job AND finished_at IS NULL AND (retry_at IS NULL OR retry_at <= $3)
-                   AND (key <> '' OR jobs.job = ANY ($2)))
+                   AND (key <> '' OR jobs.job = ANY ($2) AND disabled_at IS NULL))
              FROM jobs WHERE job = ANY ($1)",
         )
         .bind(jobs)

@@ -29,7 +29,7 @@ pub enum Outcome {
 
 /// Why nothing of a batch was taken.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// The database is away, which is no event's fault; after a commit it may have been taken nevertheless.
     Unavailable,
     Failed(Failure),
@@ -101,7 +101,7 @@ pub(crate) async fn take_parked<H>(
     store: &Store,
     handler: &H,
     delivery: &Delivery,
-) -> Result<(), Failure>
+) -> Result<(), Refused>
 where
     H: Handler + ?Sized,
 {

@@ -7,7 +7,7 @@ use tracing::Instrument;
 use types::{EventId, SystemClock};
 
 use crate::alert;
-use crate::consumer::{Handler, take_parked};
+use crate::consumer::{Handler, Refused, take_parked};
 use crate::delivery::{Delivery, Failure};
 
 /// Taken back between two looks for others that were asked back.
@@ -185,11 +185,15 @@ async fn take_back<H: Handler>(store: &Store, handler: &H, row: Asked) -> Result
             let delivery = Delivery { traceparent: row.traceparent, ..delivery };
             take_parked(store, handler, &delivery).await
         }
-        Err(problem) => Err(Failure::Park(format!("the envelope cannot be read: {problem}"))),
+        Err(problem) => {
+            Err(Failure::Park(format!("the envelope cannot be read: {problem}")).into())
+        }
     };
     let error = match result {
         Ok(()) => return Ok(()),
-        Err(Failure::Retry(error) | Failure::Park(error)) => error,
+        // No fault of the event's: it stays asked back.
+        Err(Refused::Unavailable) => return Err(StoreError::Unavailable),
+        Err(Refused::Failed(Failure::Retry(error) | Failure::Park(error))) => error,
     };
     let mut tx = store.begin(Scope::System("park an event again")).await?;
     sqlx::query(

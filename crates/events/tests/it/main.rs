@@ -16,6 +16,7 @@ mod prime;
 mod rebuild;
 mod relay;
 mod replay;
+mod resend;
 mod state;
 mod streamed;
 mod watchdog;
