@@ -1,5 +1,6 @@
 //! `cargo chaos`: the fault matrix on real processes, for as many seeds as are asked for.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,12 @@ struct Cli {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // A run takes half an hour: what happens in it is told as it does.
-    tracing_subscriber::fmt().with_env_filter("test_support=info").with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter("test_support=info")
+        .with_target(false)
+        .with_ansi(std::io::stdout().is_terminal())
+        .without_time()
+        .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome =
         runtime.map_err(|err| err.to_string()).and_then(|runtime| runtime.block_on(all(cli)));

@@ -6,6 +6,12 @@ async fn an_installation_is_whole_after_each_fault_of_the_quick_lane() {
     run(&Fault::QUICK, 3, Scale::Quick).await;
 }
 
+/// Where a seed decides most: who dies when, and what comes again in which order.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_is_whole_after_deaths_and_repeats_of_another_seed() {
+    run(&[Fault::F1, Fault::F15], 7, Scale::Quick).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_acknowledges_before_it_commits_does_not_pass_for_whole() {
     see(Mistake::AckBeforeCommit, 5).await;
