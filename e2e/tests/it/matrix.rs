@@ -20,7 +20,8 @@ const IN_PART: [&str; 2] =
 const ANEW: [&str; 1] = ["/api/admin/workers/sync"];
 
 /// What names something of the first contractor, not of the site alone.
-const OF_CONTRACTOR: [&str; 4] = ["ticket_id", "daily_ticket_id", "notification_id", "grant_id"];
+const OF_CONTRACTOR: [&str; 6] =
+    ["ticket_id", "daily_ticket_id", "notification_id", "grant_id", "worker_id", "contractor_id"];
 
 /// What no list of another contractor holds.
 const OF_FIRM: [&str; 5] =
@@ -59,6 +60,7 @@ async fn nobody_reaches_what_is_not_theirs_and_everybody_what_is() {
     unknown_fields_are_refused(&world, &mut wrong).await;
     lacking_a_permission_is_told(&world, &mut wrong).await;
     what_is_foreign_is_not_found(&world, &mut wrong).await;
+    what_may_name_another_firm_finds_nothing_of_it(&world, &mut wrong).await;
     lists_hold_nothing_foreign(&world, &mut wrong).await;
     what_is_ones_own_answers(&world, &mut wrong).await;
     a_key_makes_one_of_two(&world, &mut wrong).await;
@@ -135,7 +137,7 @@ fn names_foreign(world: &World, actor: &Actor, route: &Route) -> bool {
     let address = route.address(&world.document, &world.objects);
     let body = match route.body(&world.document, &world.objects) {
         Body::Json(body) => body.to_string(),
-        Body::Form(_) => world.objects.get("site_id").unwrap(),
+        Body::Form(_, texts) => texts,
         Body::None => String::new(),
     };
     let of_site = ["site_id", "worker_id", "area_id", "video_id", "account_id"];
@@ -166,6 +168,42 @@ async fn what_is_foreign_is_not_found(world: &World, wrong: &mut Vec<String>) {
                 wrong.push(format!("a stranger's phone on {}: {answered:?}", route.name()));
             }
         }
+    }
+}
+
+/// Where a contractor or a worker may be named, the first firm's is to the second's administrator as none.
+async fn what_may_name_another_firm_finds_nothing_of_it(world: &World, wrong: &mut Vec<String>) {
+    let (second, mut named) = (world.actor("second"), 0);
+    for (_, route, _) in pairs(world).filter(|(actor, _, may)| *may && actor.name == second.name) {
+        let at_site = route.naming(&world.document, "site_id");
+        let route = at_site.as_ref().unwrap_or(route);
+        for what in ["contractor_id", "worker_id"] {
+            let Some(route) = route.naming(&world.document, what) else { continue };
+            named += 1;
+            let answered = world.sample(&route, Some(&second.token)).await;
+            let held = world.holds(&OF_FIRM, &[&answered.body.to_string()]);
+            let fits = match what {
+                "worker_id" => matches!(answered.code, 0 | 40400) && held.is_none(),
+                _ => answered.code == 40400,
+            };
+            if !fits {
+                wrong.push(format!(
+                    "second names a foreign {what} to {}: {answered:?}",
+                    route.name()
+                ));
+            }
+        }
+    }
+    assert!(named > 8, "{named} routes");
+    // A ticket of their own for somebody of the first firm: a bad field, as a worker is who does not exist.
+    let creates = |route: &&Route| route.name() == "POST /api/admin/work-tickets";
+    let route = world.routes.iter().find(creates).unwrap();
+    let Body::Json(mut body) = route.body(&world.document, &world.objects) else { unreachable!() };
+    body["contractor_id"] = json!(second.contractor);
+    let answered = world.ask(route, Some(&second.token), None, Body::Json(body)).await;
+    let fields = &answered.body["data"]["fields"];
+    if answered.code != 40001 || fields[0]["field"] != "worker_ids[0]" || fields[1] != Value::Null {
+        wrong.push(format!("second names a foreign worker on a ticket: {answered:?}"));
     }
 }
 

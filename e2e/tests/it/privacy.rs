@@ -5,8 +5,9 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use e2e::Spans;
-use fleet::{Admin, Api, Demo, Sandbox, Timeline, Urls, Worker};
+use fleet::{Admin, Api, Demo, Person, Sandbox, Timeline, Urls, Worker};
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::json;
 use servers::{Durability, PrivateNats, PrivatePostgres};
 use service::Tasks;
@@ -148,6 +149,8 @@ async fn mishaps(urls: &Urls, demo: &Demo, sandbox: &Sandbox) {
     let bad = json!({ "site_id": one.name, "keyword": one.phone });
     assert_eq!(admin.api().post("/api/admin/workers/search", &bad).await.unwrap().code, 40001);
 
+    lists(&admin, &demo.site_id, one, other).await;
+
     let text = json!({ "phone": one.phone });
     worker.api().post("/api/mp/sms-codes", &text).await.unwrap().ok().unwrap();
     let again = worker.api().post("/api/mp/sms-codes", &text).await.unwrap();
@@ -164,6 +167,39 @@ async fn mishaps(urls: &Urls, demo: &Demo, sandbox: &Sandbox) {
     assert_ne!(admin.api().post("/api/admin/workers/sync", &sync).await.unwrap().code, 0);
     assert!(worker.bind(&urls.gateway).await.is_err(), "bound while WeChat is away");
     sandbox.heal().await.unwrap();
+}
+
+/// Lists of people, pasted and as workbooks: good ones, and ones that cannot be read.
+async fn lists(admin: &Admin, site: &str, one: &Person, other: &Person) {
+    let phone = |person: &Person| person.phone.trim_start_matches("+86").to_owned();
+    let (api, paste) = (admin.api(), "/api/admin/work-tickets/workers/match");
+    let misread = format!("{} {}", other.name, &other.id_no[1..]);
+    let lines =
+        [format!("{} {} {}", one.name, one.id_no, phone(one)), other.id_no.clone(), misread];
+    let good = json!({ "site_id": site, "lines": lines });
+    let matched = api.post(paste, &good).await.unwrap().ok().unwrap();
+    assert_eq!((&matched["found"], &matched["refused"]), (&json!(2), &json!(1)));
+    let bad =
+        json!({ "site_id": one.name, "lines": [[one.name, one.id_no]], (one.id_no.as_str()): 1 });
+    assert_eq!(api.post(paste, &bad).await.unwrap().code, 40001);
+    let cut = good.to_string().replace('}', "");
+    let cut = api.request(Method::POST, paste).header("content-type", "application/json").body(cut);
+    assert_eq!(api.send(paste, cut).await.unwrap().code, 40002);
+
+    let import = "/api/admin/work-tickets/workers/import";
+    let mut sheet = sheets::Sheet::new(&one.name, &["姓名", "身份证号", "手机号"]);
+    sheet.row([&one.name, &one.id_no, &phone(one)]);
+    sheet.row([&one.name, &other.id_no, ""]);
+    let book = sheets::book(vec![sheet]).unwrap();
+    let upload = async |book: &[u8]| {
+        let file = Part::bytes(book.to_vec()).file_name(format!("{}.xlsx", one.name));
+        let form = Form::new().text("site_id", site.to_owned()).part("file", file);
+        api.send(import, api.request(Method::POST, import).multipart(form)).await.unwrap()
+    };
+    let matched = upload(&book).await.ok().unwrap();
+    assert_eq!((&matched["found"], &matched["refused"]), (&json!(1), &json!(1)));
+    assert_eq!(upload(&book[..book.len() / 2]).await.code, 41501);
+    assert_eq!(upload(format!("{},{}", one.name, one.id_no).as_bytes()).await.code, 41501);
 }
 
 #[test]

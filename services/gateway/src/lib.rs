@@ -11,6 +11,7 @@ mod edge;
 mod failure;
 mod form;
 mod openapi;
+mod parameters;
 mod problems;
 mod proxies;
 mod request;

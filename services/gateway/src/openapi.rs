@@ -13,7 +13,7 @@ pub(crate) fn complete(document: &utoipa::openapi::OpenApi) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Work tickets, safety training and gate access of construction sites. Every answer is an \
             envelope: code 0 and data, or the code of a refusal with a sentence in data.detail and every bad field in \
-            data.fields. Commands take an Idempotency-Key header: the same key and body give the same answer.",
+            data.fields. Commands refuse fields and parameters that they do not know. They take an Idempotency-Key header: the same key and body give the same answer.",
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
     let schemes = json!({

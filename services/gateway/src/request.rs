@@ -98,7 +98,8 @@ pub(crate) fn problems<T: ToSchema>(value: &Value) -> Vec<FieldProblem> {
     Schema::new(json!(T::schema()), named).problems(value)
 }
 
-/// The query of a read. Parameters it does not know are ignored, empty ones count as absent.
+/// What is asked in the query. Parameters it does not know are ignored, empty ones count as absent; for commands
+/// [`crate::parameters`] has refused both.
 #[derive(Debug)]
 pub(crate) struct Query<T>(pub(crate) T);
 

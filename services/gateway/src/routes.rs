@@ -8,11 +8,15 @@ mod media;
 mod mp;
 mod shown;
 
+use std::sync::Arc;
+
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::call::Shared;
 use crate::openapi;
+use crate::parameters::{self, Parameters};
 
 pub(crate) fn router() -> Router<Shared> {
     let (router, document) = OpenApiRouter::new()
@@ -21,5 +25,8 @@ pub(crate) fn router() -> Router<Shared> {
         .merge(integration::router())
         .merge(media::router())
         .split_for_parts();
-    router.merge(docs::router(&openapi::complete(&document)))
+    let parameters = Arc::new(Parameters::of(&document));
+    router
+        .route_layer(from_fn_with_state(parameters, parameters::understood))
+        .merge(docs::router(&openapi::complete(&document)))
 }

@@ -296,7 +296,8 @@ impl TicketService for Tickets {
 }
 
 fn effects(outcome: &Outcome) -> Effects {
-    wire::effects(&outcome.effects, &outcome.warnings, &outcome.changes)
+    let site = outcome.ticket.value.site;
+    wire::effects(site, &outcome.effects, &outcome.warnings, &outcome.changes)
 }
 
 /// The one table from errors to statuses. Only what someone should act on is logged as an error.

@@ -65,7 +65,7 @@ pub(super) const ALLOWED: &[(&str, &[Who])] = &[
     ("DirectoryService/ResetPassword", &[Held(Permission::AccountManage)]),
     ("DirectoryService/ChangePassword", &[Account]),
     ("DirectoryService/CheckSignIn", &[Service]),
-    ("DirectoryService/MatchWorkers", &[Held(Permission::WorkerRead)]),
+    ("DirectoryService/MatchWorkers", &[Held(Permission::TicketCreate)]),
     ("DirectoryService/GetWorker", &[Held(Permission::WorkerRead)]),
     ("DirectoryService/ListRosterReadings", &[Held(Permission::WorkerRead)]),
     ("DirectoryService/ListRosterChanges", &[Held(Permission::WorkerRead)]),

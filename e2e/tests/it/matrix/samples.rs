@@ -33,7 +33,8 @@ pub(crate) enum Needs {
 pub(crate) enum Body {
     None,
     Json(Value),
-    Form(Form),
+    /// A form, and what its texts name.
+    Form(Form, String),
 }
 
 impl Route {
@@ -98,6 +99,28 @@ impl Route {
         self
     }
 
+    /// The same, with `what` named in the query or the body, where it may be and need not.
+    pub(crate) fn naming(&self, document: &Value, what: &str) -> Option<Self> {
+        let mut naming = self.clone();
+        let parameters = naming.operation["parameters"].as_array_mut().into_iter().flatten();
+        let mut optional = parameters.filter(|parameter| parameter["required"] != true);
+        if let Some(parameter) = optional.find(|parameter| parameter["name"] == what) {
+            parameter["required"] = json!(true);
+            return Some(naming);
+        }
+        let mut schema = resolved(document, self.schema("application/json")?).clone();
+        let required = schema["required"].as_array().is_some_and(|all| all.contains(&json!(what)));
+        if required || schema["properties"].get(what).is_none() {
+            return None;
+        }
+        if schema["required"].is_null() {
+            schema["required"] = json!([]);
+        }
+        schema["required"].as_array_mut()?.push(json!(what));
+        naming.operation["requestBody"]["content"]["application/json"]["schema"] = schema;
+        Some(naming)
+    }
+
     pub(crate) fn has_json(&self) -> bool {
         self.schema("application/json").is_some()
     }
@@ -132,11 +155,9 @@ impl Route {
         if let Some(schema) = self.schema("application/json") {
             return Body::Json(sample(document, "", schema, objects));
         }
-        let Some(mut schema) = self.schema("multipart/form-data") else { return Body::None };
-        if let Some(reference) = schema["$ref"].as_str() {
-            schema = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
-        }
-        let mut form = Form::new();
+        let Some(schema) = self.schema("multipart/form-data") else { return Body::None };
+        let schema = resolved(document, schema);
+        let (mut form, mut texts) = (Form::new(), String::new());
         for (name, part) in schema["properties"].as_object().unwrap() {
             form = match name.as_str() {
                 "title" => form.text("title", fresh("视频")),
@@ -149,13 +170,22 @@ impl Route {
                     form.part("file", file)
                 }
                 name => match objects.get(name) {
-                    Some(id) => form.text(name.to_owned(), id),
+                    Some(id) => {
+                        texts.push_str(&id);
+                        form.text(name.to_owned(), id)
+                    }
                     None => form,
                 },
             };
         }
-        Body::Form(form)
+        Body::Form(form, texts)
     }
+}
+
+/// The schema, or the one it refers to.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let reference = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    reference.map_or(schema, |reference| resolved(document, document.pointer(reference).unwrap()))
 }
 
 /// A list of one person.
@@ -190,10 +220,7 @@ fn sample(document: &Value, name: &str, schema: &Value, objects: &Objects) -> Va
     if let Some(value) = objects.0.get(name).filter(|_| name != "device_id") {
         return value.clone();
     }
-    if let Some(reference) = schema["$ref"].as_str() {
-        let schema = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
-        return sample(document, name, schema, objects);
-    }
+    let schema = resolved(document, schema);
     for several in ["oneOf", "anyOf", "allOf"] {
         let mut some = schema[several].as_array().into_iter().flatten();
         if let Some(one) = some.rfind(|one| one["type"] != "null") {

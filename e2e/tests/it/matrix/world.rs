@@ -23,6 +23,8 @@ pub(crate) struct Actor {
     /// Whether the objects of the first site are theirs to see, and whether those of its first contractor are.
     pub(crate) on_site: bool,
     pub(crate) of_contractor: bool,
+    /// Null of who has none.
+    pub(crate) contractor: Value,
 }
 
 pub(crate) struct World {
@@ -121,7 +123,7 @@ impl World {
         request = match body {
             Body::None => request,
             Body::Json(value) => request.json(&value),
-            Body::Form(form) => request.multipart(form),
+            Body::Form(form, _) => request.multipart(form),
         };
         let response = request.send().await.unwrap();
         // A file is an answer too.
@@ -231,7 +233,8 @@ async fn actors(urls: &Urls, site: &str) -> Vec<Actor> {
         let sites = signed_in["account"]["site_ids"].as_array().unwrap();
         assert_eq!(sites.contains(&json!(site)), on_site, "{name}");
         let token = signed_in["access_token"].as_str().unwrap().to_owned();
-        actors.push(Actor { name, role, token, on_site, of_contractor });
+        let contractor = signed_in["account"]["contractor_id"].clone();
+        actors.push(Actor { name, role, token, on_site, of_contractor, contractor });
     }
     actors
 }

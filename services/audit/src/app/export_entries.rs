@@ -29,7 +29,7 @@ impl App {
         let site = reached(&cmd.caller, cmd.site)?;
         let mut tx = self.store.begin(Scope::Site(site)).await?;
         let range = match (cmd.from, cmd.to) {
-            (None, None) => entries::last(&mut tx, site).await?.map(|last| (1, last)),
+            (None, None) => entries::ends(&mut tx, site).await?.map(|(_, last)| (1, last)),
             (from, to) => entries::range(&mut tx, site, between(from, to)).await?,
         };
         let (first, last) = range.unwrap_or_default();

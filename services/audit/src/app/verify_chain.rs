@@ -79,7 +79,9 @@ pub(super) async fn verify(
 ) -> Result<LogReport, Error> {
     let outside = Outside::look(reader, archive, count).await?;
     let mut tx = reader.begin().await?;
-    let mut sites: BTreeSet<SiteId> = entries::sites(&mut tx).await?.into_iter().collect();
+    // Entries whose head is gone count too.
+    let mut sites: BTreeSet<SiteId> = entries::all_lasts(&mut tx).await?.into_keys().collect();
+    sites.extend(entries::all_heads(&mut tx).await?.keys());
     drop(tx);
     // A chain of which the database knows nothing any more.
     sites.extend(outside.trail.heads().keys());

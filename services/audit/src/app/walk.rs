@@ -38,12 +38,13 @@ pub(super) async fn whole(
     marks: Marks,
 ) -> Result<ChainReport, Error> {
     let mut tx = reader.begin().await?;
-    // An entry has its head beside it, so it is looked for first: a chain that begins between the two has a head.
-    let begun = entries::last(&mut tx, site).await?.is_some();
+    // An entry is committed with its head, so entries are looked for first: the head that is read then holds them all,
+    // and those that are appended between the two.
+    let ends = entries::ends(&mut tx, site).await?;
     // Entries appended meanwhile are behind it and are not looked at.
     let kept = entries::head(&mut tx, site).await?;
     let mut chain = Chain::against(marks);
-    let end = if begun || kept.position > 0 {
+    let end = if ends.is_some() || kept.position > 0 {
         loop {
             if let Some(end) = step(&mut tx, site, &mut chain, kept).await? {
                 break end;
@@ -54,6 +55,9 @@ pub(super) async fn whole(
     } else {
         chain.finish(kept)
     };
+    let end = end.and_then(|()| {
+        ends.map_or(Ok(()), |(first, last)| kept.holds(first).and_then(|()| kept.holds(last)))
+    });
     Ok(ChainReport {
         site,
         entries: chain.head().position,

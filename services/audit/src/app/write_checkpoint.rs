@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
@@ -69,11 +69,13 @@ impl Checkpoints {
     async fn write_next(&self, run: &Run) -> Result<Outcome, Error> {
         let mut tx = run.begin(Scope::System("how the chains stand")).await?;
         let noted = checkpoints::newest(&mut tx).await?;
+        // The places first: what is appended between the two has its head in the second.
+        let lasts = entries::all_lasts(&mut tx).await?;
         let heads = entries::all_heads(&mut tx).await?;
         drop(tx);
         let last = self.last(noted).await?;
         let mut tx = run.begin(Scope::System("how the chains have grown")).await?;
-        let grown = grown(&mut tx, &last, &heads).await?;
+        let grown = grown(&mut tx, &last, &lasts, &heads).await?;
         drop(tx);
 
         let mut kept = last.clone();
@@ -192,18 +194,21 @@ fn seen(trail: &Trail) -> Option<Noted> {
     Some(Noted { number: newest.number, at: newest.at, hash })
 }
 
-/// Compares each chain with how it was seen last.
+/// Compares each chain with how it was seen last, and with the `lasts` of its entries that are there.
 async fn grown(
     tx: &mut Tx,
     last: &Last,
+    lasts: &BTreeMap<SiteId, u64>,
     heads: &BTreeMap<SiteId, Head>,
 ) -> Result<Grown, StoreError> {
     let mut grown = Grown::default();
-    let gone = last.heads.iter().filter(|(site, _)| !heads.contains_key(*site));
-    let gone = gone.map(|(site, _)| (*site, Head::default()));
-    for (site, head) in heads.iter().map(|(site, head)| (*site, *head)).chain(gone) {
+    let sites: BTreeSet<SiteId> =
+        heads.keys().chain(last.heads.keys()).chain(lasts.keys()).copied().collect();
+    for site in sites {
+        let head = heads.get(&site).copied().unwrap_or_default();
         let before = last.heads.get(&site).copied().unwrap_or_default();
-        if before == head {
+        let stray = lasts.get(&site).and_then(|last| head.holds(*last).err());
+        if before == head && stray.is_none() {
             continue;
         }
         if head.position < before.position {
@@ -213,7 +218,7 @@ async fn grown(
             continue;
         }
         let mut chain = Chain::resumed(before, Marks::new());
-        match walk::along(tx, site, &mut chain, head).await? {
+        match walk::along(tx, site, &mut chain, head).await?.or(stray) {
             Some(broken) => grown.broken.push((site, broken)),
             None => {
                 grown.heads.insert(site, head);

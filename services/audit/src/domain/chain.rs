@@ -26,6 +26,12 @@ impl Head {
         let hash = entry.hash(position, &self.hash);
         Sealed { entry, position, previous_hash: self.hash, hash }
     }
+
+    /// Whether a place is one of this head's chain. An entry that stands elsewhere was never sealed.
+    pub(crate) fn holds(self, at: u64) -> Result<(), Broken> {
+        let held = (1..=self.position).contains(&at);
+        held.then_some(()).ok_or(Broken::Stray { at, head: self.position })
+    }
 }
 
 /// The first place that does not fit, and why.
@@ -39,6 +45,8 @@ pub(crate) enum Broken {
     Altered { at: u64 },
     #[error("the log ends at {at}, its head is at {head}")]
     Tail { at: u64, head: u64 },
+    #[error("entry {at} lies outside the log, whose head is at {head}")]
+    Stray { at: u64, head: u64 },
     #[error("the head's hash is not that of entry {at}")]
     Head { at: u64 },
     #[error("entry {at} is not the one that checkpoint {number} saw there")]
@@ -54,6 +62,7 @@ impl Broken {
             | Self::Link { at }
             | Self::Altered { at }
             | Self::Tail { at, .. }
+            | Self::Stray { at, .. }
             | Self::Rewritten { at, .. }
             | Self::Cut { at, .. }
             | Self::Head { at } => *at,

@@ -171,15 +171,33 @@ pub(crate) async fn all_heads(tx: &mut Tx) -> Result<BTreeMap<SiteId, Head>, Sto
         .collect()
 }
 
-/// The last place of a site's entries; none where there are none.
-pub(crate) async fn last(tx: &mut Tx, site: SiteId) -> Result<Option<u64>, StoreError> {
-    let last = sqlx::query_scalar!(
-        "SELECT max(position) FROM audit.entries WHERE site_id = $1",
+/// The first and the last place of a site's entries; none where there are none.
+pub(crate) async fn ends(tx: &mut Tx, site: SiteId) -> Result<Option<(u64, u64)>, StoreError> {
+    let row = sqlx::query!(
+        "SELECT min(position) AS first, max(position) AS last FROM audit.entries WHERE site_id = $1",
         site.as_uuid(),
     )
     .fetch_one(&mut **tx)
     .await?;
-    last.map(place).transpose()
+    row.first.zip(row.last).map(|(first, last)| Ok((place(first)?, place(last)?))).transpose()
+}
+
+/// The last place of every site that has entries. Each is one step down the index, however many entries there are.
+pub(crate) async fn all_lasts(tx: &mut Tx) -> Result<BTreeMap<SiteId, u64>, StoreError> {
+    let rows = sqlx::query!(
+        r#"WITH RECURSIVE lasts AS (
+             (SELECT site_id, position FROM audit.entries ORDER BY site_id DESC, position DESC LIMIT 1)
+             UNION ALL
+             SELECT next.site_id, next.position FROM lasts CROSS JOIN LATERAL (
+                 SELECT site_id, position FROM audit.entries WHERE site_id < lasts.site_id
+                 ORDER BY site_id DESC, position DESC LIMIT 1
+             ) AS next
+         )
+         SELECT site_id AS "site_id!", position AS "position!" FROM lasts"#
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.into_iter().map(|row| Ok((SiteId::from_uuid(row.site_id), place(row.position)?))).collect()
 }
 
 /// The first and the last place of a site's entries of a time; none where there are none.
@@ -213,16 +231,6 @@ pub(crate) async fn hash_at(tx: &mut Tx, site: SiteId, at: u64) -> Result<[u8; 3
     .fetch_optional(&mut **tx)
     .await?;
     found.map_or(Ok(crate::domain::ORIGIN), |bytes| hash(site, bytes))
-}
-
-/// Every site that has a chain, or entries whose head is gone.
-pub(crate) async fn sites(tx: &mut Tx) -> Result<Vec<SiteId>, StoreError> {
-    let ids = sqlx::query_scalar!(
-        r#"SELECT site_id AS "site_id!" FROM audit.heads UNION SELECT DISTINCT site_id FROM audit.entries ORDER BY 1"#
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(ids.into_iter().map(SiteId::from_uuid).collect())
 }
 
 pub(super) fn sealed(row: Row) -> Result<Sealed, StoreError> {

@@ -4,7 +4,7 @@ use proto::common::v1::{AlertCleared, AlertRaised};
 use schedule::Outcome;
 use types::SiteId;
 
-use crate::forger::force;
+use crate::forger::{entry_at, force};
 use crate::outside::{Log, log};
 use crate::record::{published, record};
 
@@ -160,6 +160,54 @@ async fn a_cut_chain_is_told_within_a_minute() {
     assert_eq!(log.checkpoint().await, Outcome::Nothing);
     let (_, detail) = alerts(&log).await.remove(0);
     assert_eq!(detail, "the log ends at 2, checkpoint 1 saw entry 3");
+}
+
+#[tokio::test]
+async fn an_entry_put_past_the_head_is_told_within_a_minute_and_its_chain_is_not_signed() {
+    for (position, grows) in [(4, false), (1000, false), (1000, true)] {
+        let log = log(3).await;
+        log.checkpoint().await;
+        force(&log.harness, &entry_at(position)).await;
+        log.append(usize::from(grows)).await;
+        let head = if grows { 4 } else { 3 };
+        let found = format!("entry {position} lies outside the log, whose head is at {head}");
+        assert_eq!(log.problem_unaided().await.as_ref(), Some(&found));
+        assert_eq!(log.problem().await.as_ref(), Some(&found));
+        assert_eq!(log.checkpoint().await, Outcome::Nothing);
+        let about = format!("growth of chain {}", log.site);
+        let told = (about.clone(), found);
+        assert_eq!(alerts(&log).await, std::slice::from_ref(&told));
+        let mend = format!("DELETE FROM audit.entries WHERE position = {position};");
+        force(&log.harness, &mend).await;
+        log.append(1).await;
+        assert_eq!(log.checkpoint().await, Outcome::Changed(1));
+        assert_eq!(alerts(&log).await, [told, (about, "over".to_owned())]);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_put_before_the_first_is_found() {
+    let log = log(3).await;
+    let before = "ALTER TABLE audit.entries DROP CONSTRAINT entries_position_check;".to_owned();
+    force(&log.harness, &(before + &entry_at(0))).await;
+    let found = "entry 0 lies outside the log, whose head is at 3";
+    assert_eq!(log.problem().await.as_deref(), Some(found));
+}
+
+#[tokio::test]
+async fn an_entry_of_a_site_that_has_no_chain_is_told_within_a_minute() {
+    let log = log(3).await;
+    log.checkpoint().await;
+    let (elsewhere, place) = (SiteId::new(), entry_at(1000));
+    let moved = format!(
+        "{place} UPDATE audit.entries SET site_id = '{elsewhere}', position = 1 WHERE position = 1000;
+         UPDATE audit.entries SET previous_hash = decode(repeat('00', 32), 'hex') WHERE site_id = '{elsewhere}';
+         UPDATE audit.entries SET hash = audit.hash_of(entries, previous_hash) WHERE site_id = '{elsewhere}';"
+    );
+    force(&log.harness, &moved).await;
+    assert_eq!(log.checkpoint().await, Outcome::Nothing);
+    let found = "the log ends at 1, its head is at 0".to_owned();
+    assert_eq!(alerts(&log).await, [(format!("growth of chain {elsewhere}"), found)]);
 }
 
 #[tokio::test]

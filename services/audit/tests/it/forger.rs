@@ -40,6 +40,16 @@ BEGIN
 END
 $$;";
 
+/// Puts an entry at a place of the one chain, sealed as an honest one behind its last; the head stays where it is.
+pub(crate) fn entry_at(position: u64) -> String {
+    format!(
+        "INSERT INTO audit.entries
+         SELECT site_id, {position}, gen_random_uuid(), event_type, actor, role, action, target_type, target_id, before,
+                after, reason, address, trace_id, at, hash, hash FROM audit.entries ORDER BY position DESC LIMIT 1;
+         UPDATE audit.entries SET hash = audit.hash_of(entries, previous_hash) WHERE position = {position};"
+    )
+}
+
 /// Runs statements as superuser with every trigger off.
 pub(crate) async fn force(harness: &Harness, statements: &str) {
     let admin = harness.database.admin();

@@ -146,6 +146,12 @@ async fn what_a_superuser_changes_by_force_is_found() {
             "entry 1 is missing or out of place",
         ),
         ("DELETE FROM audit.heads", "the log ends at 3, its head is at 0"),
+        (
+            "INSERT INTO audit.entries
+             SELECT site_id, 4, gen_random_uuid(), event_type, actor, role, action, target_type, target_id, before,
+                    after, reason, address, trace_id, at, hash, hash FROM audit.entries WHERE position = 3",
+            "entry 4 lies outside the log, whose head is at 3",
+        ),
     ] {
         let harness = Harness::new().await;
         let store = harness.store("audit").await;

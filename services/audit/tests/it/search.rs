@@ -162,10 +162,8 @@ async fn plan(log: &Log, lead: &str, value: &str) -> String {
     rows.iter().map(|row| row.get::<String, _>(0) + "\n").collect()
 }
 
-#[tokio::test]
-async fn each_filter_walks_its_own_index_and_sorts_nothing() {
-    let source = include_str!("../../src/store/search.rs");
-    let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
+/// A log with so many entries that a plan to read all of them is none to be made.
+async fn long() -> Log {
     let log = varied().await;
     force(
         &log.harness,
@@ -177,6 +175,14 @@ async fn each_filter_walks_its_own_index_and_sorts_nothing() {
          ANALYZE audit.entries;",
     )
     .await;
+    log
+}
+
+#[tokio::test]
+async fn each_filter_walks_its_own_index_and_sorts_nothing() {
+    let source = include_str!("../../src/store/search.rs");
+    let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
+    let log = long().await;
     assert!(source.contains(REST), "the statements end otherwise now");
     for (lead, value, index) in LEADS {
         assert!(source.contains(lead), "no statement is led by {lead}");
@@ -187,4 +193,20 @@ async fn each_filter_walks_its_own_index_and_sorts_nothing() {
         let condition = plan.lines().find(|line| line.contains("Index Cond")).unwrap();
         assert!(condition.contains("ROW(at, ") && condition.contains("(at >= $6)"), "{plan}");
     }
+}
+
+#[tokio::test]
+async fn the_last_place_of_each_site_is_found_without_reading_the_log() {
+    let source = include_str!("../../src/store/entries.rs");
+    let (_, statement) = source.split_once("r#\"WITH RECURSIVE").unwrap();
+    let (statement, _) = statement.split_once("\"#").unwrap();
+    let log = long().await;
+    let role = log.harness.database.options().username("sitepass_audit_app");
+    let mut conn = PgConnection::connect_with(&role).await.unwrap();
+    let explain = format!("SET ROLE sitepass_audit_system; EXPLAIN WITH RECURSIVE {statement};");
+    let rows = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(&mut conn).await.unwrap();
+    let plan: String = rows.iter().map(|row| row.get::<String, _>(0) + "\n").collect();
+    assert_eq!(plan.matches("Backward using entries_pkey").count(), 2, "{plan}");
+    // A filter would pass every entry of a site on the way to the next.
+    assert!(!["Seq Scan", "Sort", "Filter"].iter().any(|slow| plan.contains(slow)), "{plan}");
 }

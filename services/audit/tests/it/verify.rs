@@ -7,11 +7,11 @@ use proto::audit::v1::audit_service_client::AuditServiceClient;
 use schedule::Outcome;
 use service::Refusal;
 use service::grpc::Transport;
-use sqlx::{Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use test_support::eventually;
 use types::ErrorCode;
 
-use crate::forger::force;
+use crate::forger::{entry_at, force};
 use crate::outside::{Log, log};
 
 /// Its calls, on the connections that its jobs have too.
@@ -28,18 +28,18 @@ async fn locked(log: &Log) -> Transaction<'static, Postgres> {
     tx
 }
 
-/// Waits until a walk waits for the entries.
-async fn waits(log: &Log) {
+/// Waits until so many wait for the entries.
+async fn waits(log: &Log, many: i64) {
     let admin = &log.harness.database.admin();
-    eventually("a walk to wait for the entries", || async move {
-        let waits: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
-             WHERE datname = current_database() AND relation = 'audit.entries'::regclass AND NOT granted)",
+    eventually("somebody to wait for the entries", || async move {
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+             WHERE datname = current_database() AND relation = 'audit.entries'::regclass AND NOT granted",
         )
         .fetch_one(admin)
         .await
         .unwrap();
-        waits.then_some(())
+        (waiting >= many).then_some(())
     })
     .await;
 }
@@ -60,7 +60,7 @@ async fn a_checkpoint_written_while_the_log_is_verified_is_not_missed() {
     .await;
     let mut lock = locked(&log).await;
     let written = async {
-        waits(&log).await;
+        waits(&log, 1).await;
         std::fs::rename(&away, &file).unwrap();
         let note = "INSERT INTO audit.checkpoints SELECT * FROM audit.later";
         sqlx::query(note).execute(&mut *lock).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_chain_that_begins_while_it_is_verified_is_whole() {
     let ask = VerifyChainRequest { site_id: log.site.to_string() };
     let mut lock = locked(&log).await;
     let begun = async {
-        waits(&log).await;
+        waits(&log, 1).await;
         let append = "INSERT INTO audit.entries SELECT * FROM audit.first_entry;
             INSERT INTO audit.heads SELECT * FROM audit.first_head;";
         sqlx::raw_sql(append).execute(&mut *lock).await.unwrap();
@@ -96,6 +96,37 @@ async fn a_chain_that_begins_while_it_is_verified_is_whole() {
     let report = report.unwrap().into_inner();
     assert!(report.intact, "{report:?}");
     log.harness.stop().await;
+}
+
+/// Appends a fourth entry, once a walk waits for the entries.
+async fn append_a_fourth(log: &Log, mut lock: Transaction<'static, Postgres>) {
+    waits(log, 1).await;
+    let append = format!("{} SELECT audit.reseal(4);", entry_at(4));
+    sqlx::raw_sql(AssertSqlSafe(append)).execute(&mut *lock).await.unwrap();
+    lock.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_entry_appended_while_a_chain_is_verified_or_signed_is_no_forgery() {
+    let verified = log(3).await;
+    force(&verified.harness, "").await;
+    let mut client = client(&verified);
+    let caller = verified.harness.sysadmin(&[verified.site]);
+    let ask = VerifyChainRequest { site_id: verified.site.to_string() };
+    let ask = verified.harness.request(&caller, ask);
+    let lock = locked(&verified).await;
+    let (report, ()) = tokio::join!(client.verify_chain(ask), append_a_fourth(&verified, lock));
+    let report = report.unwrap().into_inner();
+    assert!(report.intact && report.entries == 4, "{report:?}");
+    verified.harness.stop().await;
+
+    let signed = log(3).await;
+    signed.checkpoint().await;
+    force(&signed.harness, "").await;
+    let lock = locked(&signed).await;
+    let (outcome, ()) = tokio::join!(signed.checkpoint(), append_a_fourth(&signed, lock));
+    assert_eq!(outcome, Outcome::Changed(1));
+    assert_eq!(signed.verify().await.chains[0].witnessed, 4);
 }
 
 #[tokio::test]
@@ -113,9 +144,14 @@ async fn one_chain_is_verified_at_a_time_and_holds_no_job_up() {
         }
     }));
     let meanwhile = async {
-        waits(&log).await;
-        assert_eq!(log.checkpoint().await, Outcome::Nothing);
-        lock.commit().await.unwrap();
+        waits(&log, 1).await;
+        // The job has a connection too, and comes as far as the walk did.
+        let unlock = async {
+            waits(&log, 2).await;
+            lock.commit().await.unwrap();
+        };
+        let (outcome, ()) = tokio::join!(log.checkpoint(), unlock);
+        assert_eq!(outcome, Outcome::Nothing);
     };
     let (answers, ()) = tokio::join!(calls, meanwhile);
     let (verified, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);

@@ -24,13 +24,14 @@ impl App {
     ) -> Result<ListRosterChangesResponse, Error> {
         let ListRosterChanges { reading, change, page } = query;
         let mut tx = self.store.begin(scope(caller)).await?;
-        store::readings::site_of(&mut tx, reading).await?.ok_or(Error::NotFound)?;
+        let site = store::readings::site_of(&mut tx, reading).await?.ok_or(Error::NotFound)?;
         let own = caller.contractor;
         let (found, total) =
             store::details::changed_by(&mut tx, reading, change, own, page).await?;
         let changes = found.into_iter().map(|(change, person)| {
             Ok(RosterChange { change, worker: Some(personal::row(&self.vault, person)?) })
         });
-        Ok(ListRosterChangesResponse { changes: changes.collect::<Result<_, Error>>()?, total })
+        let changes = changes.collect::<Result<_, Error>>()?;
+        Ok(ListRosterChangesResponse { changes, total, site_id: site.to_string() })
     }
 }

@@ -38,7 +38,7 @@ pub const POLICY: Policy = policy! {
     "ResetPassword": Access::Permission(Permission::AccountManage),
     "ChangePassword": Access::Account,
     "CheckSignIn": Access::Service,
-    "MatchWorkers": Access::Permission(Permission::WorkerRead),
+    "MatchWorkers": Access::Permission(Permission::TicketCreate),
     "GetWorker": Access::Permission(Permission::WorkerRead),
     "ListRosterReadings": Access::Permission(Permission::WorkerRead),
     "ListRosterChanges": Access::Permission(Permission::WorkerRead),

@@ -2,7 +2,7 @@ use auth::Caller;
 use proto::directory::v1 as pb;
 use serde_json::json;
 use service::Refusal;
-use types::{ContractorId, SiteId};
+use types::{AccountId, ContractorId, Role, SiteId};
 
 use crate::outside::{id_no, name, person, phone};
 use crate::world::{World, bad_fields, code, told};
@@ -120,6 +120,9 @@ async fn who_may_be_meant_depends_on_the_site_the_contractor_and_the_caller() {
     assert_eq!(code(&matched(&world, &caller, elsewhere, None, everybody()).await), 40400);
     let worker = world.harness.worker(types::WorkerId::new(), site);
     assert_eq!(code(&matched(&world, &worker, site, None, everybody()).await), 40301);
+    // Who reads workers and makes no tickets has no list to match.
+    let auditor = Caller::account(AccountId::new(), Role::Auditor, vec![site], None);
+    assert_eq!(code(&matched(&world, &auditor, site, None, everybody()).await), 40301);
     world.stop().await;
 }
 

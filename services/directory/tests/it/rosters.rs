@@ -161,6 +161,7 @@ async fn a_reading_s_report_says_who_asked_and_whom_it_found() {
     assert_eq!((found.readings[1].added, found.readings[1].left_out), (3, 1));
     let gone = changes(&world, &second.reading_id, "GONE").await.unwrap();
     assert_eq!((gone.total, gone.changes.len()), (2, 2));
+    assert_eq!(gone.site_id, site.to_string());
     assert_eq!(changes(&world, &second.reading_id, "ADDED").await.unwrap().total, 0);
     assert_eq!(changes(&world, &first.reading_id, "").await.unwrap().total, 3);
     assert_eq!(bad_fields(changes(&world, "x", "LOST").await), ["reading_id", "change"]);

@@ -1,3 +1,4 @@
+use proto::audit::v1::CrossSiteRequest;
 use proto::ticket::v1::{
     AccessEffect, AccessWindow, AddWorkersRequest, AddWorkersResponse, AmendTicketRequest,
     AmendTicketResponse, CancelDailyTicketRequest, CancelDailyTicketResponse, CancelTicketRequest,
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use service::Refusal;
 use types::{ErrorCode, Role};
 
+use crate::audit_logs::CROSS;
 use crate::help::{Answered, Edge, edge, id, keys};
 
 const AMEND: &str = "TicketService/AmendTicket";
@@ -39,6 +41,15 @@ fn effects() -> Effects {
         after: "{\"remark\":\"x\"}".to_owned(),
         ..Effects::default()
     }
+}
+
+/// A site that the token does not name: each look at it is told on.
+const SITE: &str = "01970000-0000-7000-8000-000000000001";
+
+/// A revision that tells a preview from the change, and what is brought at the site.
+fn of_site(preview: bool) -> (u64, Option<Effects>) {
+    let effects = Effects { site_id: SITE.to_owned(), ..Effects::default() };
+    (u64::from(preview), Some(effects))
 }
 
 async fn send(edge: &Edge, method: Method, path: &str, body: &Value) -> Answered {
@@ -103,40 +114,51 @@ async fn a_ticket_is_amended_by_what_is_given_and_the_rest_stays() {
 }
 
 #[tokio::test]
-async fn a_preview_is_asked_for_in_the_query_of_every_change() {
+async fn a_preview_is_asked_for_in_the_query_of_every_change_and_is_a_look_at_its_site() {
     let edge = edge().await;
     edge.fakes.on(AMEND, |message: AmendTicketRequest| {
-        assert!(message.preview);
-        Ok(AmendTicketResponse::default())
+        let (revision, effects) = of_site(message.preview);
+        Ok(AmendTicketResponse { revision, effects, ..AmendTicketResponse::default() })
     });
     edge.fakes.on("TicketService/CancelTicket", |message: CancelTicketRequest| {
-        assert!(message.preview);
-        Ok(CancelTicketResponse::default())
+        let (revision, effects) = of_site(message.preview);
+        Ok(CancelTicketResponse { revision, effects, ..CancelTicketResponse::default() })
     });
     edge.fakes.on("TicketService/CancelDailyTicket", |message: CancelDailyTicketRequest| {
-        assert!(message.preview);
-        Ok(CancelDailyTicketResponse::default())
+        let (revision, effects) = of_site(message.preview);
+        Ok(CancelDailyTicketResponse { revision, effects, ..CancelDailyTicketResponse::default() })
     });
     edge.fakes.on("TicketService/AddWorkers", |message: AddWorkersRequest| {
-        assert!(message.preview);
-        Ok(AddWorkersResponse::default())
+        let (revision, effects) = of_site(message.preview);
+        Ok(AddWorkersResponse { revision, effects, ..AddWorkersResponse::default() })
     });
     edge.fakes.on("TicketService/RemoveWorker", |message: RemoveWorkerRequest| {
-        assert!(message.preview);
-        Ok(RemoveWorkerResponse::default())
+        let (revision, effects) = of_site(message.preview);
+        Ok(RemoveWorkerResponse { revision, effects, ..RemoveWorkerResponse::default() })
     });
     let (ticket, reason) = (format!("/api/admin/work-tickets/{}", id()), json!({"reason": "x"}));
     let amend = json!({"version": 1, "reason": "x"});
     let workers = json!({"worker_ids": [id()], "reason": "x"});
-    for (method, path, body) in [
+    let changes = [
         (Method::PATCH, ticket.clone(), amend),
         (Method::POST, format!("{ticket}/cancel"), reason.clone()),
         (Method::POST, format!("/api/admin/daily-tickets/{}/cancel", id()), reason.clone()),
         (Method::POST, format!("{ticket}/workers"), workers),
         (Method::DELETE, format!("{ticket}/workers/{}", id()), reason),
-    ] {
-        let told = send(&edge, method, &format!("{path}?preview=true"), &body).await;
-        assert_eq!(told.data()["preview"], json!(true), "{path}");
+    ];
+    for (at, (method, path, body)) in changes.into_iter().enumerate() {
+        let preview = format!("{path}?preview=true");
+        let told = send(&edge, method.clone(), &preview, &body).await;
+        let said = (&told.data()["preview"], &told.data()["version"]);
+        assert_eq!(said, (&json!(true), &json!(1)), "{path}");
+        let looked = edge.fakes.asked(CROSS);
+        assert_eq!(looked.len(), at + 1, "{path}");
+        assert_eq!(looked[at].message::<CrossSiteRequest>().site_id, SITE);
+        // The change itself leaves its own record.
+        let told = send(&edge, method, &path, &body).await;
+        let said = (&told.data()["preview"], &told.data()["version"]);
+        assert_eq!(said, (&json!(false), &json!(0)), "{path}");
+        assert_eq!(edge.fakes.asked(CROSS).len(), at + 1, "{path}");
     }
 }
 

@@ -3,9 +3,10 @@ use proto::audit::v1::{
     ListEntriesRequest, ListEntriesResponse, VerifyChainRequest, VerifyChainResponse,
 };
 use proto::directory::v1::{
-    Account, Area, GetAccountRequest, GetAccountResponse, ListAreasRequest, ListAreasResponse,
-    NameWorkersRequest, NameWorkersResponse, SearchWorkersRequest, SearchWorkersResponse,
-    WorkerRow,
+    Account, Area, EngagementSpell, GetAccountRequest, GetAccountResponse, GetWorkerRequest,
+    GetWorkerResponse, ListAreasRequest, ListAreasResponse, ListRosterChangesRequest,
+    ListRosterChangesResponse, NameWorkersRequest, NameWorkersResponse, SearchWorkersRequest,
+    SearchWorkersResponse, WorkerRow,
 };
 use proto::ticket::v1::{
     GetTicketRequest, GetTicketResponse, ListTicketHistoryRequest, ListTicketHistoryResponse,
@@ -17,7 +18,7 @@ use types::{ErrorCode, Role};
 
 use crate::help::{Edge, edge, id};
 
-const CROSS: &str = "AuditService/CrossSite";
+pub(crate) const CROSS: &str = "AuditService/CrossSite";
 
 fn listed(edge: &Edge, actors: &[&str]) {
     let entries =
@@ -163,6 +164,51 @@ async fn a_site_that_stands_in_a_body_or_only_in_the_answer_is_recorded_too() {
     edge.post(&edge.sysadmin(), tickets, &json!({"site_id": found})).await.data();
     edge.post(&edge.sysadmin(), tickets, &json!({})).await.data();
     assert_eq!(crossed(&edge), [searched, answered, of_history, found, String::new()]);
+}
+
+#[tokio::test]
+async fn a_question_whose_path_names_a_site_is_recorded_before_it_is_answered() {
+    let document = edge().await.get("", "/openapi.json").await.body;
+    let paths = document["paths"].as_object().unwrap().iter();
+    let named = paths.filter(|(path, item)| path.contains("{site_id}") && item["get"].is_object());
+    let named: Vec<&String> = named.map(|(path, _)| path).collect();
+    assert!(named.len() > 1, "{named:?}");
+    for path in named {
+        let (edge, site) = (edge().await, id());
+        edge.fakes.refuse(CROSS, ErrorCode::StoreUnavailable);
+        let refused = edge.get(&edge.sysadmin(), &path.replace("{site_id}", &site)).await;
+        assert_eq!((refused.code(), crossed(&edge)), (50302, vec![site]), "{path}");
+        assert!(edge.fakes.asked("DirectoryService/GetSite").is_empty(), "{path}");
+        assert!(edge.fakes.asked("DirectoryService/GetRegistrationCode").is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_sites_of_a_worker_and_of_a_reading_are_recorded_before_they_are_shown() {
+    let edge = edge().await;
+    let (here, there, read) = (id(), id(), id());
+    let engagements = [&here, &there]
+        .map(|site| EngagementSpell { site_id: site.clone(), ..EngagementSpell::default() });
+    let worker = GetWorkerResponse {
+        worker: Some(WorkerRow::default()),
+        engagements: engagements.to_vec(),
+        ..GetWorkerResponse::default()
+    };
+    edge.fakes.on("DirectoryService/GetWorker", move |_: GetWorkerRequest| Ok(worker.clone()));
+    let changes =
+        ListRosterChangesResponse { site_id: read.clone(), ..ListRosterChangesResponse::default() };
+    edge.fakes.on("DirectoryService/ListRosterChanges", move |_: ListRosterChangesRequest| {
+        Ok(changes.clone())
+    });
+    let (worker, reading) =
+        (format!("/api/admin/workers/{}", id()), format!("/api/admin/workers/sync/{}", id()));
+    edge.get(&edge.sysadmin(), &worker).await.data();
+    edge.get(&edge.sysadmin(), &reading).await.data();
+    assert_eq!(crossed(&edge), [here, there, read]);
+    edge.fakes.refuse(CROSS, ErrorCode::StoreUnavailable);
+    for path in [worker, reading] {
+        assert_eq!(edge.get(&edge.sysadmin(), &path).await.code(), 50302, "{path}");
+    }
 }
 
 /// Lists of what belongs to no site; one that refuses to be asked without a site; one that finds the site itself.

@@ -6,7 +6,7 @@ use gateway::access::{Access, TABLE};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::help::edge;
+use crate::help::{edge, id};
 
 async fn document() -> Value {
     let edge = edge().await;
@@ -167,4 +167,43 @@ async fn the_page_loads_nothing_from_outside() {
     let start = edge.request(Method::GET, "/docs/swagger-initializer.js").send().await.unwrap();
     let start = start.text().await.unwrap();
     assert!(start.contains("/openapi.json") && !start.contains("http"), "{start}");
+}
+
+#[tokio::test]
+async fn a_command_refuses_every_parameter_that_the_document_does_not_give_it() {
+    let edge = edge().await;
+    let document = edge.get("", "/openapi.json").await.body;
+    let (admin, phone) = (edge.sysadmin(), edge.phone());
+    let mut previews = 0;
+    for (method, path, operation) in operations(&document) {
+        let path = named(&path);
+        let is_phones = path.starts_with("/api/mp/");
+        let send = async |query: &str| {
+            let method = method.parse().unwrap();
+            let request = edge.request(method, &format!("{path}?{query}"));
+            edge.send(request.bearer_auth(if is_phones { &phone } else { &admin })).await
+        };
+        let refused = send("preveiw=true&%70review=&colour=red").await;
+        let unknown = ["colour", "preveiw", "preview"].map(str::to_owned);
+        let is_command = method != "GET" && !path.starts_with("/api/integration/");
+        assert_eq!(refused.fields() == unknown, is_command, "{method} {path}: {refused:?}");
+        if is_command {
+            assert_eq!((refused.status, refused.code()), (400, 40001));
+        }
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        for parameter in parameters.filter(|parameter| is_command && parameter["in"] == "query") {
+            assert_eq!(parameter["name"], "preview");
+            let fields = send("preview=true").await.fields();
+            assert!(!fields.contains(&"preview".to_owned()), "{method} {path}: {fields:?}");
+            previews += 1;
+        }
+    }
+    assert_eq!(previews, 5);
+    assert!(edge.fakes.asked("TicketService/PublishTicket").is_empty());
+}
+
+/// The path with an id in each place.
+fn named(path: &str) -> String {
+    let part = |part: &str| if part.starts_with('{') { id() } else { part.to_owned() };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
 }

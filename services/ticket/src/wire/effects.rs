@@ -1,14 +1,20 @@
 use proto::ticket::v1 as pb;
 use proto::timestamp;
-use types::{InstantWindow, VideoId};
+use types::{InstantWindow, SiteId, VideoId};
 
 use super::Changes;
 use crate::domain::{
     AccessChange, AccessEffect, DailyTicket, DayEffect, Effects, Retraining, Warning,
 };
 
-pub(crate) fn effects(effects: &Effects, warnings: &[Warning], changes: &Changes) -> pb::Effects {
+pub(crate) fn effects(
+    site: SiteId,
+    effects: &Effects,
+    warnings: &[Warning],
+    changes: &Changes,
+) -> pb::Effects {
     pb::Effects {
+        site_id: site.to_string(),
         access: effects.access.iter().map(access).collect(),
         left_off: effects.left_off(),
         gains: effects.gains,

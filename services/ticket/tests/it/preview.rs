@@ -38,7 +38,9 @@ async fn both(world: &World, amendment: AmendTicketRequest) -> Effects {
     let done = world.amend(&caller, amendment).await.unwrap();
     assert_eq!(previewed, done);
     assert_eq!(world.ticket(&id).await.revision, done.revision);
-    done.effects.unwrap()
+    let effects = done.effects.unwrap();
+    assert_eq!(effects.site_id, world.site.to_string());
+    effects
 }
 
 #[tokio::test]

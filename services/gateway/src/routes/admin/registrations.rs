@@ -41,6 +41,7 @@ struct RegistrationCode {
     responses((status = 200, body = Enveloped<RegistrationCode>))
 )]
 async fn get_registration_code(call: Call, Id(site_id): Id) -> Answer<RegistrationCode> {
+    call.looks_at(&site_id).await?;
     let message = GetRegistrationCodeRequest { site_id };
     let found = ask!(call.directory.get_registration_code(message)).await?;
     let base = call.gateway.config.public_url.as_ref();

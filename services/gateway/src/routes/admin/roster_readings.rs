@@ -139,5 +139,6 @@ async fn list_roster_changes(
         page: Some(wire(page)),
     };
     let found = ask!(call.directory.list_roster_changes(message)).await?;
+    call.looks_at(&found.site_id).await?;
     answer(Items::new(found.changes, found.total, page))
 }

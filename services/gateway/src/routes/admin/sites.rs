@@ -114,6 +114,7 @@ async fn create_site(call: Call, Command(new): Command<NewSite>) -> Answer<Site>
     responses((status = 200, body = Enveloped<Site>))
 )]
 async fn get_site(call: Call, Id(site_id): Id) -> Answer<Site> {
+    call.looks_at(&site_id).await?;
     let found = ask!(call.directory.get_site(GetSiteRequest { site_id })).await?;
     answer(found.site.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into())
 }

@@ -308,5 +308,7 @@ async fn cancel_work_ticket(
     let preview = preview.is_asked();
     let message = CancelTicketRequest { ticket_id, reason: cancel.reason, preview };
     let ended = call.ticket().cancel_ticket(call.command(message)).await?.into_inner();
-    answer(TicketChange::new(ended.ticket_id, ended.revision, preview, ended.effects))
+    answer(
+        TicketChange::told(&call, ended.ticket_id, ended.revision, preview, ended.effects).await?,
+    )
 }

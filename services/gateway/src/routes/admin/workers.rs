@@ -260,6 +260,9 @@ async fn sync_workers(call: Call, Command(sync): Command<Sync>) -> Answer<Synced
 async fn get_worker(call: Call, Id(worker_id): Id) -> Answer<WorkerDetail> {
     let found =
         ask!(call.directory.get_worker(GetWorkerRequest { worker_id: worker_id.clone() })).await?;
+    for engagement in &found.engagements {
+        call.looks_at(&engagement.site_id).await?;
+    }
     answer(WorkerDetail {
         worker: found.worker.ok_or_else(|| Failure::new(ErrorCode::Internal))?.into(),
         status: found.status,

@@ -153,7 +153,7 @@ async fn amend_work_ticket(
     let amended = call.ticket().amend_ticket(call.command(message)).await;
     let amended = amended.map_err(|status| Failure::renamed(&status, WORDS))?.into_inner();
     let (id, version) = (amended.ticket_id, amended.revision);
-    answer(TicketChange::new(id, version, preview.is_asked(), amended.effects))
+    answer(TicketChange::told(&call, id, version, preview.is_asked(), amended.effects).await?)
 }
 
 /// Names more workers. Naming one who is named already changes nothing.
@@ -175,10 +175,8 @@ async fn add_ticket_workers(
     let (worker_ids, reason) = (ids(&more.worker_ids), more.reason);
     let message = AddWorkersRequest { ticket_id, worker_ids, reason, preview };
     let added = call.ticket().add_workers(call.command(message)).await?.into_inner();
-    answer(ChangedWorkers {
-        change: TicketChange::new(added.ticket_id, added.revision, preview, added.effects),
-        unbound_worker_ids: added.unbound_worker_ids,
-    })
+    let change = TicketChange::told(&call, added.ticket_id, added.revision, preview, added.effects);
+    answer(ChangedWorkers { change: change.await?, unbound_worker_ids: added.unbound_worker_ids })
 }
 
 /// Takes a worker off the ticket; their access ends with it.
@@ -199,7 +197,9 @@ async fn remove_ticket_worker(
     let preview = preview.is_asked();
     let message = RemoveWorkerRequest { ticket_id, worker_id, reason: why.reason, preview };
     let removed = call.ticket().remove_worker(call.command(message)).await?.into_inner();
-    answer(TicketChange::new(removed.ticket_id, removed.revision, preview, removed.effects))
+    let change =
+        TicketChange::told(&call, removed.ticket_id, removed.revision, preview, removed.effects);
+    answer(change.await?)
 }
 
 /// Makes a draft of the same terms, people and places, without what is no longer there.
@@ -268,8 +268,6 @@ async fn cancel_daily_ticket(
     let preview = preview.is_asked();
     let message = CancelDailyTicketRequest { daily_ticket_id, reason: why.reason, preview };
     let ended = call.ticket().cancel_daily_ticket(call.command(message)).await?.into_inner();
-    answer(CancelledDay {
-        daily_ticket_id: ended.daily_ticket_id,
-        change: TicketChange::new(ended.ticket_id, ended.revision, preview, ended.effects),
-    })
+    let change = TicketChange::told(&call, ended.ticket_id, ended.revision, preview, ended.effects);
+    answer(CancelledDay { daily_ticket_id: ended.daily_ticket_id, change: change.await? })
 }

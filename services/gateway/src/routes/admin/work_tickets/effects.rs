@@ -7,6 +7,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::answer::{instant, some};
+use crate::call::Call;
+use crate::failure::Failure;
 
 /// What a change brought; of a preview, what it would.
 #[derive(Serialize, ToSchema)]
@@ -32,14 +34,19 @@ pub(super) struct TicketChange {
 }
 
 impl TicketChange {
-    pub(super) fn new(
+    /// A preview leaves no record of its own, as the change does: it is a look at the ticket's site.
+    pub(super) async fn told(
+        call: &Call,
         ticket_id: String,
         version: u64,
         preview: bool,
         effects: Option<ticket::Effects>,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
         let effects = effects.unwrap_or_default();
-        Self {
+        if preview {
+            call.looks_at(&effects.site_id).await?;
+        }
+        Ok(Self {
             ticket_id,
             version,
             preview,
@@ -67,7 +74,7 @@ impl TicketChange {
             warnings: effects.warnings.into_iter().map(Into::into).collect(),
             before: compared(&effects.before),
             after: compared(&effects.after),
-        }
+        })
     }
 }
 
