@@ -74,6 +74,11 @@ impl App {
         is_current(cmd, &ticket.value)?;
         let before = ticket.value.clone();
         let amendment = cmd.amendment(&before)?;
+        // Somebody may have published it, or taken a worker off it, since it was examined.
+        may(&cmd.caller, &amendment, &before)?;
+        if !is_examined(&amendment, &before, truth) {
+            return Err(Error::Stale);
+        }
         let amended = ticket.value.amend(amendment, now, reason, DailyTicketId::new)?;
         let told = truth.map(Told::from).unwrap_or_default();
         if cmd.preview || amended == Amended::Nothing {
@@ -239,6 +244,13 @@ fn is_current(cmd: &AmendTicket, ticket: &Ticket) -> Result<(), Error> {
         Some(revision) if revision != ticket.revision => Err(Error::Stale),
         _ => Ok(()),
     }
+}
+
+/// Whether directory was asked about every worker the ticket does not name yet.
+fn is_examined(amendment: &Amendment, ticket: &Ticket, truth: Option<&Truth>) -> bool {
+    let Some(workers) = &amendment.workers else { return true };
+    let mut added = workers.iter().filter(|worker| !ticket.workers.contains(worker));
+    added.all(|worker| truth.is_some_and(|truth| truth.asked_workers.contains(worker)))
 }
 
 /// Some fields of a published ticket take a permission of their own; each that does is named.
