@@ -50,6 +50,12 @@ impl App {
         commander(&cmd.caller)?;
         let mut tx = self.store.begin(scope(&cmd.caller)).await?;
         let ticket = self.ticket(&mut tx, &cmd.caller, cmd.ticket).await?.value;
+        if let Workers::Without(worker) = cmd.workers
+            && !ticket.workers.contains(&worker)
+            && !store::edits::took_off(&mut tx, cmd.ticket, worker).await?
+        {
+            return Err(Error::NotFound);
+        }
         drop(tx);
         is_current(&cmd, &ticket)?;
         let amendment = cmd.amendment(&ticket)?;
@@ -180,9 +186,6 @@ impl AmendTicket {
                 Some(all)
             }
             Workers::Without(gone) => {
-                if !ticket.workers.contains(gone) {
-                    return Err(Error::NotFound);
-                }
                 Some(ticket.workers.iter().copied().filter(|worker| worker != gone).collect())
             }
         };

@@ -223,7 +223,10 @@ async fn workers_are_added_once_and_removed_but_for_the_last() {
 
     let sysadmin = world.sysadmin();
     world.remove_worker(&sysadmin, &id, &more).await.unwrap();
-    assert_eq!(code(world.remove_worker(&sysadmin, &id, &more).await), ErrorCode::NotFound);
+    world.remove_worker(&sysadmin, &id, &more).await.unwrap();
+    assert_eq!(world.ticket(&id).await.revision, 3, "a repeated removal changes nothing");
+    let never_named = WorkerId::new().to_string();
+    assert_eq!(code(world.remove_worker(&sysadmin, &id, &never_named).await), ErrorCode::NotFound);
     world.remove_worker(&sysadmin, &id, &world.workers[0].to_string()).await.unwrap();
     let last = world.remove_worker(&sysadmin, &id, &world.workers[1].to_string()).await;
     assert_eq!(names(&last.unwrap_err()), ["worker_id"]);

@@ -165,6 +165,18 @@ async fn fifty_additions_of_a_worker_name_them_once() {
 }
 
 #[tokio::test]
+async fn fifty_removals_of_a_worker_take_them_off_once() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let (sysadmin, worker) = (world.sysadmin(), world.workers[1].to_string());
+    let calls = (0..50).map(|_| world.remove_worker(&sysadmin, &id, &worker));
+    none_refused(&futures::future::join_all(calls).await);
+    let ticket = world.ticket(&id).await;
+    assert_eq!((ticket.worker_ids.len(), ticket.revision), (1, 2));
+    assert_eq!(told(&world, "TicketAmended").await, 1);
+}
+
+#[tokio::test]
 async fn fifty_copies_under_one_key_are_one_draft() {
     let world = World::new().await;
     let id = world.created(world.three_days()).await;

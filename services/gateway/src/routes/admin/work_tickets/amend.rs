@@ -181,7 +181,7 @@ async fn add_ticket_workers(
     })
 }
 
-/// Takes a worker off the ticket; their access ends with it.
+/// Takes a worker off the ticket; their access ends with it. Who was taken off before stays so.
 #[utoipa::path(
     delete,
     path = "/api/admin/work-tickets/{ticket_id}/workers/{worker_id}",
