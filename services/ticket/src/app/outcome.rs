@@ -23,6 +23,8 @@ pub struct Outcome {
     pub warnings: Vec<Warning>,
     /// The fields that change.
     pub changes: Changes,
+    /// When the roster was last read, where it was asked about workers.
+    pub roster_synced_at: Option<DateTime<Utc>>,
 }
 
 /// What was asked of the owners just now, beside what is kept of their facts.
@@ -34,6 +36,7 @@ pub(super) struct Told {
     pub(super) gone: BTreeSet<WorkerId>,
     pub(super) engaged_until: BTreeMap<WorkerId, NaiveDate>,
     pub(super) durations: BTreeMap<VideoId, u32>,
+    pub(super) roster_synced_at: Option<DateTime<Utc>>,
 }
 
 impl From<&Truth> for Told {
@@ -44,6 +47,7 @@ impl From<&Truth> for Told {
             gone: truth.unknown_workers.clone(),
             engaged_until: truth.engaged_until.clone(),
             durations: truth.videos.iter().map(|(id, video)| (*id, video.duration_sec)).collect(),
+            roster_synced_at: truth.roster_synced_at.filter(|_| !truth.asked_workers.is_empty()),
         }
     }
 }
@@ -77,11 +81,12 @@ pub(super) async fn outcome(
     let standings = standings::of_ticket(tx, before.id).await?;
     let effects = Effects::of(before, &ticket.value, &standings, now);
     let trained = trained(&ticket.value, &standings);
+    let roster_synced_at = told.roster_synced_at;
     let mut all = self::warnings_of(tx, caller, &ticket.value, trained, told, now).await?;
     all.extend(staying_cancelled(before, &ticket.value));
     all.sort();
     let changes = Changes::of(before, &ticket.value);
-    Ok(Outcome { ticket, effects, warnings: all, changes })
+    Ok(Outcome { ticket, effects, warnings: all, changes, roster_synced_at })
 }
 
 /// The days on which every worker has trained, by how many have.
