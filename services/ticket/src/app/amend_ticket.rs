@@ -141,8 +141,8 @@ impl App {
             contractor: ticket.contractor,
             areas: areas.unwrap_or_default(),
             workers: if amendment.moves_dates() {
-                // Engagements may end before the new dates do.
-                workers.iter().chain(&ticket.workers).copied().collect()
+                // Engagements may end before the new dates do, of those who stay too.
+                amendment.workers.as_ref().unwrap_or(&ticket.workers).iter().copied().collect()
             } else {
                 workers.clone()
             },
