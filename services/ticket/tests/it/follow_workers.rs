@@ -151,6 +151,10 @@ async fn a_fact_of_an_engagement_stands_against_what_was_answered_when_the_ticke
     world.peers.lock().unwrap().ending.push(ending);
     let id = world.created(world.three_days()).await;
     assert_eq!(shown(&world, &id).await, []);
+    take(&world, &engaged(&world, "2026-03-03", 3)).await;
+    world.peers.lock().unwrap().ending.clear();
+    world.created(world.three_days()).await;
+    assert_eq!(ends(&shown(&world, &id).await), [("ENGAGEMENT_ENDS", "2026-03-03")]);
 }
 
 #[tokio::test]
