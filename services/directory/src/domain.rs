@@ -24,5 +24,5 @@ pub(crate) use settings::{Change, Settings, Wechat};
 pub(crate) use site::{Area, AreaStatus, Contractor, Site};
 pub(crate) use sms_code::{SentCode, SmsCode};
 pub(crate) use worker::{
-    Employer, Engagement, Followed, Index, Keys, RosterEntry, Worker, WorkerStatus,
+    Departure, Employer, Engagement, Followed, Index, Keys, RosterEntry, Worker, WorkerStatus,
 };

@@ -108,11 +108,17 @@ pub(crate) fn worker(worker: &Worker) -> pb::Worker {
         contractor_id: text(engagement.employer.contractor()),
         trade: engagement.trade.clone(),
         team: engagement.team.clone(),
+        until: engagement.until.map(|until| until.to_string()).unwrap_or_default(),
+    });
+    let departures = worker.departures.iter().map(|left| pb::Departure {
+        site_id: left.site.to_string(),
+        until: left.until.to_string(),
     });
     pb::Worker {
         worker_id: worker.id.to_string(),
         face_id: worker.face.as_ref().map(ToString::to_string).unwrap_or_default(),
         engagements: engagements.collect(),
+        departures: departures.collect(),
         bound: worker.bound,
         status: worker.status.as_str().to_owned(),
         version: worker.version,

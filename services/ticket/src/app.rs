@@ -91,10 +91,12 @@ async fn learn(tx: &mut Tx, ticket: &Ticket, truth: &Truth) -> Result<(), Error>
     let asked: Vec<WorkerId> = truth.asked_workers.iter().copied().collect();
     let unbound: Vec<WorkerId> = truth.unbound_workers.iter().copied().collect();
     store::bindings::learn(tx, &asked, &unbound).await?;
-    let (site, until) = (ticket.site, &truth.engaged_until);
-    store::known::learn_engagements(tx, site, &truth.asked_workers, until).await?;
+    // Who is not on the roster may have left it: of them the answer says nothing.
+    let known = asked.into_iter().filter(|worker| !truth.unknown_workers.contains(worker));
+    let (known, until) = (known.collect::<Vec<_>>(), &truth.engaged_until);
+    store::engagements::learn(tx, ticket.site, &known, until).await?;
     for (id, video) in &truth.videos {
-        store::known::keep_video(tx, site, *id, video.duration_sec, video.version).await?;
+        store::known::keep_video(tx, ticket.site, *id, video.duration_sec, video.version).await?;
     }
     Ok(())
 }

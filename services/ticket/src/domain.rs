@@ -32,4 +32,4 @@ pub use ticket::{
     Cancellation, Cancelled, Expired, NewTicket, NotAllowed, Publication, Published, Started,
     State, Status, Ticket, UnknownTicketStatus,
 };
-pub use warning::{Known, Warning, staying_cancelled, warnings};
+pub use warning::{Known, LastDay, Warning, staying_cancelled, warnings};

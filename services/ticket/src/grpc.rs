@@ -201,6 +201,7 @@ impl TicketService for Tickets {
             ticket_id: message.ticket_id,
             revision: outcome.ticket.value.revision,
             effects: Some(effects(&outcome)),
+            roster_synced_at: outcome.roster_synced_at.map(proto::timestamp),
         }))
     }
 
@@ -221,6 +222,7 @@ impl TicketService for Tickets {
             ticket_id: message.ticket_id,
             revision: outcome.ticket.value.revision,
             effects: Some(effects(&outcome)),
+            roster_synced_at: outcome.roster_synced_at.map(proto::timestamp),
         }))
     }
 

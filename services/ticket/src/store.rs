@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod edits;
+pub mod engagements;
 pub mod known;
 pub mod progress;
 pub mod rosters;

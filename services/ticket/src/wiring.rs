@@ -5,7 +5,7 @@ use service::{ListenError, Shell, Store, StoreError};
 use crate::announcer::Announcer;
 use crate::app::App;
 use crate::config::Config;
-use crate::consumers::{FollowAccess, FollowBindings, FollowNotices, FollowTraining, FollowVideos};
+use crate::consumers::{FollowAccess, FollowNotices, FollowTraining, FollowVideos, FollowWorkers};
 use crate::grpc::{POLICY, routes};
 
 const SERVICE: &str = "ticket";
@@ -33,7 +33,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     events::run(&shell, &store, FollowVideos);
     events::run(&shell, &store, FollowAccess);
     events::run(&shell, &store, FollowNotices);
-    events::run(&shell, &store, FollowBindings);
+    events::run(&shell, &store, FollowWorkers);
     let forgetting = schedule::forget_keys("ticket.forget-keys", &shell.system);
     schedule::run(&shell, &store, vec![lifecycle(app), forgetting]);
     shell.health.watch_database(&shell.tasks, SERVICE, store);

@@ -168,6 +168,7 @@ impl TrainingService for Grpc {
         request: Request<StartSessionRequest>,
     ) -> Result<Response<StartSessionResponse>, Status> {
         let caller = caller(&request)?;
+        let key = Key::from_request(&request);
         let message = request.into_inner();
         let mut fields = Fields::new();
         let worker = fields.parse_optional("worker_id", &message.worker_id);
@@ -184,7 +185,7 @@ impl TrainingService for Grpc {
         };
         fields.finish()?;
         let (face_token, device) = (message.face_verify_token, message.device);
-        let cmd = StartSession { caller, worker, daily_ticket, video, face_token, device };
+        let cmd = StartSession { caller, worker, daily_ticket, video, face_token, device, key };
         let started = self.app.start_session(cmd).await.map_err(refusal)?;
         Ok(Response::new(StartSessionResponse {
             session_id: started.session.to_string(),

@@ -192,6 +192,7 @@ impl World {
             bound: true,
             status: "ACTIVE".to_owned(),
             version: self.next(),
+            ..directory::Worker::default()
         }
     }
 

@@ -192,6 +192,7 @@ pub(crate) fn worker_changed(
             bound: true,
             status: "ACTIVE".to_owned(),
             version,
+            ..Worker::default()
         }),
     }
 }

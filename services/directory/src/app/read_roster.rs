@@ -219,7 +219,9 @@ impl App {
         }
         store::workers::lock(&mut tx, &gone).await?;
         let mut workers = store::workers::load(&mut tx, &gone).await?;
-        workers.retain_mut(|worker| worker.leave(site) == Followed::Changed);
+        let of_site = store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
+        let today = of_site.zone.date_at(now);
+        workers.retain_mut(|worker| worker.leave(site, today) == Followed::Changed);
         store::workers::disengage(&mut tx, site, &gone, now).await?;
         store::workers::save_state(&mut tx, &workers.iter().collect::<Vec<_>>()).await?;
         events::enqueue_all(&mut tx, &changed(&workers), now).await?;

@@ -18,6 +18,8 @@ pub(crate) struct WorkerFilter {
     /// An exact name, or a whole phone or identity number; empty finds everybody.
     pub keyword: String,
     pub bound: Option<bool>,
+    /// Those too who were on the site's roster once.
+    pub departed_too: bool,
 }
 
 impl fmt::Debug for WorkerFilter {
@@ -67,6 +69,7 @@ impl App {
             confined_to: caller.contractor,
             keyword: (!keyword.is_empty()).then(|| self.indexes(keyword)),
             bound: filter.bound,
+            departed_too: filter.departed_too,
         };
         Ok((scope, wanted))
     }

@@ -75,6 +75,21 @@ pub(crate) struct Engagement {
     pub until: Option<NaiveDate>,
 }
 
+impl Engagement {
+    pub(crate) fn ended(&self, missed_on: NaiveDate) -> Departure {
+        let until = self.until.map_or(missed_on, |until| until.min(missed_on));
+        Departure { site: self.site, until }
+    }
+}
+
+/// A site whose roster a person was on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Departure {
+    pub site: SiteId,
+    /// Their last day there.
+    pub until: NaiveDate,
+}
+
 /// A person as one site's roster has them now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RosterEntry {
@@ -85,7 +100,7 @@ pub(crate) struct RosterEntry {
     pub engagement: Engagement,
 }
 
-/// A person known from the real-name system; engagements are those that hold now.
+/// A person known from the real-name system; engagements are those that hold now, on other sites than departures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Worker {
     pub id: WorkerId,
@@ -94,6 +109,7 @@ pub(crate) struct Worker {
     pub photo: Option<Index>,
     pub status: WorkerStatus,
     pub engagements: Vec<Engagement>,
+    pub departures: Vec<Departure>,
     pub bound: bool,
     pub version: u64,
 }
@@ -108,8 +124,17 @@ pub(crate) enum Followed {
 impl Worker {
     pub(crate) fn from_roster(id: WorkerId, entry: RosterEntry) -> Self {
         let RosterEntry { keys, face, photo, engagement } = entry;
-        let (status, engagements) = (WorkerStatus::Active, vec![engagement]);
-        Self { id, keys, face, photo, status, engagements, bound: false, version: 1 }
+        Self {
+            id,
+            keys,
+            face,
+            photo,
+            status: WorkerStatus::Active,
+            engagements: vec![engagement],
+            departures: Vec::new(),
+            bound: false,
+            version: 1,
+        }
     }
 
     /// Takes over what a site's roster says. Other sites' engagements stay.
@@ -126,7 +151,10 @@ impl Worker {
         }
         match here {
             Some(held) => *held = engagement,
-            None => self.engagements.push(engagement),
+            None => {
+                self.departures.retain(|left| left.site != engagement.site);
+                self.engagements.push(engagement);
+            }
         }
         (self.keys, self.face, self.photo) = (keys, face, photo);
         self.status = WorkerStatus::Active;
@@ -134,13 +162,13 @@ impl Worker {
         Followed::Changed
     }
 
-    /// The site's roster no longer has them. On no roster at all means inactive.
-    pub(crate) fn leave(&mut self, site: SiteId) -> Followed {
-        let before = self.engagements.len();
-        self.engagements.retain(|held| held.site != site);
-        if self.engagements.len() == before {
+    /// The site's roster no longer has them, as was seen on that date there. On no roster at all means inactive.
+    pub(crate) fn leave(&mut self, site: SiteId, missed_on: NaiveDate) -> Followed {
+        let Some(held) = self.engagements.iter().position(|held| held.site == site) else {
             return Followed::Same;
-        }
+        };
+        let ended = self.engagements.remove(held);
+        self.departures.push(ended.ended(missed_on));
         if self.engagements.is_empty() {
             self.status = WorkerStatus::Inactive;
         }
@@ -209,12 +237,27 @@ mod tests {
         let (one, two) = (SiteId::new(), SiteId::new());
         let mut worker = Worker::from_roster(WorkerId::new(), entry(one));
         assert_eq!(worker.follow(entry(two)), Followed::Changed);
-        assert_eq!(worker.leave(one), Followed::Changed);
+        assert_eq!(worker.leave(one, date(2)), Followed::Changed);
         assert_eq!((worker.status, worker.sites()), (WorkerStatus::Active, vec![two]));
-        assert_eq!(worker.leave(one), Followed::Same);
-        assert_eq!(worker.leave(two), Followed::Changed);
+        assert_eq!(worker.leave(one, date(2)), Followed::Same);
+        assert_eq!(worker.leave(two, date(3)), Followed::Changed);
         assert_eq!((worker.status, worker.version), (WorkerStatus::Inactive, 4));
+        let left = |site, day| Departure { site, until: date(day) };
+        assert_eq!(worker.departures, [left(one, 2), left(two, 3)]);
         assert_eq!(worker.follow(entry(two)), Followed::Changed);
         assert_eq!(worker.status, WorkerStatus::Active);
+        assert_eq!(worker.departures, [left(one, 2)]);
+    }
+
+    #[test]
+    fn the_last_day_is_the_roster_s_where_that_was_over_when_they_were_missed() {
+        let ended = |until| Engagement { until, ..entry(SiteId::new()).engagement }.ended(date(5));
+        assert_eq!(ended(None).until, date(5));
+        assert_eq!(ended(Some(date(4))).until, date(4));
+        assert_eq!(ended(Some(date(6))).until, date(5));
+    }
+
+    fn date(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 3, day).unwrap()
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Wanted {
     pub confined_to: Option<ContractorId>,
     pub keyword: Option<Vec<Index>>,
     pub bound: Option<bool>,
+    /// Those too who have left the site, by their last place there.
+    pub departed_too: bool,
 }
 
 /// One page of those found, in the order they were first seen, and how many there are.
@@ -55,7 +57,7 @@ pub(crate) async fn search(
            FROM directory.engagements e
            JOIN directory.workers w ON w.worker_id = e.worker_id
            LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
-           WHERE e.site_id = $1 AND e.left_at IS NULL
+           WHERE e.site_id = $1 AND (e.left_at IS NULL OR $8)
              AND ($2::uuid IS NULL OR e.contractor_id = $2)
              AND ($3::uuid IS NULL OR e.contractor_id = $3
                  OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))
@@ -69,6 +71,7 @@ pub(crate) async fn search(
         wanted.bound,
         page.limit(),
         page.offset(),
+        wanted.departed_too,
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -76,7 +79,7 @@ pub(crate) async fn search(
         r#"SELECT count(*) AS "count!" FROM directory.engagements e
            JOIN directory.workers w ON w.worker_id = e.worker_id
            LEFT JOIN directory.bindings b ON b.worker_id = w.worker_id AND b.ended_at IS NULL
-           WHERE e.site_id = $1 AND e.left_at IS NULL
+           WHERE e.site_id = $1 AND (e.left_at IS NULL OR $6)
              AND ($2::uuid IS NULL OR e.contractor_id = $2)
              AND ($3::uuid IS NULL OR e.contractor_id = $3
                  OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))
@@ -87,6 +90,7 @@ pub(crate) async fn search(
         confined_to,
         keyword as _,
         wanted.bound,
+        wanted.departed_too,
     )
     .fetch_one(&mut **tx)
     .await?;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
-use types::{ContractorId, FaceId, SiteId, WorkerId};
+use types::{ContractorId, FaceId, SiteId, SiteZone, WorkerId};
 use uuid::Uuid;
 
-use crate::domain::{Employer, Engagement, Index, Keys, Worker, WorkerStatus};
+use crate::domain::{Departure, Employer, Engagement, Index, Keys, Worker, WorkerStatus};
 
 use super::{guarded, ids, kept, uuids, version};
 
@@ -43,9 +43,9 @@ pub(crate) async fn lock(tx: &mut Tx, workers: &[WorkerId]) -> Result<(), StoreE
     Ok(())
 }
 
-/// Workers with those of their engagements that the scope shows.
+/// Workers with those of their engagements and departures that the scope shows.
 pub(crate) async fn load(tx: &mut Tx, workers: &[WorkerId]) -> Result<Vec<Worker>, StoreError> {
-    let mut engagements = engagements(tx, workers).await?;
+    let mut places = places(tx, workers).await?;
     let rows = sqlx::query!(
         r#"SELECT w.worker_id, w.name_index, w.id_no_index, w.phone_index, w.face_id, w.photo_url_index, w.status,
                w.version,
@@ -58,12 +58,14 @@ pub(crate) async fn load(tx: &mut Tx, workers: &[WorkerId]) -> Result<Vec<Worker
     .await?;
     let workers = rows.into_iter().map(|row| {
         let corrupt = || StoreError::corrupt("workers", row.worker_id);
+        let (engagements, departures) = places.remove(&row.worker_id).unwrap_or_default();
         Ok(Worker {
             id: row.worker_id.into(),
             face: row.face_id.as_deref().map(FaceId::parse).transpose().map_err(|_| corrupt())?,
             photo: row.photo_url_index,
             status: WorkerStatus::parse(&row.status).ok_or_else(corrupt)?,
-            engagements: engagements.remove(&row.worker_id).unwrap_or_default(),
+            engagements,
+            departures,
             keys: Keys { name: row.name_index, id_no: row.id_no_index, phone: row.phone_index },
             bound: row.bound,
             version: version(row.version),
@@ -72,27 +74,38 @@ pub(crate) async fn load(tx: &mut Tx, workers: &[WorkerId]) -> Result<Vec<Worker
     workers.collect()
 }
 
-async fn engagements(
-    tx: &mut Tx,
-    workers: &[WorkerId],
-) -> Result<HashMap<Uuid, Vec<Engagement>>, StoreError> {
+/// Where somebody is, and where they were.
+type Places = (Vec<Engagement>, Vec<Departure>);
+
+async fn places(tx: &mut Tx, workers: &[WorkerId]) -> Result<HashMap<Uuid, Places>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT worker_id, site_id, contractor_id, contractor_unknown, trade, team, until FROM directory.engagements
-         WHERE worker_id = ANY($1) AND left_at IS NULL ORDER BY site_id",
+        "SELECT e.worker_id, e.site_id, e.contractor_id, e.contractor_unknown, e.trade, e.team, e.until, e.left_at,
+             s.time_zone
+         FROM directory.engagements e JOIN directory.sites s ON s.site_id = e.site_id
+         WHERE e.worker_id = ANY($1) ORDER BY e.site_id",
         &uuids(workers),
     )
     .fetch_all(&mut **tx)
     .await?;
-    let mut found: HashMap<Uuid, Vec<Engagement>> = HashMap::new();
+    let mut found: HashMap<Uuid, Places> = HashMap::new();
     for row in rows {
         let contractor = row.contractor_id.map(ContractorId::from);
-        found.entry(row.worker_id).or_default().push(Engagement {
+        let engagement = Engagement {
             site: row.site_id.into(),
             employer: Employer::kept(contractor, row.contractor_unknown),
             trade: row.trade,
             team: row.team,
             until: row.until,
-        });
+        };
+        let (engagements, departures) = found.entry(row.worker_id).or_default();
+        match row.left_at {
+            None => engagements.push(engagement),
+            Some(left_at) => {
+                let corrupt = |_| StoreError::corrupt("sites", row.site_id);
+                let zone = SiteZone::parse(&row.time_zone).map_err(corrupt)?;
+                departures.push(engagement.ended(zone.date_at(left_at)));
+            }
+        }
     }
     Ok(found)
 }

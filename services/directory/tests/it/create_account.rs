@@ -101,6 +101,24 @@ async fn an_auditor_has_sites_and_no_contractor() {
 }
 
 #[tokio::test]
+async fn the_same_key_fifty_times_at_once_makes_one_account() {
+    let world = World::new().await;
+    let calls = (0..50).map(async |_| {
+        let message = account("SysAdmin", vec![], String::new());
+        let mut request = world.by(&world.sysadmin, message);
+        request.metadata_mut().insert(METADATA, "key-1".parse().unwrap());
+        told(world.client.clone().create_account(request).await)
+    });
+    let answers = futures::future::join_all(calls).await;
+    let first = answers[0].clone().unwrap();
+    assert!(answers.iter().all(|answer| answer.as_ref() == Ok(&first)));
+    assert_eq!(world.count("SELECT count(*) FROM directory.accounts").await, 1);
+    assert_eq!(world.facts::<pb::AccountChanged>().await.len(), 1);
+    assert_eq!(world.records("account.create").await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_key_with_another_password_is_another_request() {
     let world = World::new().await;
     let call = async |password: &str| {

@@ -140,6 +140,32 @@ async fn fifty_who_choose_a_password_at_once_choose_one() {
 }
 
 #[tokio::test]
+async fn of_fifty_resets_at_once_each_that_is_answered_is_one_and_the_last_counts() {
+    let (world, account, _) = with_account().await;
+    let all = (0..50).map(|_| reset(&world, &world.sysadmin, &account));
+    let (given, refused): (Vec<_>, Vec<_>) =
+        join_all(all).await.into_iter().partition(Result::is_ok);
+    assert!(refused.iter().all(|answer| code(answer) == 40901));
+    let mut given: Vec<(u64, String)> = given
+        .into_iter()
+        .map(Result::unwrap)
+        .map(|given| (given.account.unwrap().version, given.one_time_password))
+        .collect();
+    given.sort();
+    let versions: Vec<u64> = given.iter().map(|(version, _)| *version).collect();
+    assert_eq!(versions, (2..2 + given.len() as u64).collect::<Vec<_>>());
+    assert_eq!(world.records("account.reset_password").await.len(), given.len());
+    assert_eq!(world.facts::<pb::AccountChanged>().await.len(), 1 + given.len());
+    let (_, last) = given.pop().unwrap();
+    // More attempts than ten are not looked at.
+    for (_, overtaken) in given.iter().rev().take(9) {
+        assert_eq!(code(&world.sign_in("inspector", overtaken).await), 40103);
+    }
+    assert!(world.sign_in("inspector", &last).await.is_ok());
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_sign_in_that_overlaps_a_reset_keeps_nothing_of_the_old_password() {
     let (world, account, _) = with_account().await;
     assert_eq!(code(&world.sign_in("inspector", "not the password").await), 40103);

@@ -73,6 +73,31 @@ async fn a_contractors_administrator_finds_their_own_and_those_of_none() {
     world.stop().await;
 }
 
+#[tokio::test]
+async fn who_has_left_the_site_is_found_where_they_are_asked_for_and_by_nobody_else() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    let own = world.contractor("示例一建", &[site]).await;
+    let other = world.contractor("示例二建", &[site]).await;
+    world.outside.set_roster(&[person(1), person(2), person(3)]);
+    world.sync(site).await.unwrap();
+    world.outside.set_roster(&[person(1)]);
+    world.sync(site).await.unwrap();
+    let too =
+        |keyword: String| pb::SearchWorkersRequest { keyword, departed_too: true, ..on(site) };
+    let auditor = Caller::account(AccountId::new(), Role::Auditor, vec![site], None);
+    for whole in [name(2), phone(2), id_no(2)] {
+        let found = search(&world, &auditor, too(whole.clone())).await.unwrap();
+        assert_eq!((found.total, names(&found)), (1, vec![name(2).as_str()]));
+        assert_eq!(world.find(site, &whole).await.total, 0);
+    }
+    let mine = world.harness.contractor_admin(site, own);
+    assert_eq!(search(&world, &mine, too(String::new())).await.unwrap().total, 3);
+    let theirs = world.harness.contractor_admin(site, other);
+    assert_eq!(search(&world, &theirs, too(name(2))).await.unwrap().total, 0);
+    world.stop().await;
+}
+
 /// To their administrator somebody is where they work for the contractor, wherever else they work.
 #[tokio::test]
 async fn who_works_for_two_contractors_is_shown_to_each_with_their_own_engagement() {

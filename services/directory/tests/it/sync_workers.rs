@@ -73,6 +73,51 @@ async fn who_changed_and_who_is_gone_is_told_and_nobody_else() {
     world.stop().await;
 }
 
+#[tokio::test]
+async fn the_last_day_is_told_and_so_is_leaving_until_they_return() {
+    let (world, one, two) = two_sites().await;
+    let leaving = |until: Option<&str>| {
+        let mut person = person(1);
+        person["exit_date"] = json!(until);
+        person
+    };
+    world.outside.set_roster(&[leaving(Some("2026-03-04")), person(2)]);
+    world.sync(one).await.unwrap();
+    world.outside.set_roster(&[leaving(None), person(2)]);
+    world.sync(two).await.unwrap();
+    let told = async || world.facts::<pb::WorkerChanged>().await.pop().unwrap().worker.unwrap();
+    let ends = |worker: &pb::Worker| {
+        let of = |site: SiteId| {
+            let here = worker.engagements.iter().find(|here| here.site_id == site.to_string());
+            here.map(|here| here.until.clone())
+        };
+        (of(one), of(two))
+    };
+    let until = "2026-03-04".to_owned();
+    let both = world.facts::<pb::WorkerChanged>().await[2].worker.clone().unwrap();
+    assert_eq!((ends(&both), both.departures), ((Some(until), Some(String::new())), vec![]));
+
+    world.outside.set_roster(&[person(2)]);
+    world.sync(one).await.unwrap();
+    let left =
+        |site: SiteId| pb::Departure { site_id: site.to_string(), until: "2026-03-02".to_owned() };
+    let gone = told().await;
+    assert_eq!((ends(&gone), &gone.departures), ((None, Some(String::new())), &vec![left(one)]));
+    let store = world.harness.store("directory").await;
+    let again = events::testing::announced(&store, &directory::Announcer).await;
+    let again = again.iter().filter(|(kind, _)| *kind == "Worker");
+    let mut again = again.map(|(_, it)| it.decode::<pb::WorkerChanged>().unwrap().worker.unwrap());
+    assert!(again.any(|worker| worker == gone), "told again as it was told");
+    world.sync(two).await.unwrap();
+    assert_eq!(told().await.departures, [left(one), left(two)]);
+
+    world.outside.set_roster(&[leaving(None), person(2)]);
+    world.sync(one).await.unwrap();
+    let back = told().await;
+    assert_eq!((ends(&back), back.departures), ((Some(String::new()), None), vec![left(two)]));
+    world.stop().await;
+}
+
 fn id(event: pb::WorkerChanged) -> String {
     event.worker.unwrap().worker_id
 }

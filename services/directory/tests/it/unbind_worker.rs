@@ -33,6 +33,20 @@ async fn an_administrator_ends_a_binding_once_with_a_reason() {
 }
 
 #[tokio::test]
+async fn fifty_who_unbind_a_worker_at_once_end_one_binding() {
+    let world = World::new().await;
+    let (_, workers) = world.staffed(1..=1).await;
+    world.bind("a", 1).await.unwrap();
+    let calls = (0..50).map(|_| unbind(&world, &world.sysadmin, &workers[0], "lost phone"));
+    for answer in futures::future::join_all(calls).await {
+        answer.unwrap();
+    }
+    assert_eq!(world.facts::<pb::WorkerUnbound>().await.len(), 1);
+    assert_eq!(world.records("worker.unbind").await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn whoever_audits_a_site_of_theirs_finds_that_they_were_unbound() {
     let world = World::new().await;
     let (one, workers) = world.staffed(1..=2).await;

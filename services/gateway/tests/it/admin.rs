@@ -31,7 +31,7 @@ async fn a_search_by_personal_words_stands_in_the_body() {
     assert_eq!((&found.data()["page"], &found.data()["total"]), (&json!(2), &json!(1)));
     let asked: SearchWorkersRequest = edge.fakes.only("DirectoryService/SearchWorkers").message();
     assert_eq!((asked.keyword.as_str(), asked.bound.as_str()), ("测试", "false"));
-    assert_eq!(asked.page.unwrap().page_size, 5);
+    assert_eq!((asked.page.unwrap().page_size, asked.departed_too), (5, false));
     edge.get(&edge.sysadmin(), "/api/admin/workers?keyword=x").await.data();
     let asked = edge.fakes.asked("DirectoryService/SearchWorkers");
     assert_eq!(asked[1].message::<SearchWorkersRequest>().keyword, "");

@@ -57,6 +57,10 @@ async fn send(edge: &Edge, method: Method, path: &str, body: &Value) -> Answered
     edge.send(request).await
 }
 
+fn read_at() -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: 1_772_406_309, nanos: 0 }
+}
+
 #[tokio::test]
 async fn a_ticket_is_amended_by_what_is_given_and_the_rest_stays() {
     let edge = edge().await;
@@ -65,6 +69,7 @@ async fn a_ticket_is_amended_by_what_is_given_and_the_rest_stays() {
             ticket_id: message.ticket_id,
             revision: 8,
             effects: Some(effects()),
+            roster_synced_at: Some(read_at()),
         })
     });
     let (ticket, area) = (id(), id());
@@ -93,12 +98,14 @@ async fn a_ticket_is_amended_by_what_is_given_and_the_rest_stays() {
             "left_off",
             "must_train_again",
             "preview",
+            "roster_synced_at",
             "ticket_id",
             "totals",
             "version",
             "warnings",
         ]
     );
+    assert_eq!(data["roster_synced_at"], "2026-03-01T23:05:09Z");
     let effect = &data["effects"][0];
     assert_eq!((&effect["change"], &effect["from"]), (&json!("GAINS"), &Value::Null));
     assert_eq!(data["after"], json!({"remark": "x"}));
@@ -111,6 +118,23 @@ async fn a_ticket_is_amended_by_what_is_given_and_the_rest_stays() {
     assert_eq!((asked.area_ids.unwrap().ids, asked.worker_ids), (vec![area], None));
     assert_eq!((asked.start_date, asked.end_date.as_deref()), (None, Some("2026-03-09")));
     assert_eq!((asked.publish_now, asked.daily_reminder), (None, Some(false)));
+}
+
+#[tokio::test]
+async fn workers_are_named_with_the_age_of_the_roster_they_were_checked_by() {
+    let edge = edge().await;
+    edge.fakes.on("TicketService/AddWorkers", |_: AddWorkersRequest| {
+        Ok(AddWorkersResponse {
+            unbound_worker_ids: vec!["w".to_owned()],
+            roster_synced_at: Some(read_at()),
+            ..AddWorkersResponse::default()
+        })
+    });
+    let path = format!("/api/admin/work-tickets/{}/workers", id());
+    let body = json!({"worker_ids": [id()], "reason": "x"});
+    let added = send(&edge, Method::POST, &path, &body).await;
+    let said = (&added.data()["roster_synced_at"], &added.data()["unbound_worker_ids"]);
+    assert_eq!(said, (&json!("2026-03-01T23:05:09Z"), &json!(["w"])));
 }
 
 #[tokio::test]

@@ -233,6 +233,8 @@ async fn tickets_are_searched_by_a_person_named_in_the_body() {
     assert_eq!(found.data()["total"], 7);
     let asked: ListTicketsRequest = edge.fakes.only("TicketService/ListTickets").message();
     assert_eq!(asked.worker_ids, ["w1", "w2"]);
+    let meant: SearchWorkersRequest = edge.fakes.only("DirectoryService/SearchWorkers").message();
+    assert!(meant.departed_too, "tickets name who has left still");
     assert_eq!((asked.status.as_str(), asked.sort.as_str()), ("ACTIVE", "-title"));
 
     let nobody =

@@ -50,6 +50,12 @@ impl App {
         commander(&cmd.caller)?;
         let mut tx = self.store.begin(scope(&cmd.caller)).await?;
         let ticket = self.ticket(&mut tx, &cmd.caller, cmd.ticket).await?.value;
+        if let Workers::Without(worker) = cmd.workers
+            && !ticket.workers.contains(&worker)
+            && !store::edits::took_off(&mut tx, cmd.ticket, worker).await?
+        {
+            return Err(Error::NotFound);
+        }
         drop(tx);
         is_current(&cmd, &ticket)?;
         let amendment = cmd.amendment(&ticket)?;
@@ -74,6 +80,11 @@ impl App {
         is_current(cmd, &ticket.value)?;
         let before = ticket.value.clone();
         let amendment = cmd.amendment(&before)?;
+        // Somebody may have published it, or taken a worker off it, since it was examined.
+        may(&cmd.caller, &amendment, &before)?;
+        if !is_examined(&amendment, &before, truth) {
+            return Err(Error::Stale);
+        }
         let amended = ticket.value.amend(amendment, now, reason, DailyTicketId::new)?;
         let told = truth.map(Told::from).unwrap_or_default();
         if cmd.preview || amended == Amended::Nothing {
@@ -130,8 +141,8 @@ impl App {
             contractor: ticket.contractor,
             areas: areas.unwrap_or_default(),
             workers: if amendment.moves_dates() {
-                // Engagements may end before the new dates do.
-                workers.iter().chain(&ticket.workers).copied().collect()
+                // Engagements may end before the new dates do, of those who stay too.
+                amendment.workers.as_ref().unwrap_or(&ticket.workers).iter().copied().collect()
             } else {
                 workers.clone()
             },
@@ -175,9 +186,6 @@ impl AmendTicket {
                 Some(all)
             }
             Workers::Without(gone) => {
-                if !ticket.workers.contains(gone) {
-                    return Err(Error::NotFound);
-                }
                 Some(ticket.workers.iter().copied().filter(|worker| worker != gone).collect())
             }
         };
@@ -239,6 +247,13 @@ fn is_current(cmd: &AmendTicket, ticket: &Ticket) -> Result<(), Error> {
         Some(revision) if revision != ticket.revision => Err(Error::Stale),
         _ => Ok(()),
     }
+}
+
+/// Whether directory was asked about every worker the ticket does not name yet.
+fn is_examined(amendment: &Amendment, ticket: &Ticket, truth: Option<&Truth>) -> bool {
+    let Some(workers) = &amendment.workers else { return true };
+    let mut added = workers.iter().filter(|worker| !ticket.workers.contains(worker));
+    added.all(|worker| truth.is_some_and(|truth| truth.asked_workers.contains(worker)))
 }
 
 /// Some fields of a published ticket take a permission of their own; each that does is named.

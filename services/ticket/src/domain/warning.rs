@@ -15,8 +15,7 @@ pub enum Warning {
     Unbound {
         worker: WorkerId,
     },
-    /// The worker's engagement on the site is over before the ticket is, as directory said when it was last asked about
-    /// them: when a ticket of the site was made or published, was given them, or was given other dates.
+    /// The worker's engagement on the site is over before the ticket is, or is over already.
     EngagementEnds {
         worker: WorkerId,
         until: NaiveDate,
@@ -49,12 +48,20 @@ pub enum Warning {
     },
 }
 
+/// The end of a worker's engagement on a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastDay {
+    pub date: NaiveDate,
+    /// The site's roster has them no more: they are missing on that very day too.
+    pub gone: bool,
+}
+
 /// What is known of others when warnings are made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     pub unbound: BTreeSet<WorkerId>,
-    /// Last dates of engagements that have one.
-    pub engaged_until: BTreeMap<WorkerId, NaiveDate>,
+    /// Of engagements that have one.
+    pub last_days: BTreeMap<WorkerId, LastDay>,
     /// How long videos take, in seconds. One that is missing counts as nothing.
     pub durations: BTreeMap<VideoId, u32>,
     /// Days on which every worker has trained.
@@ -71,8 +78,9 @@ pub fn warnings(ticket: &Ticket, known: &Known, now: DateTime<Utc>) -> Vec<Warni
         if known.unbound.contains(worker) {
             warnings.insert(Warning::Unbound { worker: *worker });
         }
-        if let Some(until) = known.engaged_until.get(worker).filter(|until| **until < last) {
-            warnings.insert(Warning::EngagementEnds { worker: *worker, until: *until });
+        let ends = known.last_days.get(worker).filter(|ends| ends.gone || ends.date < last);
+        if let Some(ends) = ends {
+            warnings.insert(Warning::EngagementEnds { worker: *worker, until: ends.date });
         }
     }
     for (worker, date, other) in &known.overlaps {

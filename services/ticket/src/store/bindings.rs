@@ -4,14 +4,14 @@ use service::{StoreError, Tx};
 use types::WorkerId;
 use uuid::Uuid;
 
-/// Keeps what a fact says of a worker, unless a newer one is known.
+/// Keeps what a fact says of a worker, unless a newer one is known. Whether it is the newest.
 pub async fn keep(
     tx: &mut Tx,
     worker: WorkerId,
     bound: bool,
     version: i64,
-) -> Result<(), StoreError> {
-    sqlx::query!(
+) -> Result<bool, StoreError> {
+    let kept = sqlx::query!(
         "INSERT INTO ticket.worker_bindings AS b (worker_id, bound, version) VALUES ($1, $2, $3)
          ON CONFLICT (worker_id) DO UPDATE SET bound = EXCLUDED.bound, version = EXCLUDED.version
          WHERE b.version < EXCLUDED.version",
@@ -21,7 +21,7 @@ pub async fn keep(
     )
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(kept.rows_affected() > 0)
 }
 
 /// Keeps what directory answered when a ticket was made, for workers no fact has come about yet.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
-use types::{AccountId, Page, SiteId, TicketId};
+use types::{AccountId, Page, SiteId, TicketId, WorkerId};
 use uuid::Uuid;
 
 use crate::domain::Edit;
@@ -81,6 +81,17 @@ pub async fn list(
     };
     let edits = rows.into_iter().map(edit).collect::<Result<_, StoreError>>()?;
     Ok((edits, u32::try_from(total).unwrap_or(u32::MAX)))
+}
+
+/// Whether an edit took the worker off the ticket.
+pub async fn took_off(tx: &mut Tx, ticket: TicketId, worker: WorkerId) -> Result<bool, StoreError> {
+    let took_off = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM ticket.ticket_edits WHERE ticket_id = $1
+                          AND before::jsonb @> jsonb_build_object('worker_ids', jsonb_build_array($2::text))) AS "is!""#,
+        ticket.as_uuid(),
+        worker.to_string(),
+    );
+    Ok(took_off.fetch_one(&mut **tx).await?)
 }
 
 fn corrupt(ticket: TicketId) -> StoreError {

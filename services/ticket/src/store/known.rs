@@ -1,5 +1,5 @@
-//! What is known of others when a ticket is judged: when its days were complete, how long its videos take, whose engagement
-//! ends, and which other tickets name its workers.
+//! What is known of others when a ticket is judged: when its days were complete, how long its videos take, and which other
+//! tickets name its workers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,37 +98,6 @@ pub async fn keep_video(
     Ok(())
 }
 
-/// Keeps what directory answered of these workers: who is in `until` has a last date, who is not has none.
-pub async fn learn_engagements(
-    tx: &mut Tx,
-    site: SiteId,
-    asked: &BTreeSet<WorkerId>,
-    until: &BTreeMap<WorkerId, NaiveDate>,
-) -> Result<(), StoreError> {
-    let asked: Vec<Uuid> = asked.iter().map(|worker| worker.as_uuid()).collect();
-    let workers: Vec<Uuid> = until.keys().map(|worker| worker.as_uuid()).collect();
-    let dates: Vec<NaiveDate> = until.values().copied().collect();
-    sqlx::query!(
-        "DELETE FROM ticket.engagement_ends WHERE site_id = $1 AND worker_id = ANY ($2) AND worker_id <> ALL ($3)",
-        site.as_uuid(),
-        &asked,
-        &workers,
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!(
-        "INSERT INTO ticket.engagement_ends AS e (worker_id, site_id, until)
-         SELECT worker_id, $1, until FROM UNNEST($2::uuid[], $3::date[]) AS told (worker_id, until) ORDER BY worker_id
-         ON CONFLICT (worker_id, site_id) DO UPDATE SET until = EXCLUDED.until WHERE e.until <> EXCLUDED.until",
-        site.as_uuid(),
-        &workers,
-        &dates,
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
 /// Those of `workers` of whom it is known that no mini-program user is bound to them.
 pub async fn unbound(tx: &mut Tx, workers: &[WorkerId]) -> Result<BTreeSet<WorkerId>, StoreError> {
     let workers: Vec<Uuid> = workers.iter().map(|worker| worker.as_uuid()).collect();
@@ -160,23 +129,6 @@ pub async fn durations(
             Ok((row.video_id.into(), seconds.map_err(corrupt)?))
         })
         .collect()
-}
-
-/// Last dates of these workers' engagements on the site, where one is known.
-pub async fn engaged_until(
-    tx: &mut Tx,
-    site: SiteId,
-    workers: &[WorkerId],
-) -> Result<BTreeMap<WorkerId, NaiveDate>, StoreError> {
-    let workers: Vec<Uuid> = workers.iter().map(|worker| worker.as_uuid()).collect();
-    let rows = sqlx::query!(
-        "SELECT worker_id, until FROM ticket.engagement_ends WHERE site_id = $1 AND worker_id = ANY ($2)",
-        site.as_uuid(),
-        &workers,
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.worker_id.into(), row.until)).collect())
 }
 
 /// Another ticket in a worker's way on one of our dates.

@@ -1,7 +1,8 @@
 use proto::common::v1::CommandAudited;
-use proto::ticket::v1::{AmendTicketRequest, Ids, TicketAmended};
+use proto::ticket::v1::{AmendTicketRequest, CreateTicketRequest, Ids, TicketAmended};
 use types::{AreaId, ContractorId, ErrorCode, VideoId, WorkerId};
 
+use crate::peers::MOST_WORKERS;
 use crate::world::{World, code, days, names};
 
 #[expect(clippy::unnecessary_wraps, reason = "as the request has it")]
@@ -210,6 +211,27 @@ async fn the_owners_are_asked_only_about_what_is_new() {
 }
 
 #[tokio::test]
+async fn of_as_many_as_a_ticket_may_name_one_is_exchanged_while_its_dates_move() {
+    let world = World::new().await;
+    let mut workers: Vec<String> = (0..MOST_WORKERS).map(|_| WorkerId::new().to_string()).collect();
+    let full = CreateTicketRequest { worker_ids: workers.clone(), ..world.three_days() };
+    let id = world.created(full).await;
+    workers[0] = WorkerId::new().to_string();
+    let amendment = AmendTicketRequest {
+        worker_ids: ids(&workers),
+        end_date: Some("2026-03-05".to_owned()),
+        ..world.amendment(&id).await
+    };
+    // Who stays is still asked about, who leaves is not.
+    let ending = (workers[1].clone(), "2026-03-02".to_owned());
+    world.peers.lock().unwrap().ending.push(ending);
+    let amended = world.amend(&world.sysadmin(), amendment).await.unwrap();
+    assert_eq!(amended.effects.unwrap().warnings[0].worker_id, workers[1]);
+    let ticket = world.ticket(&id).await;
+    assert_eq!((ticket.worker_ids, ticket.end_date.as_str()), (workers, "2026-03-05"));
+}
+
+#[tokio::test]
 async fn workers_are_added_once_and_removed_but_for_the_last() {
     let world = World::new().await;
     let id = world.created(world.three_days()).await;
@@ -223,7 +245,10 @@ async fn workers_are_added_once_and_removed_but_for_the_last() {
 
     let sysadmin = world.sysadmin();
     world.remove_worker(&sysadmin, &id, &more).await.unwrap();
-    assert_eq!(code(world.remove_worker(&sysadmin, &id, &more).await), ErrorCode::NotFound);
+    world.remove_worker(&sysadmin, &id, &more).await.unwrap();
+    assert_eq!(world.ticket(&id).await.revision, 3, "a repeated removal changes nothing");
+    let never_named = WorkerId::new().to_string();
+    assert_eq!(code(world.remove_worker(&sysadmin, &id, &never_named).await), ErrorCode::NotFound);
     world.remove_worker(&sysadmin, &id, &world.workers[0].to_string()).await.unwrap();
     let last = world.remove_worker(&sysadmin, &id, &world.workers[1].to_string()).await;
     assert_eq!(names(&last.unwrap_err()), ["worker_id"]);

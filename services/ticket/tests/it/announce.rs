@@ -1,7 +1,7 @@
 use events::testing::{announced, assert_takes_its_states};
 use proto::ticket::v1::{TicketAmended, TicketPublished};
 use ticket::announcer::Announcer;
-use ticket::consumers::{FollowAccess, FollowBindings, FollowTraining};
+use ticket::consumers::{FollowAccess, FollowTraining, FollowWorkers};
 
 use crate::world::World;
 
@@ -28,6 +28,6 @@ async fn live_tickets_are_told_again_at_their_version() {
 #[test]
 fn whichever_event_is_a_newest_state_is_taken() {
     assert_takes_its_states(&FollowAccess);
-    assert_takes_its_states(&FollowBindings);
+    assert_takes_its_states(&FollowWorkers);
     assert_takes_its_states(&FollowTraining);
 }

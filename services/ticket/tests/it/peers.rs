@@ -23,6 +23,9 @@ const DIRECTORY: Policy =
     &[("/sitepass.directory.v1.DirectoryService/CheckReferences", Access::Account)];
 const TRAINING: Policy = &[("/sitepass.training.v1.TrainingService/CheckVideos", Access::Account)];
 
+/// About more, directory answers nothing at once.
+pub(crate) const MOST_WORKERS: usize = 2_000;
+
 /// What the stand-ins know. Everything that is asked for exists, unless it is named here.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -99,6 +102,10 @@ impl UnaryService<CheckReferencesRequest> for Directory {
             asked(&peers, &request)?;
             let known = peers.lock().unwrap();
             let message = request.into_inner();
+            if message.worker_ids.len() > MOST_WORKERS {
+                let refusal = Refusal::new(ErrorCode::ValidationFailed);
+                return Err(refusal.field("worker_ids", "are too many").into());
+            }
             let site = Site {
                 site_id: message.site_id,
                 name: "一号工地".to_owned(),

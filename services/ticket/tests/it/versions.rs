@@ -1,7 +1,8 @@
 //! Two who change the same ticket at once: one effect.
 
 use proto::ticket::v1::{AmendTicketRequest, CopyTicketRequest};
-use service::{Refusal, Scope, StoreError};
+use service::{Refusal, Scope, StoreError, Tx};
+use test_support::eventually;
 use ticket::store::tickets;
 use types::{AccountId, ErrorCode, TicketId, WorkerId};
 
@@ -49,6 +50,60 @@ async fn publishing_against_cancelling_ends_in_a_state_both_facts_explain() {
     assert_eq!(world.ticket(&id).await.version, 1 + effects as u64);
     let told = world.facts().await.iter().filter(|name| name.starts_with("Ticket")).count();
     assert_eq!(told, effects);
+}
+
+/// Calls, and commits what was written meanwhile once the call waits for it.
+async fn overtaken<T>(world: &World, written: Tx, call: impl Future<Output = T>) -> T {
+    let admin = world.harness.database.admin();
+    let commit = async {
+        eventually("the call to wait", || async {
+            let waiting: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity
+                                WHERE datname = current_database() AND wait_event_type = 'Lock')",
+            )
+            .fetch_one(&admin)
+            .await
+            .unwrap();
+            waiting.then_some(())
+        })
+        .await;
+        written.commit().await.unwrap();
+    };
+    tokio::join!(call, commit).0
+}
+
+#[tokio::test]
+async fn what_was_a_draft_s_to_change_is_judged_again_once_it_is_published() {
+    let world = World::new().await;
+    let id = world.created(world.draft()).await;
+    let mut tx = world.store.begin(Scope::Site(world.site)).await.unwrap();
+    let mut ticket = tickets::get(&mut tx, id.parse().unwrap()).await.unwrap().unwrap();
+    assert!(ticket.value.publish(AccountId::new(), world.harness.now()).is_ok());
+    tickets::save(&mut tx, &mut ticket).await.unwrap();
+
+    let worker = world.workers[1].to_string();
+    let removal = world.remove_worker(&world.admin, &id, &worker);
+    let refusal = overtaken(&world, tx, removal).await.unwrap_err();
+    assert_eq!(refusal.data["permission"], "ticket.amend_scope");
+    let ticket = world.ticket(&id).await;
+    assert_eq!((ticket.status.as_str(), ticket.worker_ids.len()), ("ACTIVE", 2));
+}
+
+#[tokio::test]
+async fn whom_nobody_asked_about_is_not_named_again_when_they_were_removed_meanwhile() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let mut tx = world.store.begin(Scope::Site(world.site)).await.unwrap();
+    let mut ticket = tickets::get(&mut tx, id.parse().unwrap()).await.unwrap().unwrap();
+    ticket.value.workers.pop();
+    ticket.value.revision += 1;
+    tickets::amend(&mut tx, &mut ticket).await.unwrap();
+
+    let named = [world.workers[1].to_string(), WorkerId::new().to_string()];
+    let addition = world.add_workers(&world.admin, &id, &named);
+    let refusal = overtaken(&world, tx, addition).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::VersionConflict);
+    assert_eq!(world.ticket(&id).await.worker_ids, [world.workers[0].to_string()]);
 }
 
 /// Who named no version and came second finds done what they asked for.
@@ -106,6 +161,18 @@ async fn fifty_additions_of_a_worker_name_them_once() {
     none_refused(&futures::future::join_all(calls).await);
     let ticket = world.ticket(&id).await;
     assert_eq!((ticket.worker_ids.len(), ticket.revision), (3, 2));
+    assert_eq!(told(&world, "TicketAmended").await, 1);
+}
+
+#[tokio::test]
+async fn fifty_removals_of_a_worker_take_them_off_once() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let (sysadmin, worker) = (world.sysadmin(), world.workers[1].to_string());
+    let calls = (0..50).map(|_| world.remove_worker(&sysadmin, &id, &worker));
+    none_refused(&futures::future::join_all(calls).await);
+    let ticket = world.ticket(&id).await;
+    assert_eq!((ticket.worker_ids.len(), ticket.revision), (1, 2));
     assert_eq!(told(&world, "TicketAmended").await, 1);
 }
 

@@ -1,5 +1,5 @@
-use proto::ticket::v1::{AmendTicketRequest, CreateTicketRequest, Warning};
-use types::{AreaId, ContractorId};
+use proto::ticket::v1::{AddWorkersRequest, AmendTicketRequest, CreateTicketRequest, Ids, Warning};
+use types::{AreaId, ContractorId, WorkerId};
 
 use crate::world::World;
 
@@ -126,4 +126,38 @@ async fn videos_longer_than_the_time_there_is_are_told() {
     };
     let amended = world.amend(&world.admin, later).await.unwrap();
     assert!(amended.effects.unwrap().warnings.is_empty());
+}
+
+#[tokio::test]
+async fn a_change_for_which_the_roster_was_asked_about_workers_says_how_old_it_is() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let read_at = world.harness.now();
+    world.peers.lock().unwrap().roster_synced_at = Some(read_at);
+    let nothing = world.amendment(&id).await;
+    let area = Ids { ids: vec![AreaId::new().to_string()] };
+    for (amendment, age) in [
+        (AmendTicketRequest { remark: Some("x".to_owned()), ..nothing.clone() }, None),
+        (AmendTicketRequest { area_ids: Some(area), ..nothing.clone() }, None),
+        (AmendTicketRequest { end_date: Some("2026-03-05".to_owned()), ..nothing }, Some(read_at)),
+    ] {
+        for preview in [true, false] {
+            let revision = world.ticket(&id).await.revision;
+            let amendment = AmendTicketRequest { preview, revision, ..amendment.clone() };
+            let amended = world.amend(&world.sysadmin(), amendment).await.unwrap();
+            assert_eq!(proto::instant(amended.roster_synced_at.as_ref()), age);
+        }
+    }
+    let more = AddWorkersRequest {
+        ticket_id: id,
+        worker_ids: vec![WorkerId::new().to_string()],
+        reason: "more hands".to_owned(),
+        preview: true,
+    };
+    for (preview, age) in [(true, Some(read_at)), (false, Some(read_at)), (false, None)] {
+        let message = AddWorkersRequest { preview, ..more.clone() };
+        let request = world.harness.request(&world.admin, message);
+        let added = world.client().add_workers(request).await.unwrap().into_inner();
+        assert_eq!(proto::instant(added.roster_synced_at.as_ref()), age, "once named, not asked");
+    }
 }

@@ -30,7 +30,8 @@ pub struct FaceVerificationStarted {
 }
 
 impl App {
-    /// Starts a verification with the provider. Each call starts a new one.
+    /// Starts a verification with the provider. Each call starts a new one. No idempotency key: the answer may not be kept,
+    /// and nobody has shown their face yet.
     #[tracing::instrument(name = "training.start_face_verification", skip_all, fields(daily_ticket.id = %cmd.daily_ticket))]
     pub async fn start_face_verification(
         &self,

@@ -1,8 +1,12 @@
 use auth::Caller;
 use chrono::TimeDelta;
+use prost::Message;
+use proto::training::v1::StartSessionResponse;
 use serde_json::json;
+use service::idempotency::{self, Claim, Key};
 use types::{DailyTicketId, SessionId, VideoId, WorkerId};
 
+use super::report_progress::own_session;
 use super::{App, Error, FaceProblem, audit_fact, for_start, own, save_failed, token};
 use crate::domain::session::IDLE;
 use crate::domain::{Day, Reason, Session, Start, Video};
@@ -19,12 +23,13 @@ pub struct StartSession {
     pub video: VideoId,
     pub face_token: String,
     pub device: String,
+    pub key: Option<Key>,
 }
 
 #[derive(Debug)]
 pub struct SessionStarted {
     pub session: SessionId,
-    /// Shown once.
+    /// Shown to whoever shows the face token.
     pub token: String,
     pub resume_at_sec: u32,
     pub duration_sec: u32,
@@ -32,13 +37,17 @@ pub struct SessionStarted {
 }
 
 impl App {
-    /// Starts, or resumes, a watching. The person's other live session ends. A face token starts one session.
+    /// Starts, or resumes, a watching. The person's other live session ends. A face token starts one session; the same key
+    /// and body again are answered with that one, whatever has become of it.
     #[tracing::instrument(name = "training.start_session", skip_all, fields(daily_ticket.id = %cmd.daily_ticket, video.id = %cmd.video))]
     pub async fn start_session(&self, cmd: StartSession) -> Result<SessionStarted, Error> {
         let worker = own(&cmd.caller, cmd.worker)?;
         {
             // Before the provider is asked; looked at again in the transaction that starts it.
             let mut tx = self.store.begin(super::scope(&cmd.caller)).await?;
+            if let Some(started) = self.started_before(&mut tx, &cmd).await? {
+                return Ok(started);
+            }
             let day = store::days::get(&mut tx, cmd.daily_ticket).await?.ok_or(Error::NotFound)?;
             day.admits(worker, cmd.video, self.clock.now())?;
         }
@@ -68,6 +77,9 @@ impl App {
         let now = self.clock.now();
         let mut tx =
             self.store.begin(Scope::System("one live session a person, on all sites")).await?;
+        if let Some(started) = self.started_before(&mut tx, cmd).await? {
+            return Ok(started);
+        }
         let day = store::days::hold(&mut tx, cmd.daily_ticket).await?.ok_or(Error::NotFound)?;
         if !cmd.caller.may_touch(day.site) {
             return Err(Error::NotFound);
@@ -89,7 +101,7 @@ impl App {
                 save_failed(&mut tx, &other).await?;
             }
         }
-        let (token, token_hash) = token::fresh();
+        let (token, token_hash) = token::of_session(&cmd.face_token);
         let (session, resumed) =
             self.new_or_resumed(&mut tx, cmd, worker, (&day, &video), &token_hash).await?;
         let version =
@@ -102,17 +114,44 @@ impl App {
             audit_fact(&cmd.caller, "training_session.start", target, day.site, after, now),
         )
         .await?;
+        let session_id = session.id.to_string();
+        let kept = StartSessionResponse { session_id, ..StartSessionResponse::default() };
+        idempotency::answer(&mut tx, cmd.key.as_ref(), &kept).await?;
         tx.commit().await?;
         metrics::counter!("sitepass_training_started_total").increment(1);
-        let (play_url, _) =
-            self.play_url(video.id, TimeDelta::seconds(i64::from(video.duration_sec)) + IDLE);
-        Ok(SessionStarted {
+        Ok(self.started(&session, token))
+    }
+
+    /// What this key started before.
+    async fn started_before(
+        &self,
+        tx: &mut Tx,
+        cmd: &StartSession,
+    ) -> Result<Option<SessionStarted>, Error> {
+        let Claim::Replay(answer) =
+            idempotency::claim(tx, cmd.key.as_ref(), self.system.now()).await?
+        else {
+            return Ok(None);
+        };
+        let corrupt = || store::Error::corrupt("idempotency_keys", "start_session");
+        let kept = StartSessionResponse::decode(answer.as_slice()).map_err(|_| corrupt())?;
+        let session = kept.session_id.parse().map_err(|_| corrupt())?;
+        let (token, _) = token::of_session(&cmd.face_token);
+        // Who has resumed it since did so with another face token.
+        let stored = own_session(tx, &cmd.caller, session, Some(&token)).await?;
+        Ok(Some(self.started(&stored.session.value, token)))
+    }
+
+    fn started(&self, session: &Session, token: String) -> SessionStarted {
+        let length = TimeDelta::seconds(i64::from(session.duration_sec()));
+        let (play_url, _) = self.play_url(session.video, length + IDLE);
+        SessionStarted {
             session: session.id,
             token,
             resume_at_sec: session.position_sec,
             duration_sec: session.duration_sec(),
             play_url,
-        })
+        }
     }
 
     async fn new_or_resumed(

@@ -6,6 +6,7 @@ use proto::training::v1::{
     ReportProgressRequest, ReportProgressResponse, StartFaceVerificationRequest,
     StartSessionRequest, StartSessionResponse,
 };
+use service::idempotency::METADATA;
 use tonic::{Response, Status};
 use types::{DailyTicketId, VideoId};
 
@@ -46,6 +47,17 @@ pub(crate) async fn start_with(
     video: VideoId,
     face_token: &str,
 ) -> Answer<StartSessionResponse> {
+    start_under(world, caller, None, (day, video), face_token).await
+}
+
+/// The same under an idempotency key.
+pub(crate) async fn start_under(
+    world: &World,
+    caller: &Caller,
+    key: Option<&str>,
+    (day, video): (DailyTicketId, VideoId),
+    face_token: &str,
+) -> Answer<StartSessionResponse> {
     let message = StartSessionRequest {
         worker_id: caller.worker_id().map(|id| id.to_string()).unwrap_or_default(),
         daily_ticket_id: day.to_string(),
@@ -53,7 +65,11 @@ pub(crate) async fn start_with(
         face_verify_token: face_token.to_owned(),
         device: "test phone".to_owned(),
     };
-    world.client().start_session(world.request(caller, message)).await
+    let mut request = world.request(caller, message);
+    if let Some(key) = key {
+        request.metadata_mut().insert(METADATA, key.parse().unwrap());
+    }
+    world.client().start_session(request).await
 }
 
 pub(crate) async fn start(

@@ -1,7 +1,7 @@
 use proto::training::v1::{StartSessionRequest, TrainingFailed, TrainingStarted};
 use types::{ErrorCode, SiteId, VideoId, WorkerId};
 
-use crate::phone::{Phone, face_token, start};
+use crate::phone::{Phone, face_token, start, start_under};
 use crate::world::{World, code, day};
 
 #[tokio::test]
@@ -202,4 +202,64 @@ async fn what_is_complete_is_not_started_again() {
     phone.watch().await;
     phone.finish().await.unwrap();
     assert_eq!(code(start(&world, day, video).await), ErrorCode::StateConflict);
+}
+
+#[tokio::test]
+async fn the_same_key_fifty_times_at_once_starts_one_session_with_one_token() {
+    let world = World::new().await;
+    let (_, day, video) = day(&world).await;
+    let worker = world.harness.worker(world.worker, world.site);
+    let face = face_token(&world, &worker, day, None).await.unwrap().into_inner();
+    let calls = (0..50).map(|_| start_under(&world, &worker, Some("k-1"), (day, video), &face));
+    let answers = futures::future::join_all(calls).await;
+    let answers: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().into_inner()).collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    assert_eq!(world.facts::<TrainingStarted>().await.len(), 1);
+    let started = |action: &&String| *action == "training_session.start";
+    assert_eq!(world.audited().await.iter().filter(started).count(), 1);
+    let session = answers[0].clone();
+    let mut phone = Phone { world: &world, caller: worker, day, session, position: 0 };
+    assert_eq!(phone.play().await.valid_watch_sec, 8);
+}
+
+#[tokio::test]
+async fn what_is_kept_under_a_key_opens_nothing_and_is_for_the_same_body_alone() {
+    let world = World::new().await;
+    let (_, day, video) = day(&world).await;
+    let worker = world.harness.worker(world.worker, world.site);
+    let face = face_token(&world, &worker, day, None).await.unwrap().into_inner();
+    let of = (day, video);
+    let session = start_under(&world, &worker, Some("k-1"), of, &face).await.unwrap().into_inner();
+    let again = start_under(&world, &worker, Some("k-1"), of, &face).await.unwrap().into_inner();
+    assert_eq!(again, session, "as if the answer had not been lost");
+    let kept: Vec<Vec<u8>> = sqlx::query_scalar("SELECT answer FROM training.idempotency_keys")
+        .fetch_all(&world.harness.database.admin())
+        .await
+        .unwrap();
+    assert_eq!(kept.len(), 1);
+    let holds = |text: &str| kept[0].windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(holds(&session.session_id));
+    assert!(!holds(&session.session_token) && !holds("signature") && !holds(&face));
+
+    let again = face_token(&world, &worker, day, None).await.unwrap().into_inner();
+    let reused = start_under(&world, &worker, Some("k-1"), of, &again).await;
+    assert_eq!(code(reused), ErrorCode::IdempotencyKeyReused);
+    let without = start_under(&world, &worker, None, of, &face).await;
+    assert_eq!(code(without), ErrorCode::FaceVerifyFailed);
+}
+
+#[tokio::test]
+async fn a_key_gives_no_session_back_that_was_resumed_with_another_face_check() {
+    let world = World::new().await;
+    let (_, day, video) = day(&world).await;
+    let worker = world.harness.worker(world.worker, world.site);
+    let face = face_token(&world, &worker, day, None).await.unwrap().into_inner();
+    let of = (day, video);
+    let first = start_under(&world, &worker, Some("k-1"), of, &face).await.unwrap().into_inner();
+    world.wait(30 * 60);
+    let mut resumed = Phone::start(&world, day, video).await;
+    assert_eq!(resumed.session.session_id, first.session_id);
+    let late = start_under(&world, &worker, Some("k-1"), of, &face).await;
+    assert_eq!(code(late), ErrorCode::SessionTokenInvalid);
+    assert_eq!(resumed.play().await.valid_watch_sec, 8);
 }

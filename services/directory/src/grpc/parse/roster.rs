@@ -10,11 +10,12 @@ use crate::domain::ReadingId;
 pub(in crate::grpc) fn search_workers(
     message: pb::SearchWorkersRequest,
 ) -> Result<(WorkerFilter, Page), Refusal> {
-    let pb::SearchWorkersRequest { site_id, contractor_id, keyword, bound, page: wanted } = message;
+    let pb::SearchWorkersRequest { site_id, contractor_id, keyword, bound, .. } = message;
+    let (wanted, departed_too) = (message.page, message.departed_too);
     read(|fields| {
         let filter = filter(fields, &site_id, &contractor_id, keyword, &bound);
         let page = read_page(fields, wanted);
-        Some((filter?, page?))
+        Some((WorkerFilter { departed_too, ..filter? }, page?))
     })
 }
 
@@ -36,7 +37,8 @@ fn filter(
     let contractor = fields.parse_optional("contractor_id", contractor_id);
     fields.check(keyword.chars().count() <= MAX_NAME, "keyword", "is too long");
     fields.check(matches!(bound, "" | "true" | "false"), "bound", "is neither true nor false");
-    Some(WorkerFilter { site: site?, contractor, keyword, bound: bound.parse().ok() })
+    let (bound, departed_too) = (bound.parse().ok(), false);
+    Some(WorkerFilter { site: site?, contractor, keyword, bound, departed_too })
 }
 
 pub(in crate::grpc) fn list_roster_readings(

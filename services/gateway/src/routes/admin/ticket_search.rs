@@ -90,13 +90,14 @@ async fn search_work_tickets(
     answer(Items::new(found.tickets, found.total, shown))
 }
 
-/// Everybody on the site's roster with this name or number.
+/// Everybody with this name or number who is on the site's roster or was: tickets name them still.
 async fn meant(call: &Call, site_id: Uuid, worker: &str) -> Result<Vec<String>, Failure> {
     let page = Page { page: 1, page_size: Page::MAX_SIZE };
     let message = SearchWorkersRequest {
         site_id: site_id.to_string(),
         keyword: worker.to_owned(),
         page: Some(wire(page)),
+        departed_too: true,
         ..SearchWorkersRequest::default()
     };
     let found = ask!(call.directory.search_workers(message)).await;

@@ -211,6 +211,7 @@ async fn found(
         keyword,
         bound: bound.map(|bound| bound.to_string()).unwrap_or_default(),
         page: Some(wire(page)),
+        departed_too: false,
     };
     let found = ask!(call.directory.search_workers(message)).await?;
     answer(Workers {

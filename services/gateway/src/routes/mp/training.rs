@@ -201,7 +201,7 @@ enum Why {
     SyncPending,
 }
 
-/// Starts a face verification with the provider.
+/// Starts a face verification with the provider. Each call starts another, whatever its `Idempotency-Key`.
 #[utoipa::path(
     post,
     path = "/api/mp/face-verifications",

@@ -1,7 +1,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use types::TicketId;
 
-use super::{Known, Warning, staying_cancelled, warnings};
+use super::{Known, LastDay, Warning, staying_cancelled, warnings};
 use crate::domain::fixtures::{at, date, published};
 use crate::domain::{Amendment, Ticket, VideoRule};
 
@@ -31,11 +31,15 @@ fn who_is_not_bound_is_named() {
 fn an_engagement_that_ends_before_the_last_day_is_told() {
     let ticket = ticket();
     let worker = ticket.workers[0];
-    let until = |text: &str| {
-        let engaged_until = [(worker, date(text))].into();
-        warnings(&ticket, &Known { engaged_until, ..Known::default() }, evening()).len()
+    let told = |date, gone| {
+        let last_days = [(worker, LastDay { date, gone })].into();
+        warnings(&ticket, &Known { last_days, ..Known::default() }, evening())
     };
-    assert_eq!((until("2026-03-04"), until("2026-03-05")), (1, 0));
+    let (day_before, last) = (date("2026-03-04"), date("2026-03-05"));
+    let ends = |until| [Warning::EngagementEnds { worker, until }];
+    assert_eq!(told(day_before, false), ends(day_before));
+    assert_eq!(told(last, false), []);
+    assert_eq!(told(last, true), ends(last), "whoever has left is missing on their last day too");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What people change of a ticket after it was made, what that brings, and its history.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use proto::ticket::v1::{
     AddWorkersRequest, AmendTicketRequest, CancelDailyTicketRequest, CopyTicketRequest,
     CopyTicketResponse, Ids as WireIds, ListTicketHistoryRequest, RemoveWorkerRequest,
@@ -120,11 +120,23 @@ struct TicketCopy {
 }
 
 #[derive(Serialize, ToSchema)]
+struct AmendedTicket {
+    #[serde(flatten)]
+    change: TicketChange,
+    /// When the roster was last read from the real-name system, by which workers were checked; null: never, or it was not
+    /// asked about any.
+    roster_synced_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Serialize, ToSchema)]
 struct ChangedWorkers {
     #[serde(flatten)]
     change: TicketChange,
     /// Of those named, who is not yet reachable by WeChat.
     unbound_worker_ids: Vec<String>,
+    /// When the roster was last read from the real-name system, by which they were checked; null: never, or all of them
+    /// were on the ticket already.
+    roster_synced_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -141,19 +153,21 @@ struct CancelledDay {
     tag = "work tickets",
     params(("ticket_id" = Uuid, Path), Preview),
     request_body = TicketAmendment,
-    responses((status = 200, body = Enveloped<TicketChange>))
+    responses((status = 200, body = Enveloped<AmendedTicket>))
 )]
 async fn amend_work_ticket(
     call: Call,
     Id(ticket_id): Id,
     Query(preview): Query<Preview>,
     Command(amendment): Command<TicketAmendment>,
-) -> Answer<TicketChange> {
+) -> Answer<AmendedTicket> {
     let message = amendment.request(ticket_id, preview.is_asked());
     let amended = call.ticket().amend_ticket(call.command(message)).await;
     let amended = amended.map_err(|status| Failure::renamed(&status, WORDS))?.into_inner();
     let (id, version) = (amended.ticket_id, amended.revision);
-    answer(TicketChange::told(&call, id, version, preview.is_asked(), amended.effects).await?)
+    let change = TicketChange::told(&call, id, version, preview.is_asked(), amended.effects);
+    let roster_synced_at = instant(amended.roster_synced_at);
+    answer(AmendedTicket { change: change.await?, roster_synced_at })
 }
 
 /// Names more workers. Naming one who is named already changes nothing.
@@ -176,10 +190,14 @@ async fn add_ticket_workers(
     let message = AddWorkersRequest { ticket_id, worker_ids, reason, preview };
     let added = call.ticket().add_workers(call.command(message)).await?.into_inner();
     let change = TicketChange::told(&call, added.ticket_id, added.revision, preview, added.effects);
-    answer(ChangedWorkers { change: change.await?, unbound_worker_ids: added.unbound_worker_ids })
+    answer(ChangedWorkers {
+        change: change.await?,
+        unbound_worker_ids: added.unbound_worker_ids,
+        roster_synced_at: instant(added.roster_synced_at),
+    })
 }
 
-/// Takes a worker off the ticket; their access ends with it.
+/// Takes a worker off the ticket; their access ends with it. Who was taken off before stays so.
 #[utoipa::path(
     delete,
     path = "/api/admin/work-tickets/{ticket_id}/workers/{worker_id}",
