@@ -149,12 +149,11 @@ impl Worker {
         if same {
             return Followed::Same;
         }
-        match here {
-            Some(held) => *held = engagement,
-            None => {
-                self.departures.retain(|left| left.site != engagement.site);
-                self.engagements.push(engagement);
-            }
+        if let Some(held) = here {
+            *held = engagement;
+        } else {
+            self.departures.retain(|left| left.site != engagement.site);
+            self.engagements.push(engagement);
         }
         (self.keys, self.face, self.photo) = (keys, face, photo);
         self.status = WorkerStatus::Active;
