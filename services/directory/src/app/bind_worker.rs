@@ -162,11 +162,9 @@ impl App {
         }
         let user = self.keep_user(&mut tx, session).await?;
         let (mut workers, held) = hold(&mut tx, worker, user).await?;
-        let ours =
-            workers.iter().position(|held| held.id == worker).ok_or(Error::WorkerNotFound)?;
-        if workers[ours].status != WorkerStatus::Active {
-            return Err(Error::WorkerNotFound);
-        }
+        let ours = workers.iter().position(|held| held.id == worker);
+        let ours = ours.filter(|ours| workers[*ours].status == WorkerStatus::Active);
+        let Some(ours) = ours else { return Err(not_found(&mut tx).await?) };
         let plan = plan(worker, user, held);
         let took_over =
             matches!(&plan, Plan::Bind { ends } if ends.iter().any(|ended| ended.worker == worker));
@@ -223,10 +221,9 @@ impl App {
         wanted: &Wanted,
     ) -> Result<WorkerId, Error> {
         let phones = personal::phone_indexes(&self.vault, phone);
-        match wanted {
+        let found = match wanted {
             Wanted::Person { id_nos, names } => {
-                let worker = store::workers::matching(tx, id_nos, names, &phones).await?;
-                worker.ok_or(Error::WorkerNotFound)
+                store::workers::matching(tx, id_nos, names, &phones).await?
             }
             Wanted::Six(six) => {
                 let numbered = store::people::numbered_by_phone(tx, &phones).await?;
@@ -239,13 +236,22 @@ impl App {
                 };
                 let candidates = numbered.into_iter().map(candidate);
                 match match_by_six(&candidates.collect::<Result<Vec<_>, StoreError>>()?) {
-                    Match::One(worker) => Ok(worker),
-                    Match::Nobody => Err(Error::WorkerNotFound),
-                    Match::WholeNumberNeeded => Err(Error::WholeNumberNeeded),
+                    Match::One(worker) => Some(worker),
+                    Match::Nobody => None,
+                    Match::WholeNumberNeeded => return Err(Error::WholeNumberNeeded),
                 }
             }
+        };
+        match found {
+            Some(worker) => Ok(worker),
+            None => Err(not_found(tx).await?),
         }
     }
+}
+
+/// Which site they belong to nobody knows: the oldest roster is the one that may lack them.
+async fn not_found(tx: &mut Tx) -> Result<Error, StoreError> {
+    Ok(Error::WorkerNotFound { synced_at: store::rosters::oldest(tx).await? })
 }
 
 /// Holds the user, then the workers concerned, and reads both sides' bindings after that: nobody changes them now.

@@ -21,8 +21,9 @@ pub(crate) enum Error {
     TokenExpired,
     #[error("too many requests")]
     TooManyRequests { retry_after: TimeDelta },
+    /// As old as the roster is: they may be on a newer one. None was ever read where there is no instant.
     #[error("no such person on the roster")]
-    WorkerNotFound,
+    WorkerNotFound { synced_at: Option<DateTime<Utc>> },
     #[error("the code is wrong, used or expired")]
     SmsCodeWrong,
     #[error("{0} does not answer")]

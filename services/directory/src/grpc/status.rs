@@ -25,7 +25,8 @@ fn refusal(err: Error) -> Refusal {
             let seconds = (retry_after.num_milliseconds() + 999) / 1000;
             Refusal::new(ErrorCode::TooManyRequests).data("retry_after_sec", seconds.max(1))
         }
-        Error::WorkerNotFound => Refusal::new(ErrorCode::WorkerNotFoundInRealname),
+        Error::WorkerNotFound { synced_at } => Refusal::new(ErrorCode::WorkerNotFoundInRealname)
+            .data("roster_synced_at", synced_at.map(|at| at.to_rfc3339())),
         Error::SmsCodeWrong => Refusal::new(ErrorCode::SmsCodeWrong),
         Error::Upstream(upstream) => {
             Refusal::new(ErrorCode::UpstreamUnavailable).data("upstream", upstream)
@@ -73,7 +74,7 @@ mod tests {
             (Error::BadCredentials, 40_103),
             (Error::NotSignedIn, 40_101),
             (Error::TokenExpired, 40_102),
-            (Error::WorkerNotFound, 40_401),
+            (Error::WorkerNotFound { synced_at: None }, 40_401),
             (Error::SmsCodeWrong, 40_015),
             (Error::Upstream("realname"), 50_301),
             (Error::RosterAway { synced_at: None }, 50_301),

@@ -135,6 +135,12 @@ pub(crate) async fn synced_at(
     Ok(at.fetch_optional(&mut **tx).await?.flatten())
 }
 
+/// When that of the scope's rosters was last read which is the oldest; one never read has no age.
+pub(crate) async fn oldest(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let at = sqlx::query_scalar!("SELECT min(synced_at) FROM directory.roster_syncs");
+    Ok(at.fetch_one(&mut **tx).await?)
+}
+
 struct Row {
     site_id: Uuid,
     created_at: DateTime<Utc>,
