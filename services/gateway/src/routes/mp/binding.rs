@@ -38,6 +38,15 @@ struct Entered {
     expires_in: i64,
     bound: bool,
     worker_id: Option<String>,
+    /// Of who was bound and is no more.
+    binding_ended: Option<BindingEnded>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct BindingEnded {
+    /// `REPLACED` or `BY_ADMIN`.
+    reason: String,
+    ended_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -113,11 +122,13 @@ async fn enter_mini_program(call: Call, Command(enter): Command<Enter>) -> Answe
     let entered = call.directory().enter_mini_program(call.command(message)).await?.into_inner();
     let token = session(&call, &entered.worker_id, entered.wechat_user_id, &entered.site_ids)?;
     let worker_id = some(entered.worker_id);
+    let ended_at = instant(entered.ended_at);
     answer(Entered {
         mp_session_token: token,
         expires_in: Audience::MiniProgram.lifetime().num_seconds(),
         bound: worker_id.is_some(),
         worker_id,
+        binding_ended: some(entered.ended_because).map(|reason| BindingEnded { reason, ended_at }),
     })
 }
 
