@@ -43,6 +43,9 @@ fn refusal(err: Error) -> Refusal {
                 .data("gone", gone)
                 .data("roster_synced_at", synced_at.map(|at| at.to_rfc3339()))
         }
+        Error::ProjectNeeded { synced_at } => Refusal::new(ErrorCode::StateConflict)
+            .data("reason", "there are other sites: settings.realname_project is needed")
+            .data("roster_synced_at", synced_at.map(|at| at.to_rfc3339())),
         Error::WholeNumberNeeded => {
             Refusal::new(ErrorCode::ValidationFailed).field("id_no", "is needed whole on this site")
         }
@@ -79,6 +82,7 @@ mod tests {
             (Error::Upstream("realname"), 50_301),
             (Error::RosterAway { synced_at: None }, 50_301),
             (Error::RosterSuspect { synced_at: None, held: 30, gone: 20 }, 50_301),
+            (Error::ProjectNeeded { synced_at: None }, 40_902),
             (Error::WholeNumberNeeded, 40_001),
             (Error::SyncOvertaken, 40_902),
             (Error::NotAllowed("it is one's own account"), 40_902),

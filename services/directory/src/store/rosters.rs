@@ -21,6 +21,27 @@ pub(crate) struct Begin {
     pub overtakes: bool,
 }
 
+/// What the real-name system may be asked about a site.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// Under which code it knows the site; empty where that was not said.
+    pub code: String,
+    /// Whether the scope has sites besides.
+    pub others: bool,
+}
+
+/// Held until this transaction ends, so that a reading begins before the code changes or after it.
+pub(crate) async fn project(tx: &mut Tx, site: SiteId) -> Result<Option<Project>, StoreError> {
+    let project = sqlx::query_as!(
+        Project,
+        r#"SELECT s.realname_project AS code,
+               EXISTS (SELECT FROM directory.sites o WHERE o.site_id <> s.site_id) AS "others!"
+           FROM directory.sites s WHERE s.site_id = $1 FOR SHARE OF s"#,
+        site.as_uuid(),
+    );
+    Ok(project.fetch_optional(&mut **tx).await?)
+}
+
 /// Begins a reading of the site's roster and answers its number; `None` where one is under way that is not to be
 /// overtaken.
 pub(crate) async fn begin(
@@ -105,6 +126,17 @@ pub(crate) async fn want_whole(tx: &mut Tx, sites: &[SiteId]) -> Result<(), Stor
         "WITH held AS (SELECT site_id FROM directory.roster_syncs WHERE site_id = ANY($1) ORDER BY site_id FOR UPDATE)
          UPDATE directory.roster_syncs r SET whole_at = NULL FROM held WHERE r.site_id = held.site_id",
         &uuids(sites),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The site's roster is another from now on: a reading that is under way is overtaken, the next one is a whole one.
+pub(crate) async fn begin_anew(tx: &mut Tx, site: SiteId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE directory.roster_syncs SET epoch = epoch + 1, whole_at = NULL, busy_until = NULL WHERE site_id = $1",
+        site.as_uuid(),
     )
     .execute(&mut **tx)
     .await?;

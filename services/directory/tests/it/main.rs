@@ -17,6 +17,7 @@ mod outside;
 mod passwords;
 mod policy;
 mod privacy;
+mod projects;
 mod registration;
 mod resolve_workers;
 mod rosters;
