@@ -96,6 +96,18 @@ async fn a_site_without_a_code_keeps_no_other_from_being_read_when_its_time_has_
     assert_eq!(told_of(&read), ("WHOLE", "DONE", [1, 0, 0, 0]));
     let unread = after(&world, other, TimeDelta::zero(), 1).await;
     assert_eq!(told_of(&unread), ("WHOLE", "NO_PROJECT", [0; 4]));
+    test_support::eventually("the run to end", async || {
+        let running = "SELECT count(*) FROM directory.job_runs
+             WHERE job = 'directory.read-rosters' AND finished_at IS NULL AND error IS NULL";
+        (world.count(running).await == 0).then_some(())
+    })
+    .await;
+    let failed = "SELECT count(*) FROM directory.job_runs WHERE error IS NOT NULL";
+    assert_eq!(
+        world.count(failed).await,
+        0,
+        "it is the administrators' to mend, not the run's failure"
+    );
     world.stop().await;
 }
 
