@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use types::{ContractorId, Role, SiteId};
+use types::{ContractorId, Role};
 
 use crate::keys::{self, Kind, Root};
 use crate::{RootTooShort, Subject, TokenError};
@@ -38,13 +38,11 @@ impl Audience {
     }
 }
 
-/// What an access token says of its bearer.
+/// What an access token says of its bearer. Their sites are not in it: they change while it lives, and are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     pub subject: Subject,
     pub role: Option<Role>,
-    /// A worker's. An account's change while its token lives, and are asked for.
-    pub sites: Vec<SiteId>,
     pub contractor: Option<ContractorId>,
     /// The family of refresh tokens an administrator signed in with, or the mini-program's session: what is looked up to
     /// see whether the token was ended before its time.
@@ -66,7 +64,6 @@ struct Own {
     sub: Subject,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<Role>,
-    sites: Vec<SiteId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     contractor: Option<ContractorId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,7 +85,6 @@ impl AccessTokens {
         let own = Own {
             sub: claims.subject.clone(),
             role: claims.role,
-            sites: claims.sites.clone(),
             contractor: claims.contractor,
             session: claims.session.clone(),
             version: claims.version,
@@ -108,7 +104,6 @@ impl AccessTokens {
         Ok(Claims {
             subject: own.sub,
             role: own.role,
-            sites: own.sites,
             contractor: own.contractor,
             session: own.session,
             version: own.version,

@@ -21,6 +21,8 @@ pub struct Demo {
 }
 
 const SITE: &str = "示例工地";
+/// Under which code the sandbox's real-name system knows it.
+const PROJECT: &str = "65999920260001";
 const CONTRACTORS: [&str; 2] = ["示例建工第一工程公司", "示例建工第二工程公司"];
 const AREAS: [(&str, &str); 2] = [("1#楼A区", "acg_01"), ("2#楼B区", "acg_02")];
 const VIDEO: &str = "高处作业安全";
@@ -28,9 +30,9 @@ const VIDEO: &str = "高处作业安全";
 /// Makes the demo's site, contractors, areas, doors, video and accounts and reads the roster. What exists stays.
 pub async fn seed(urls: &Urls, video: &Path) -> Result<Demo> {
     let admin = Admin::sign_in(&urls.gateway, "admin", PASSWORD).await?;
-    let site = admin
-        .ensure("/api/admin/sites?x=", "name", SITE, "/api/admin/sites", &json!({ "name": SITE }))
-        .await?;
+    let new_site = json!({ "name": SITE, "settings": { "realname_project": PROJECT } });
+    let site =
+        admin.ensure("/api/admin/sites?x=", "name", SITE, "/api/admin/sites", &new_site).await?;
     let site_id = text(&site, "site_id");
 
     let mut contractor_ids = Vec::new();

@@ -74,7 +74,6 @@ fn unbelievable(now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     let claims_of = auth::Claims {
         subject: admin.subject.clone(),
         role: admin.role,
-        sites: Vec::new(),
         contractor: None,
         session: None,
         version: None,

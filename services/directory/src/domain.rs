@@ -18,7 +18,8 @@ pub(crate) use limit::{AttemptId, Limit, origin};
 pub(crate) use matching::{Candidate, Matched, Matcher, Part, Place, Sought};
 pub(crate) use refresh::{Family, FamilyEnd, FamilyId, RefusedRefresh, Token};
 pub(crate) use roster::{
-    Change as RosterChange, ReadingEnd, ReadingId, ReadingKind, Rhythm, Roster, is_suspect,
+    Change as RosterChange, ReadingEnd, ReadingId, ReadingKind, Rhythm, Roster, is_of_site,
+    is_suspect,
 };
 pub(crate) use settings::{Change, Settings, Wechat};
 pub(crate) use site::{Area, AreaStatus, Contractor, Site};

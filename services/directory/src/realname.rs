@@ -90,11 +90,16 @@ impl RealName {
         Self { url: format!("{}/integration/realname/workers", url.trim_end_matches('/')), http }
     }
 
-    /// All that was asked for, or nothing: a roster read in part would look as if people had left. One that grew or
+    /// All that was asked for, or nothing: the people of the project, or everybody where it has no code. A roster read in part would look as if people had left. One that grew or
     /// shrank while it was read is read again, since somebody may have slipped from one page to another.
-    pub(crate) async fn pull(&self, kind: ReadingKind, now: DateTime<Utc>) -> Result<Pulled, Away> {
+    pub(crate) async fn pull(
+        &self,
+        project: &str,
+        kind: ReadingKind,
+        now: DateTime<Utc>,
+    ) -> Result<Pulled, Away> {
         for _ in 0..READINGS {
-            if let Some(rows) = self.read(kind).await? {
+            if let Some(rows) = self.read(project, kind).await? {
                 return Ok(people(rows, now));
             }
         }
@@ -103,11 +108,11 @@ impl RealName {
     }
 
     /// `None` when the roster was another at the end than at the beginning.
-    async fn read(&self, kind: ReadingKind) -> Result<Option<Vec<Row>>, Away> {
+    async fn read(&self, project: &str, kind: ReadingKind) -> Result<Option<Vec<Row>>, Away> {
         let mut rows = Vec::new();
         let mut expected = None;
         for page in 1..=MOST_PAGES {
-            let data = self.page(page, kind).await?;
+            let data = self.page(page, project, kind).await?;
             if *expected.get_or_insert(data.total) != data.total {
                 return Ok(None);
             }
@@ -125,8 +130,11 @@ impl RealName {
         Err(Away)
     }
 
-    async fn page(&self, page: usize, kind: ReadingKind) -> Result<Data, Away> {
+    async fn page(&self, page: usize, project: &str, kind: ReadingKind) -> Result<Data, Away> {
         let mut query = vec![("page", page.to_string()), ("page_size", PAGE_SIZE.to_string())];
+        if !project.is_empty() {
+            query.push(("project_code", project.to_owned()));
+        }
         if let ReadingKind::Changes { since } = kind {
             query.push(("updated_since", since.to_rfc3339_opts(SecondsFormat::Secs, true)));
         }

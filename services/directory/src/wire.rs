@@ -44,6 +44,7 @@ pub(crate) fn site(site: &Site) -> pb::Site {
             wechat_template_ticket_published: Some(settings.wechat.ticket_published.clone()),
             wechat_template_daily_reminder: Some(settings.wechat.daily_reminder.clone()),
             wechat_template_deadline_soon: Some(settings.wechat.deadline_soon.clone()),
+            realname_project: Some(settings.realname_project.clone()),
         }),
         version: site.version,
     }

@@ -1,6 +1,6 @@
 //! Who may call what: one line a route. A route without a line is refused to everyone.
 
-use auth::{Audience, Caller, Claims, Subject, TokenError};
+use auth::{Audience, Caller, Claims, Sites, Subject, TokenError};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -180,16 +180,16 @@ pub(crate) async fn admit(
     }
 }
 
-/// What is asked of others before a caller goes on: whether a phone is still its worker's, and that a crossing of sites
-/// is recorded.
+/// What is asked of others before a caller goes on: whether a phone is still its worker's and which sites are theirs, and
+/// that a crossing of sites is recorded.
 async fn cleared(
     gateway: &Gateway,
     access: Access,
-    admitted: Admitted,
+    mut admitted: Admitted,
     looked: Option<Looked>,
 ) -> Result<Admitted, Refusal> {
     if let (Worker, Some(claims)) = (access, &admitted.claims) {
-        gateway.bindings.check(&gateway.shell, claims).await?;
+        admitted.caller.sites = Sites::Some(gateway.bindings.sites(&gateway.shell, claims).await?);
     }
     // A question about a site by whoever reaches every site goes on once it is recorded.
     if let Some(looked) = looked {
@@ -258,7 +258,7 @@ fn claims(gateway: &Shared, audience: Audience, headers: &HeaderMap) -> Result<C
 
 fn phone(claims: &Claims) -> Result<Caller, Refusal> {
     match (&claims.subject, claims.role) {
-        (Subject::Worker(worker), None) => Ok(Caller::worker(*worker, claims.sites.clone())),
+        (Subject::Worker(worker), None) => Ok(Caller::worker(*worker, Vec::new())),
         (Subject::Anonymous, None) => Ok(Caller::anonymous()),
         _ => Err(Refusal::new(ErrorCode::NotSignedIn)),
     }

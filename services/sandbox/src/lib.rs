@@ -21,7 +21,7 @@ pub use config::{
     WECHAT_SECRET, WechatConfig,
 };
 pub use door::reports::deliver as deliver_reports;
-pub use realname::{CONTRACTORS, Contractor, Person, ROSTER_SIZE, roster};
+pub use realname::{CONTRACTORS, Contractor, PROJECTS, Person, ROSTER_SIZE, roster};
 pub use router::router;
 pub use sandbox::{Sandbox, SetClock};
 pub use sms::{SIGN_NAME, SMS_TEMPLATES};

@@ -27,6 +27,9 @@ pub const CONTRACTORS: [Contractor; 2] = [
     Contractor { code: "91659999MA0000023A", name: "示例建工第二工程公司" },
 ];
 
+/// The codes of two projects 项目编码: everybody works on the first, the people of the second firm on both.
+pub const PROJECTS: [&str; 2] = ["65999920260001", "65999920260002"];
+
 /// How many people the roster holds: 测试工人01 … 测试工人60, 19900000001 …, `face_0001` …. The last one leaves the site
 /// at the end of the year.
 pub const ROSTER_SIZE: u32 = 60;
@@ -49,6 +52,7 @@ pub struct Person {
     pub phone: String,
     pub face_id: String,
     pub contractor: Contractor,
+    pub projects: &'static [&'static str],
     pub trade: &'static str,
     pub team: &'static str,
     /// Whether the last day of the year is their last on the site.
@@ -69,13 +73,15 @@ impl Person {
         let first = NaiveDate::from_ymd_opt(1980, 1, 1).expect("a day of the calendar");
         let birth = first + TimeDelta::days(i64::from(number * 117 % 7300));
         let body = format!("659999{}{number:03}", birth.format("%Y%m%d"));
+        let of_the_second = number > OF_THE_FIRST;
         let (trade, team) = TRADES[number as usize % TRADES.len()];
         Self {
             id_no: format!("{body}{}", check_digit(&body)),
             name: format!("测试工人{number:02}"),
             phone: format!("1990000{number:04}"),
             face_id: format!("face_{number:04}"),
-            contractor: CONTRACTORS[usize::from(number > OF_THE_FIRST)],
+            contractor: CONTRACTORS[usize::from(of_the_second)],
+            projects: if of_the_second { &PROJECTS } else { &PROJECTS[..1] },
             trade,
             team,
             leaves: number == ROSTER_SIZE,
@@ -91,6 +97,7 @@ impl Person {
             "phone": self.phone,
             "contractor_code": self.contractor.code,
             "contractor_name": self.contractor.name,
+            "project_codes": self.projects,
             "trade": self.trade,
             "team": self.team,
             "exit_date": self.leaves.then(|| NaiveDate::from_ymd_opt(today.year(), 12, 31)).flatten(),
@@ -134,6 +141,7 @@ struct Wanted {
     page: Option<String>,
     page_size: Option<String>,
     updated_since: Option<String>,
+    project_code: Option<String>,
 }
 
 async fn list(
@@ -161,6 +169,10 @@ async fn list(
         .iter()
         .filter(|person| wanted.keyword.is_empty() || person.answers_to(&wanted.keyword))
         .filter(|person| since.is_none_or(|since| person.updated_at > since))
+        // A code that nobody has is no mistake there: its roster is of nobody.
+        .filter(|person| {
+            wanted.project_code.as_deref().is_none_or(|code| person.projects.contains(&code))
+        })
         .collect();
     let items: Vec<_> = found
         .iter()
@@ -207,7 +219,7 @@ async fn photo(Path(face_id): Path<String>) -> Response {
 async fn summary(State(_): State<Sandbox>) -> Json<Value> {
     let contractors =
         CONTRACTORS.map(|contractor| json!({"code": contractor.code, "name": contractor.name}));
-    Json(json!({"workers": roster().len(), "contractors": contractors}))
+    Json(json!({"workers": roster().len(), "contractors": contractors, "project_codes": PROJECTS}))
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ fn administrator() -> Claims {
     Claims {
         subject: Subject::Account(AccountId::new()),
         role: Some(Role::ContractorAdmin),
-        sites: vec![SiteId::new(), SiteId::new()],
         contractor: Some(ContractorId::new()),
         session: Some("family-1".to_owned()),
         version: Some(7),
@@ -29,7 +28,6 @@ fn worker() -> Claims {
     Claims {
         subject: Subject::Worker(WorkerId::new()),
         role: None,
-        sites: vec![SiteId::new()],
         contractor: None,
         session: None,
         version: None,
@@ -89,7 +87,6 @@ fn a_token_of_another_type_issuer_or_key_id_is_invalid() {
         let own = Own {
             sub: Subject::Anonymous,
             role: None,
-            sites: vec![],
             contractor: None,
             session: None,
             version: None,

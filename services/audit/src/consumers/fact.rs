@@ -195,6 +195,7 @@ mod tests {
             "last_error",
             "mend",
             "name",
+            "realname_project",
             "reason",
             "remark",
             "revoke_reason",

@@ -12,8 +12,8 @@ use super::enter_mini_program::wechat_refused;
 use super::records::of_worker;
 use super::{App, Error, fact, personal};
 use crate::domain::{
-    Binding, BindingCandidate as Candidate, BindingEnd, Held, Index, Match, Plan, SmsCode,
-    WechatUserId, Worker, WorkerStatus, match_by_six, plan,
+    AttemptId, Binding, BindingCandidate as Candidate, BindingEnd, Held, Index, Limit, Match, Plan,
+    SmsCode, WechatUserId, Worker, WorkerStatus, match_by_six, origin, plan,
 };
 use crate::store::people::Numbered;
 use crate::{store, wire};
@@ -58,6 +58,8 @@ impl fmt::Debug for BindWorker {
 struct Proved {
     phone: Phone,
     code: Option<Index>,
+    /// What this binding counts as until it succeeds.
+    attempts: [AttemptId; 2],
 }
 
 /// What to look for on the roster.
@@ -72,7 +74,8 @@ enum Wanted {
 
 impl App {
     /// Binds who came through WeChat to a worker of the roster. A new binding ends what either had with someone else;
-    /// the same pair again changes nothing.
+    /// the same pair again changes nothing. One attempt too many is refused before the roster is looked at: of the
+    /// WeChat user, from where they are, or with the phone.
     #[tracing::instrument(name = "worker.bind", skip_all, fields(worker.id))]
     pub(crate) async fn bind_worker(
         &self,
@@ -86,7 +89,7 @@ impl App {
             return Err(Error::field("id_no", "birth date is yet to come"));
         }
         let session = self.session(&mp_code).await?;
-        let proved = self.prove(proof).await?;
+        let proved = self.prove(caller, &session, proof).await?;
         let wanted = match id_no {
             IdProof::LastSix(six) => Wanted::Six(six),
             IdProof::Whole(id_no) => Wanted::Person {
@@ -105,22 +108,41 @@ impl App {
         }
     }
 
-    async fn prove(&self, proof: PhoneProof) -> Result<Proved, Error> {
-        match proof {
-            PhoneProof::Sms { phone, code } => {
-                let code = self.try_sms_code(&phone, &code).await?;
-                Ok(Proved { phone, code: Some(code) })
-            }
-            PhoneProof::Wechat { phone_code } => {
-                let number = self.wechat.phone_number(&phone_code).await;
-                let number = number.map_err(|err| wechat_refused(err, "phone_code"))?;
-                let phone = Phone::parse(&number);
-                let phone = phone.map_err(|_| {
-                    Error::field("phone_code", "is of a phone outside the mainland")
-                })?;
-                Ok(Proved { phone, code: None })
-            }
-        }
+    /// The attempt counts for who tries before it is known whether the phone is theirs, and for the phone after that.
+    async fn prove(
+        &self,
+        caller: &Caller,
+        session: &wechat::Session,
+        proof: PhoneProof,
+    ) -> Result<Proved, Error> {
+        let (phone, code) = match proof {
+            PhoneProof::Sms { phone, code } => (phone, Some(code)),
+            PhoneProof::Wechat { phone_code } => (self.wechat_phone(&phone_code).await?, None),
+        };
+        let origin = caller.address.as_deref().and_then(origin);
+        let mut limits = vec![(Limit::BINDS_BY, session.openid.as_str())];
+        limits.extend(origin.as_deref().map(|origin| (Limit::BINDS_FROM, origin)));
+        let tried = self.count_binding(&limits).await?;
+        let code = match code {
+            Some(code) => Some(self.try_sms_code(&phone, &code).await?),
+            None => None,
+        };
+        let with_phone = self.count_binding(&[(Limit::BINDS_TO, phone.as_str())]).await?;
+        Ok(Proved { phone, code, attempts: [tried, with_phone] })
+    }
+
+    async fn wechat_phone(&self, phone_code: &str) -> Result<Phone, Error> {
+        let number = self.wechat.phone_number(phone_code).await;
+        let number = number.map_err(|err| wechat_refused(err, "phone_code"))?;
+        Phone::parse(&number)
+            .map_err(|_| Error::field("phone_code", "is of a phone outside the mainland"))
+    }
+
+    async fn count_binding(&self, limits: &[(Limit, &str)]) -> Result<AttemptId, Error> {
+        let mut tx = self.store.begin(Scope::System("phones belong to no site")).await?;
+        let attempt = self.count_attempt(&mut tx, limits).await?;
+        tx.commit().await?;
+        Ok(attempt)
     }
 
     async fn bind(
@@ -140,11 +162,9 @@ impl App {
         }
         let user = self.keep_user(&mut tx, session).await?;
         let (mut workers, held) = hold(&mut tx, worker, user).await?;
-        let ours =
-            workers.iter().position(|held| held.id == worker).ok_or(Error::WorkerNotFound)?;
-        if workers[ours].status != WorkerStatus::Active {
-            return Err(Error::WorkerNotFound);
-        }
+        let ours = workers.iter().position(|held| held.id == worker);
+        let ours = ours.filter(|ours| workers[*ours].status == WorkerStatus::Active);
+        let Some(ours) = ours else { return Err(not_found(&mut tx).await?) };
         let plan = plan(worker, user, held);
         let took_over =
             matches!(&plan, Plan::Bind { ends } if ends.iter().any(|ended| ended.worker == worker));
@@ -182,6 +202,9 @@ impl App {
             }));
             of_worker(&mut tx, worker, record).await?;
         }
+        for attempt in proved.attempts {
+            store::attempts::take_back(&mut tx, attempt).await?;
+        }
         tx.commit().await?;
         Ok(BindWorkerResponse {
             worker_id: worker.to_string(),
@@ -198,10 +221,9 @@ impl App {
         wanted: &Wanted,
     ) -> Result<WorkerId, Error> {
         let phones = personal::phone_indexes(&self.vault, phone);
-        match wanted {
+        let found = match wanted {
             Wanted::Person { id_nos, names } => {
-                let worker = store::workers::matching(tx, id_nos, names, &phones).await?;
-                worker.ok_or(Error::WorkerNotFound)
+                store::workers::matching(tx, id_nos, names, &phones).await?
             }
             Wanted::Six(six) => {
                 let numbered = store::people::numbered_by_phone(tx, &phones).await?;
@@ -214,13 +236,22 @@ impl App {
                 };
                 let candidates = numbered.into_iter().map(candidate);
                 match match_by_six(&candidates.collect::<Result<Vec<_>, StoreError>>()?) {
-                    Match::One(worker) => Ok(worker),
-                    Match::Nobody => Err(Error::WorkerNotFound),
-                    Match::WholeNumberNeeded => Err(Error::WholeNumberNeeded),
+                    Match::One(worker) => Some(worker),
+                    Match::Nobody => None,
+                    Match::WholeNumberNeeded => return Err(Error::WholeNumberNeeded),
                 }
             }
+        };
+        match found {
+            Some(worker) => Ok(worker),
+            None => Err(not_found(tx).await?),
         }
     }
+}
+
+/// Which site they belong to nobody knows: the oldest roster is the one that may lack them.
+async fn not_found(tx: &mut Tx) -> Result<Error, StoreError> {
+    Ok(Error::WorkerNotFound { synced_at: store::rosters::oldest(tx).await? })
 }
 
 /// Holds the user, then the workers concerned, and reads both sides' bindings after that: nobody changes them now.

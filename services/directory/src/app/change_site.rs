@@ -40,7 +40,10 @@ impl App {
         }
         let after = Site { version: before.version + 1, ..after };
         let saved = store::sites::save(&mut tx, &after).await;
-        saved.map_err(|err| Error::taken(err, &[("sites_name", "name")]))?;
+        saved.map_err(|err| Error::taken(err, &store::sites::TAKEN))?;
+        if after.settings.realname_project != before.settings.realname_project {
+            store::rosters::begin_anew(&mut tx, site).await?;
+        }
         let message = wire::site(&after);
         events::enqueue(&mut tx, &SiteChanged { site: Some(message.clone()) }, now).await?;
         let (was, is) = records::compared(records::site(&before), records::site(&after));

@@ -32,7 +32,7 @@ impl App {
             return Ok(answer);
         }
         let inserted = store::sites::insert(&mut tx, &site, now).await;
-        inserted.map_err(|err| Error::taken(err, &[("sites_name", "name")]))?;
+        inserted.map_err(|err| Error::taken(err, &store::sites::TAKEN))?;
         let message = wire::site(&site);
         events::enqueue(&mut tx, &SiteChanged { site: Some(message.clone()) }, now).await?;
         let mut record = fact(caller, "site.create", "site", site.id.to_string(), now);

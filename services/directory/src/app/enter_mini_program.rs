@@ -7,7 +7,8 @@ use crate::store;
 use crate::store::wechat_users::NewUser;
 
 impl App {
-    /// Exchanges a WeChat code; who comes for the first time is kept, not yet bound to anyone.
+    /// Exchanges a WeChat code; who comes for the first time is kept, not yet bound to anyone. Who is bound no more is told
+    /// why: after a takeover this is all that an old phone without a session hears.
     #[tracing::instrument(name = "mini_program.enter", skip_all)]
     pub(crate) async fn enter_mini_program(
         &self,
@@ -22,6 +23,10 @@ impl App {
             Some(binding) => store::workers::load(&mut tx, &[binding.worker]).await?,
             None => Vec::new(),
         };
+        let ended = match &binding {
+            Some(_) => None,
+            None => store::bindings::last_ended(&mut tx, user).await?,
+        };
         tx.commit().await?;
         let worker = workers.first();
         Ok(EnterMiniProgramResponse {
@@ -32,6 +37,8 @@ impl App {
                 .flat_map(Worker::sites)
                 .map(|site| site.to_string())
                 .collect(),
+            ended_at: ended.as_ref().map(|ended| proto::timestamp(ended.at)),
+            ended_because: ended.map(|ended| ended.because).unwrap_or_default(),
         })
     }
 

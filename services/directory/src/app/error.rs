@@ -21,8 +21,9 @@ pub(crate) enum Error {
     TokenExpired,
     #[error("too many requests")]
     TooManyRequests { retry_after: TimeDelta },
+    /// As old as the roster is: they may be on a newer one. None was ever read where there is no instant.
     #[error("no such person on the roster")]
-    WorkerNotFound,
+    WorkerNotFound { synced_at: Option<DateTime<Utc>> },
     #[error("the code is wrong, used or expired")]
     SmsCodeWrong,
     #[error("{0} does not answer")]
@@ -35,6 +36,9 @@ pub(crate) enum Error {
     /// It lacks more of the site's people than leave at once; what was read last stays in force.
     #[error("the roster lacks {gone} of {held} people")]
     RosterSuspect { synced_at: Option<DateTime<Utc>>, held: usize, gone: usize },
+    /// Everybody on the roster would be taken for people of this site, though there are others.
+    #[error("the site has no project code")]
+    ProjectNeeded { synced_at: Option<DateTime<Utc>> },
     /// The last six characters of an identity number, where the site asks for all of it.
     #[error("the whole identity number is needed")]
     WholeNumberNeeded,

@@ -29,7 +29,10 @@ impl App {
                 Ok(Some(Read { brought, .. })) => news += brought.news(),
                 Ok(None)
                 | Err(
-                    Error::RosterAway { .. } | Error::RosterSuspect { .. } | Error::SyncOvertaken,
+                    Error::RosterAway { .. }
+                    | Error::RosterSuspect { .. }
+                    | Error::ProjectNeeded { .. }
+                    | Error::SyncOvertaken,
                 ) => {}
                 Err(err) => {
                     tracing::warn!(site.id = %site, error = %err, "a roster was not read");

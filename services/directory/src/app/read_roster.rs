@@ -10,11 +10,11 @@ use types::{ContractorId, SiteId, WorkerId};
 use super::{App, CONTEXT, Error, fact, personal};
 use crate::domain::{
     Employer, Engagement, Followed, ReadingEnd, ReadingId, ReadingKind, RosterChange, RosterEntry,
-    Worker, is_suspect,
+    Worker, is_of_site, is_suspect,
 };
 use crate::realname::{Listed, Pulled};
 use crate::store::readings::Ended;
-use crate::store::rosters::{Begin, Brought};
+use crate::store::rosters::{Begin, Brought, Project};
 use crate::{store, wire};
 
 /// People written in one transaction: few enough not to hold their rows for long.
@@ -82,7 +82,8 @@ impl App {
         let ReadRoster { site, kind, overtakes, accept_departures } = wanted;
         let (at, now) = (self.clock.now(), self.system.now());
         let reading = ReadingId::new();
-        let mut tx = self.store.begin(Scope::Site(site)).await?;
+        let mut tx = self.store.begin(ROSTER).await?;
+        let project = store::rosters::project(&mut tx, site).await?.ok_or(Error::NotFound)?;
         let begin = Begin { at, now, busy_until: now + LONGEST, overtakes };
         let Some(epoch) = store::rosters::begin(&mut tx, site, begin).await? else {
             return Ok(None);
@@ -99,7 +100,7 @@ impl App {
         tx.commit().await?;
 
         let underway = Underway { site, reading, kind, epoch, accept_departures, held };
-        match self.pull_and_write(caller, underway, &contractors).await {
+        match self.pull_and_write(caller, underway, &project, &contractors).await {
             Ok(read) => Ok(Some(read)),
             Err(err) => {
                 if let Err(unwritten) = self.give_up(caller, underway, &err).await {
@@ -114,10 +115,17 @@ impl App {
         &self,
         caller: &Caller,
         underway: Underway,
+        project: &Project,
         contractors: &Contractors,
     ) -> Result<Read, Error> {
         let Underway { site, kind, .. } = underway;
-        let Ok(pulled) = self.realname.pull(kind, self.system.now()).await else {
+        if !is_of_site(&project.code, project.others) {
+            let mut tx = self.store.begin(Scope::Site(site)).await?;
+            let synced_at = store::rosters::synced_at(&mut tx, site).await?;
+            return Err(Error::ProjectNeeded { synced_at });
+        }
+        let pulled = self.realname.pull(&project.code, kind, self.system.now()).await;
+        let Ok(pulled) = pulled else {
             let mut tx = self.store.begin(Scope::Site(site)).await?;
             let synced_at = store::rosters::synced_at(&mut tx, site).await?;
             return Err(Error::RosterAway { synced_at });
@@ -136,6 +144,7 @@ impl App {
         let end = match err {
             Error::RosterAway { .. } => ReadingEnd::Away,
             Error::RosterSuspect { .. } => ReadingEnd::Suspect,
+            Error::ProjectNeeded { .. } => ReadingEnd::NoProject,
             Error::SyncOvertaken => ReadingEnd::Overtaken,
             _ => ReadingEnd::Failed,
         };

@@ -72,6 +72,7 @@ pub(super) fn site(site: &Site) -> Value {
         "wechat_template_ticket_published": settings.wechat.ticket_published,
         "wechat_template_daily_reminder": settings.wechat.daily_reminder,
         "wechat_template_deadline_soon": settings.wechat.deadline_soon,
+        "realname_project": settings.realname_project,
     })
 }
 

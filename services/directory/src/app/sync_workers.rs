@@ -10,7 +10,8 @@ use crate::store::rosters::Brought;
 
 impl App {
     /// Brings the site's people up to what the real-name system says, all of them. While it is away, or lacks most of
-    /// the people and these departures are not accepted, the last roster stays, and the refusal says how old that is.
+    /// the people and these departures are not accepted, or cannot be asked for this site's alone, the last roster stays,
+    /// and the refusal says how old that is.
     /// Of two at once the later one is written, the other is refused.
     #[tracing::instrument(name = "worker.sync", skip_all, fields(site.id = %site))]
     pub(crate) async fn sync_workers(

@@ -27,6 +27,12 @@ impl Limit {
     pub(crate) const TEXTS_BY: Self = Self::of("sms.by", 10, Self::LONGEST);
     /// Codes asked for from one origin: a site's network on the morning when everybody binds asks for a few hundred.
     pub(crate) const TEXTS_FROM: Self = Self::of("sms.from", 300, TimeDelta::hours(1));
+    /// Bindings that one WeChat user tries in vain: a person mistypes a few times, a guesser needs hundreds.
+    pub(crate) const BINDS_BY: Self = Self::of("bind.by", 10, Self::LONGEST);
+    /// The same from one origin: a site's network on the morning when everybody binds, and a mobile network's address.
+    pub(crate) const BINDS_FROM: Self = Self::of("bind.from", 300, TimeDelta::hours(1));
+    /// The same of one phone, once it is proved: nobody closes another's.
+    pub(crate) const BINDS_TO: Self = Self::of("bind.to", 10, Self::LONGEST);
 
     /// No limit counts what is older.
     pub(crate) const LONGEST: TimeDelta = TimeDelta::days(1);
@@ -108,6 +114,9 @@ mod tests {
             Limit::TEXTS_TO,
             Limit::TEXTS_BY,
             Limit::TEXTS_FROM,
+            Limit::BINDS_BY,
+            Limit::BINDS_FROM,
+            Limit::BINDS_TO,
         ] {
             assert!(limit.within <= Limit::LONGEST, "{limit:?}");
         }

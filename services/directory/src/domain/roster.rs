@@ -44,6 +44,8 @@ pub(crate) enum ReadingEnd {
     Away,
     /// The answer lacked more people than leave at once.
     Suspect,
+    /// Whose people to ask for was not said, and there is more than one site.
+    NoProject,
     /// A newer reading began first.
     Overtaken,
     Failed,
@@ -55,6 +57,7 @@ impl ReadingEnd {
             Self::Done => "DONE",
             Self::Away => "AWAY",
             Self::Suspect => "SUSPECT",
+            Self::NoProject => "NO_PROJECT",
             Self::Overtaken => "OVERTAKEN",
             Self::Failed => "FAILED",
         }
@@ -133,6 +136,11 @@ impl Roster {
     }
 }
 
+/// Whether what the real-name system lists is a site's: the people of its project, or everybody where it is the only one.
+pub(crate) const fn is_of_site(project: &str, others: bool) -> bool {
+    !project.is_empty() || !others
+}
+
 /// Of so few, more than half may well leave between two readings.
 const FEW: usize = 20;
 
@@ -196,6 +204,12 @@ mod tests {
         ] {
             assert_eq!(is_suspect(listed, held, gone), suspect, "{listed} of {held}, {gone} gone");
         }
+    }
+
+    #[test]
+    fn everybody_is_of_a_site_only_while_there_is_no_other() {
+        assert!(is_of_site("", false) && is_of_site("P1", false) && is_of_site("P1", true));
+        assert!(!is_of_site("", true));
     }
 
     #[test]

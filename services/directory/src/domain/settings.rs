@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub fallback_ladder: Vec<Rung>,
     pub bind_id_last_six: bool,
     pub wechat: Wechat,
+    /// Under which code the real-name system knows the site; may be empty.
+    pub realname_project: String,
 }
 
 /// The site's own mini-program and its templates; empty where it uses the installation's.
@@ -96,6 +98,9 @@ impl Settings {
                     .wechat_deadline_soon
                     .unwrap_or_else(|| wechat.deadline_soon.clone()),
             },
+            realname_project: change
+                .realname_project
+                .unwrap_or_else(|| self.realname_project.clone()),
         };
         let problems = settings.problems();
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
@@ -139,6 +144,7 @@ impl Default for Settings {
             fallback_ladder: vec![Rung::Wechat, Rung::Sms, Rung::Foreman],
             bind_id_last_six: false,
             wechat: Wechat::default(),
+            realname_project: String::new(),
         }
     }
 }
@@ -169,6 +175,7 @@ pub(crate) struct Change {
     pub wechat_ticket_published: Option<String>,
     pub wechat_daily_reminder: Option<String>,
     pub wechat_deadline_soon: Option<String>,
+    pub realname_project: Option<String>,
 }
 
 macro_rules! words {

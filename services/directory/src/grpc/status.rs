@@ -25,7 +25,8 @@ fn refusal(err: Error) -> Refusal {
             let seconds = (retry_after.num_milliseconds() + 999) / 1000;
             Refusal::new(ErrorCode::TooManyRequests).data("retry_after_sec", seconds.max(1))
         }
-        Error::WorkerNotFound => Refusal::new(ErrorCode::WorkerNotFoundInRealname),
+        Error::WorkerNotFound { synced_at } => Refusal::new(ErrorCode::WorkerNotFoundInRealname)
+            .data("roster_synced_at", synced_at.map(|at| at.to_rfc3339())),
         Error::SmsCodeWrong => Refusal::new(ErrorCode::SmsCodeWrong),
         Error::Upstream(upstream) => {
             Refusal::new(ErrorCode::UpstreamUnavailable).data("upstream", upstream)
@@ -42,6 +43,9 @@ fn refusal(err: Error) -> Refusal {
                 .data("gone", gone)
                 .data("roster_synced_at", synced_at.map(|at| at.to_rfc3339()))
         }
+        Error::ProjectNeeded { synced_at } => Refusal::new(ErrorCode::StateConflict)
+            .data("reason", "there are other sites: settings.realname_project is needed")
+            .data("roster_synced_at", synced_at.map(|at| at.to_rfc3339())),
         Error::WholeNumberNeeded => {
             Refusal::new(ErrorCode::ValidationFailed).field("id_no", "is needed whole on this site")
         }
@@ -73,11 +77,12 @@ mod tests {
             (Error::BadCredentials, 40_103),
             (Error::NotSignedIn, 40_101),
             (Error::TokenExpired, 40_102),
-            (Error::WorkerNotFound, 40_401),
+            (Error::WorkerNotFound { synced_at: None }, 40_401),
             (Error::SmsCodeWrong, 40_015),
             (Error::Upstream("realname"), 50_301),
             (Error::RosterAway { synced_at: None }, 50_301),
             (Error::RosterSuspect { synced_at: None, held: 30, gone: 20 }, 50_301),
+            (Error::ProjectNeeded { synced_at: None }, 40_902),
             (Error::WholeNumberNeeded, 40_001),
             (Error::SyncOvertaken, 40_902),
             (Error::NotAllowed("it is one's own account"), 40_902),

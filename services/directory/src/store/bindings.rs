@@ -113,6 +113,28 @@ pub(crate) async fn last(
     Ok(last.fetch_optional(&mut **tx).await?)
 }
 
+/// A binding that is over.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub because: String,
+    pub at: DateTime<Utc>,
+}
+
+/// The binding of the user that ended last.
+pub(crate) async fn last_ended(
+    tx: &mut Tx,
+    user: WechatUserId,
+) -> Result<Option<Ended>, StoreError> {
+    let ended = sqlx::query_as!(
+        Ended,
+        r#"SELECT ended_because AS "because!", ended_at AS "at!" FROM directory.bindings
+         WHERE wechat_user_id = $1 AND ended_at IS NOT NULL
+         ORDER BY ended_at DESC LIMIT 1"#,
+        user.0,
+    );
+    Ok(ended.fetch_optional(&mut **tx).await?)
+}
+
 /// The sites that people are on; of whoever is on none any more, those they were on.
 pub(crate) async fn sites_of(
     tx: &mut Tx,

@@ -21,6 +21,27 @@ pub(crate) struct Begin {
     pub overtakes: bool,
 }
 
+/// What the real-name system may be asked about a site.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// Under which code it knows the site; empty where that was not said.
+    pub code: String,
+    /// Whether the scope has sites besides.
+    pub others: bool,
+}
+
+/// Held until this transaction ends, so that a reading begins before the code changes or after it.
+pub(crate) async fn project(tx: &mut Tx, site: SiteId) -> Result<Option<Project>, StoreError> {
+    let project = sqlx::query_as!(
+        Project,
+        r#"SELECT s.realname_project AS code,
+               EXISTS (SELECT FROM directory.sites o WHERE o.site_id <> s.site_id) AS "others!"
+           FROM directory.sites s WHERE s.site_id = $1 FOR SHARE OF s"#,
+        site.as_uuid(),
+    );
+    Ok(project.fetch_optional(&mut **tx).await?)
+}
+
 /// Begins a reading of the site's roster and answers its number; `None` where one is under way that is not to be
 /// overtaken.
 pub(crate) async fn begin(
@@ -111,6 +132,17 @@ pub(crate) async fn want_whole(tx: &mut Tx, sites: &[SiteId]) -> Result<(), Stor
     Ok(())
 }
 
+/// The site's roster is another from now on: a reading that is under way is overtaken, the next one is a whole one.
+pub(crate) async fn begin_anew(tx: &mut Tx, site: SiteId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE directory.roster_syncs SET epoch = epoch + 1, whole_at = NULL, busy_until = NULL WHERE site_id = $1",
+        site.as_uuid(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// The reading of this number is no longer under way.
 pub(crate) async fn release(tx: &mut Tx, site: SiteId, epoch: i64) -> Result<(), StoreError> {
     sqlx::query!(
@@ -133,6 +165,12 @@ pub(crate) async fn synced_at(
         site.as_uuid()
     );
     Ok(at.fetch_optional(&mut **tx).await?.flatten())
+}
+
+/// When that of the scope's rosters was last read which is the oldest; one never read has no age.
+pub(crate) async fn oldest(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let at = sqlx::query_scalar!("SELECT min(synced_at) FROM directory.roster_syncs");
+    Ok(at.fetch_one(&mut **tx).await?)
 }
 
 struct Row {

@@ -35,6 +35,7 @@ struct Row {
     wechat_template_ticket_published: String,
     wechat_template_daily_reminder: String,
     wechat_template_deadline_soon: String,
+    realname_project: String,
     version: i64,
 }
 
@@ -70,12 +71,17 @@ impl Row {
                     daily_reminder: self.wechat_template_daily_reminder,
                     deadline_soon: self.wechat_template_deadline_soon,
                 },
+                realname_project: self.realname_project,
             },
             version: version(self.version),
             name: self.name,
         })
     }
 }
+
+/// Which field holds what another site has, by the constraint that says so.
+pub(crate) const TAKEN: [(&str, &str); 2] =
+    [("sites_name", "name"), ("sites_realname_project", "settings.realname_project")];
 
 /// A new site, with the settings of every new one; [`save`] writes its own.
 pub(crate) async fn insert(tx: &mut Tx, site: &Site, at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -120,7 +126,8 @@ async fn write(tx: &mut Tx, site: &Site, read_at: u64) -> Result<(), StoreError>
              daily_reminder_time = $15, deadline_soon_minutes = $16, night_deadline_minutes = $17,
              late_deadline_minutes = $18, check_at_least_once = $19, check_mode = $20, retention_days = $21,
              fallback_ladder = $22, bind_id_last_six = $23, wechat_appid = $24, wechat_template_ticket_published = $25,
-             wechat_template_daily_reminder = $26, wechat_template_deadline_soon = $27, version = $28
+             wechat_template_daily_reminder = $26, wechat_template_deadline_soon = $27, realname_project = $28,
+             version = $29
          WHERE site_id = $1 AND version = $2",
         site.id.as_uuid(),
         kept(read_at),
@@ -149,6 +156,7 @@ async fn write(tx: &mut Tx, site: &Site, read_at: u64) -> Result<(), StoreError>
         settings.wechat.ticket_published,
         settings.wechat.daily_reminder,
         settings.wechat.deadline_soon,
+        settings.realname_project,
         kept(site.version),
     )
     .execute(&mut **tx)
@@ -168,7 +176,8 @@ pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<Site>, StoreError> {
              video_rule, check_min_seconds, check_max_seconds, check_answer_seconds, publish_now, daily_reminder,
              daily_reminder_time, deadline_soon_minutes, night_deadline_minutes, late_deadline_minutes,
              check_at_least_once, check_mode, retention_days, fallback_ladder, bind_id_last_six, wechat_appid,
-             wechat_template_ticket_published, wechat_template_daily_reminder, wechat_template_deadline_soon, version
+             wechat_template_ticket_published, wechat_template_daily_reminder, wechat_template_deadline_soon, realname_project,
+             version
          FROM directory.sites ORDER BY name",
     )
     .fetch_all(&mut **tx)
@@ -183,7 +192,8 @@ pub(crate) async fn get(tx: &mut Tx, site: SiteId) -> Result<Option<Site>, Store
              video_rule, check_min_seconds, check_max_seconds, check_answer_seconds, publish_now, daily_reminder,
              daily_reminder_time, deadline_soon_minutes, night_deadline_minutes, late_deadline_minutes,
              check_at_least_once, check_mode, retention_days, fallback_ladder, bind_id_last_six, wechat_appid,
-             wechat_template_ticket_published, wechat_template_daily_reminder, wechat_template_deadline_soon, version
+             wechat_template_ticket_published, wechat_template_daily_reminder, wechat_template_deadline_soon, realname_project,
+             version
          FROM directory.sites WHERE site_id = $1",
         site.as_uuid(),
     )

@@ -1,7 +1,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+use chrono::TimeDelta;
 use proto::directory::v1 as pb;
-use serde_json::Value;
+use serde_json::{Value, json};
 use service::Refusal;
 
 use crate::outside::{id_no, name, person, phone};
@@ -199,6 +200,32 @@ async fn whoever_left_every_site_is_not_found() {
     world.sync(site).await.unwrap();
     assert_eq!(code(&world.bind("a", 1).await), 40401);
     assert_eq!(world.count(ACTIVE).await, 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_not_found_is_told_how_old_the_oldest_roster_is() {
+    let world = World::new().await;
+    let synced_at = async || {
+        let refused = bind_with(&world, by_phone_code(9)).await.unwrap_err();
+        assert_eq!(refused.code.number(), 40401);
+        refused.data["roster_synced_at"].clone()
+    };
+    assert_eq!(synced_at().await, Value::Null, "none was read yet");
+    let (one, _) = world.staffed(1..=2).await;
+    let two = world.site("二号工地").await;
+    let first = world.harness.now();
+    assert_eq!(synced_at().await, json!(first.to_rfc3339()), "a site without a roster has none");
+    world.harness.shell.clock.advance(TimeDelta::hours(1));
+    world.sync(two).await.unwrap();
+    assert_eq!(synced_at().await, json!(first.to_rfc3339()));
+    world.outside.set_roster(&[person(2)]);
+    world.sync(one).await.unwrap();
+    assert_eq!(synced_at().await, json!(world.harness.now().to_rfc3339()));
+
+    world.outside.realname_goes_away(true);
+    let left = bind_with(&world, by_phone_code(1)).await;
+    assert_eq!(code(&left), 0, "on the other site's roster still");
     world.stop().await;
 }
 

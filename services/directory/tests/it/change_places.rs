@@ -85,6 +85,7 @@ async fn every_setting_of_a_site_is_changed_and_told_of_with_what_it_was() {
         wechat_template_ticket_published: Some("t-1".to_owned()),
         wechat_template_daily_reminder: Some("t-2".to_owned()),
         wechat_template_deadline_soon: Some("t-3".to_owned()),
+        realname_project: Some("P1".to_owned()),
     };
     let message = pb::ChangeSiteRequest {
         name: "一号工地（北）".to_owned(),

@@ -1,3 +1,4 @@
+use chrono::TimeDelta;
 use proto::directory::v1 as pb;
 use serde_json::json;
 use service::Refusal;
@@ -20,6 +21,34 @@ async fn who_comes_again_is_the_same_user_and_finds_their_worker() {
     assert_eq!(again.wechat_user_id, first.wechat_user_id);
     assert_eq!((&again.worker_id, again.site_ids), (&workers[0], vec![site.to_string()]));
     assert_ne!(enter(&world, "demo-b").await.unwrap().wechat_user_id, first.wechat_user_id);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_phone_whose_binding_ended_is_told_why_when_it_enters_again() {
+    let world = World::new().await;
+    let (_, workers) = world.staffed(1..=2).await;
+    world.bind("a", 1).await.unwrap();
+    world.harness.shell.clock.advance(TimeDelta::minutes(1));
+    world.bind("b", 1).await.unwrap();
+    let taken_at = world.harness.now();
+    let told_of = async |mp_code| {
+        let entered = enter(&world, mp_code).await.unwrap();
+        (entered.worker_id, entered.ended_because, proto::instant(entered.ended_at.as_ref()))
+    };
+    let ended = |because: &str, at| (String::new(), because.to_owned(), Some(at));
+    let bound = |worker: usize| (workers[worker].clone(), String::new(), None);
+    assert_eq!(told_of("demo-a").await, ended("REPLACED", taken_at));
+    assert_eq!(told_of("demo-b").await, bound(0));
+    assert_eq!(told_of("demo-c").await, (String::new(), String::new(), None), "never bound");
+
+    world.bind("a", 2).await.unwrap();
+    assert_eq!(told_of("demo-a").await, bound(1), "what ended before is over");
+    world.harness.shell.clock.advance(TimeDelta::minutes(1));
+    let message =
+        pb::UnbindWorkerRequest { worker_id: workers[1].clone(), reason: "lost".to_owned() };
+    told(world.client.clone().unbind_worker(world.by(&world.sysadmin, message)).await).unwrap();
+    assert_eq!(told_of("demo-a").await, ended("BY_ADMIN", world.harness.now()), "the last of two");
     world.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! The directory as others call it: through its contract, on a real database, with the outside firms played.
 
 mod announce;
+mod bind_limits;
 mod bind_worker;
 mod change_account;
 mod change_places;
@@ -16,6 +17,7 @@ mod outside;
 mod passwords;
 mod policy;
 mod privacy;
+mod projects;
 mod registration;
 mod resolve_workers;
 mod rosters;

@@ -25,6 +25,8 @@ pub(crate) struct Outside {
     realname_away: Arc<Mutex<bool>>,
     /// `updated_since` of each reading's first page; empty where the whole roster was asked for.
     asked_since: Arc<Mutex<Vec<String>>>,
+    /// `project_code` of each page; empty where it was not sent.
+    asked_projects: Arc<Mutex<Vec<String>>>,
     /// How many pages were asked for.
     pages: Arc<AtomicUsize>,
     /// What the next pages say there is in all; the truth when there are none.
@@ -45,6 +47,7 @@ impl Outside {
             sms_answer: Arc::new(Mutex::new("Ok")),
             realname_away: Arc::default(),
             asked_since: Arc::default(),
+            asked_projects: Arc::default(),
             pages: Arc::default(),
             totals: Arc::default(),
             endless: Arc::default(),
@@ -72,6 +75,11 @@ impl Outside {
     /// What each reading asked for: `updated_since`, or nothing for the whole roster.
     pub(crate) fn asked_since(&self) -> Vec<String> {
         self.asked_since.lock().unwrap().clone()
+    }
+
+    /// What each page was asked for: `project_code`, or nothing for everybody's.
+    pub(crate) fn asked_projects(&self) -> Vec<String> {
+        self.asked_projects.lock().unwrap().clone()
     }
 
     /// How many pages were asked for so far.
@@ -190,7 +198,10 @@ async fn roster(
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let since = query.get("updated_since").cloned().unwrap_or_default();
-    let people: Vec<&Value> = people.iter().filter(|person| is_after(person, &since)).collect();
+    let project = query.get("project_code").cloned().unwrap_or_default();
+    let asked = |person: &&Value| is_after(person, &since) && is_of(person, &project);
+    let people: Vec<&Value> = people.iter().filter(asked).collect();
+    outside.asked_projects.lock().unwrap().push(project);
     let page: usize = query["page"].parse().unwrap();
     outside.pages.fetch_add(1, Ordering::Relaxed);
     if page == 1 {
@@ -204,6 +215,12 @@ async fn roster(
     let total = outside.totals.lock().unwrap().pop_front().unwrap_or(total);
     let data = json!({ "items": items, "total": total, "page": page, "page_size": size });
     Json(json!({ "code": 0, "message": "ok", "data": data })).into_response()
+}
+
+/// Who has no projects is of each.
+fn is_of(person: &Value, project: &str) -> bool {
+    let codes = person["project_codes"].as_array();
+    project.is_empty() || codes.is_none_or(|codes| codes.contains(&json!(project)))
 }
 
 fn is_after(person: &Value, since: &str) -> bool {

@@ -66,14 +66,38 @@ async fn two_people_with_one_phone_and_the_same_six_are_left_to_an_administrator
     world.stop().await;
 }
 
-async fn in_force(world: &World, bound: &pb::BindWorkerResponse) -> (bool, String) {
+async fn check_binding(world: &World, bound: &pb::BindWorkerResponse) -> pb::CheckBindingResponse {
     let message = pb::CheckBindingRequest {
         worker_id: bound.worker_id.clone(),
         wechat_user_id: bound.wechat_user_id.clone(),
     };
     let request = world.harness.shell.as_service("gateway", message);
-    let answer = told(world.client.clone().check_binding(request).await).unwrap();
+    told(world.client.clone().check_binding(request).await).unwrap()
+}
+
+async fn in_force(world: &World, bound: &pb::BindWorkerResponse) -> (bool, String) {
+    let answer = check_binding(world, bound).await;
     (answer.bound, answer.ended_because)
+}
+
+#[tokio::test]
+async fn a_binding_is_confirmed_with_the_sites_its_worker_is_on_now() {
+    let world = World::new().await;
+    let (one, _) = world.staffed(1..=2).await;
+    let bound = world.bind("a", 1).await.unwrap();
+    let sites = async || check_binding(&world, &bound).await.site_ids;
+    assert_eq!(sites().await, [one.to_string()]);
+    let two = world.site("二号工地").await;
+    world.sync(two).await.unwrap();
+    assert_eq!(sites().await, [one.to_string(), two.to_string()]);
+    world.outside.set_roster(&[person(2)]);
+    world.sync(one).await.unwrap();
+    assert_eq!(sites().await, [two.to_string()]);
+
+    let taken_over = world.bind("b", 1).await;
+    assert_eq!(code(&taken_over), 0);
+    assert!(sites().await.is_empty(), "of who is bound no more");
+    world.stop().await;
 }
 
 #[tokio::test]

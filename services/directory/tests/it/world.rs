@@ -88,8 +88,20 @@ impl World {
         self.by(&Caller { address: Some(address.to_owned()), ..Caller::anonymous() }, message)
     }
 
+    /// A site that the real-name system knows by its name.
     pub(crate) async fn site(&self, name: &str) -> SiteId {
-        let message = pb::CreateSiteRequest { name: name.to_owned(), ..Default::default() };
+        self.site_of(name, name).await
+    }
+
+    /// A site that the real-name system knows by this code.
+    pub(crate) async fn site_of(&self, name: &str, project: &str) -> SiteId {
+        let settings =
+            pb::SiteSettings { realname_project: Some(project.to_owned()), ..Default::default() };
+        let message = pb::CreateSiteRequest {
+            name: name.to_owned(),
+            settings: Some(settings),
+            ..Default::default()
+        };
         let answer =
             self.client.clone().create_site(self.by(&self.sysadmin, message)).await.unwrap();
         answer.into_inner().site.unwrap().site_id.parse().unwrap()

@@ -72,9 +72,7 @@ pub(crate) async fn edge_behind(proxies: &str) -> Edge {
     fakes.on(CHECK_SIGN_IN, move |asked: CheckSignInRequest| {
         Ok(sign_in(account, &asked.family_id, &[site]))
     });
-    fakes.on(CHECK_BINDING, |_: CheckBindingRequest| {
-        Ok(CheckBindingResponse { bound: true, ended_because: String::new() })
-    });
+    fakes.on(CHECK_BINDING, move |_: CheckBindingRequest| Ok(bound(&[site])));
     let url = format!("http://{}", config.listen);
     let router = gateway::router(config, shell.clone()).unwrap();
     service::http::listen(&shell.tasks, "gateway", listener, router);
@@ -104,6 +102,15 @@ pub(crate) fn sign_in(account: AccountId, family: &str, sites: &[SiteId]) -> Che
         role: role.as_str().to_owned(),
         site_ids: sites.iter().map(ToString::to_string).collect(),
         contractor_id: String::new(),
+    }
+}
+
+/// What `directory` says of a worker who is bound.
+pub(crate) fn bound(sites: &[SiteId]) -> CheckBindingResponse {
+    CheckBindingResponse {
+        bound: true,
+        ended_because: String::new(),
+        site_ids: sites.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -174,8 +181,6 @@ impl Edge {
         let claims = Claims {
             subject,
             role,
-            // An account's are told with its sign-in.
-            sites: if role.is_some() { Vec::new() } else { vec![self.site] },
             contractor: None,
             session: Some(role.map_or("session-1", Role::as_str).to_owned()),
             version: Some(1),

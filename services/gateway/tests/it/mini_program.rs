@@ -78,6 +78,34 @@ async fn a_stranger_s_session_asks_for_an_sms_code_and_nothing_else() {
     assert_eq!(edge.get(token, "/api/mp/pass").await.code(), 40301);
 }
 
+#[tokio::test]
+async fn a_phone_that_was_bound_is_told_at_login_why_it_is_no_more() {
+    let edge = edge().await;
+    let ended_at: chrono::DateTime<chrono::Utc> = "2026-01-09T23:30:00Z".parse().unwrap();
+    edge.fakes.on("DirectoryService/EnterMiniProgram", move |asked: EnterMiniProgramRequest| {
+        let user = EnterMiniProgramResponse {
+            wechat_user_id: "u".to_owned(),
+            ..EnterMiniProgramResponse::default()
+        };
+        Ok(match asked.mp_code.as_str() {
+            "old" => EnterMiniProgramResponse {
+                ended_because: "REPLACED".to_owned(),
+                ended_at: Some(proto::timestamp(ended_at)),
+                ..user
+            },
+            _ => user,
+        })
+    });
+    let entered = edge.post("", "/api/mp/login", &json!({"mp_code": "old"})).await;
+    let ended = json!({"reason": "REPLACED", "ended_at": "2026-01-09T23:30:00Z"});
+    assert_eq!(
+        (&entered.data()["bound"], &entered.data()["binding_ended"]),
+        (&json!(false), &ended)
+    );
+    let entered = edge.post("", "/api/mp/login", &json!({"mp_code": "new"})).await;
+    assert_eq!(entered.data()["binding_ended"], Value::Null);
+}
+
 fn task(site: &str, area: &str, video: &str) -> WorkerTask {
     // 07:30 in Shanghai.
     let deadline: chrono::DateTime<chrono::Utc> = "2026-01-09T23:30:00Z".parse().unwrap();

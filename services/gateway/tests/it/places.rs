@@ -25,7 +25,9 @@ async fn what_a_change_does_not_name_is_absent_on_the_way() {
     let path = format!("/api/admin/sites/{}", id());
     let body = json!({
         "version": 4,
-        "settings": {"daily_reminder": false, "fallback_ladder": ["SMS"], "wechat_appid": ""},
+        "settings": {
+            "daily_reminder": false, "fallback_ladder": ["SMS"], "wechat_appid": "", "realname_project": "P1",
+        },
     });
     let changed = patch(&edge, &path, &body).await;
     assert_eq!(changed.data()["version"], 5);
@@ -34,6 +36,7 @@ async fn what_a_change_does_not_name_is_absent_on_the_way() {
         daily_reminder: Some(false),
         fallback_ladder: vec!["SMS".to_owned()],
         wechat_appid: Some(String::new()),
+        realname_project: Some("P1".to_owned()),
         ..SiteSettings::default()
     };
     assert_eq!((asked.name.as_str(), asked.settings), ("", Some(settings)));

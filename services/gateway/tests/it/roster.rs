@@ -1,5 +1,6 @@
 //! Rosters, files of workers, registration links and sessions whose binding has ended.
 
+use auth::Sites;
 use chrono::Duration;
 use proto::directory::v1::{
     CheckBindingRequest, CheckBindingResponse, Contractor, EngagementSpell, ExportWorkersRequest,
@@ -10,9 +11,9 @@ use proto::directory::v1::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use types::ErrorCode;
+use types::{ErrorCode, SiteId};
 
-use crate::help::{edge, id, keys};
+use crate::help::{bound, edge, id, keys};
 
 const CHECK: &str = "DirectoryService/CheckBinding";
 const TASKS: &str = "/api/mp/tasks/today";
@@ -22,9 +23,7 @@ async fn a_phone_whose_binding_ended_is_told_why_and_one_that_is_bound_is_asked_
 {
     let edge = edge().await;
     let phone = edge.phone();
-    edge.fakes.on(CHECK, |_: CheckBindingRequest| {
-        Ok(CheckBindingResponse { bound: true, ended_because: String::new() })
-    });
+    edge.fakes.on(CHECK, |_: CheckBindingRequest| Ok(bound(&[])));
     for _ in 0..3 {
         edge.get(&phone, TASKS).await;
     }
@@ -33,7 +32,8 @@ async fn a_phone_whose_binding_ended_is_told_why_and_one_that_is_bound_is_asked_
     assert_eq!(asked.wechat_user_id, "session-1");
 
     edge.fakes.on(CHECK, |_: CheckBindingRequest| {
-        Ok(CheckBindingResponse { bound: false, ended_because: "REPLACED".to_owned() })
+        let ended_because = "REPLACED".to_owned();
+        Ok(CheckBindingResponse { bound: false, ended_because, site_ids: Vec::new() })
     });
     edge.system.advance(Duration::seconds(29));
     assert_ne!(edge.get(&phone, TASKS).await.code(), 40106, "a yes is believed for half a minute");
@@ -49,10 +49,30 @@ async fn a_phone_whose_binding_ended_is_told_why_and_one_that_is_bound_is_asked_
     );
     assert_eq!(edge.fakes.asked("TicketService/ListWorkerTasks").len(), tickets);
 
-    edge.fakes.on(CHECK, |_: CheckBindingRequest| {
-        Ok(CheckBindingResponse { bound: true, ended_because: String::new() })
-    });
+    edge.fakes.on(CHECK, |_: CheckBindingRequest| Ok(bound(&[])));
     assert_ne!(edge.get(&phone, TASKS).await.code(), 40106, "bound again, it goes on at once");
+}
+
+#[tokio::test]
+async fn a_worker_newly_engaged_on_another_site_reaches_it_within_half_a_minute_with_the_same_token()
+ {
+    let edge = edge().await;
+    let (phone, one, two) = (edge.phone(), edge.site, SiteId::new());
+    let reached = async || {
+        edge.get(&phone, TASKS).await;
+        edge.fakes.asked("TicketService/ListWorkerTasks").pop().unwrap().caller.sites
+    };
+    assert_eq!(reached().await, Sites::Some(vec![one]));
+    edge.fakes.on(CHECK, move |_: CheckBindingRequest| Ok(bound(&[one, two])));
+    edge.system.advance(Duration::seconds(30));
+    assert_eq!(reached().await, Sites::Some(vec![one, two]));
+    assert_eq!(reached().await, Sites::Some(vec![one, two]), "remembered with the yes");
+    edge.fakes.refuse(CHECK, ErrorCode::StoreUnavailable);
+    edge.system.advance(Duration::seconds(30));
+    assert_eq!(reached().await, Sites::Some(vec![one, two]), "and while directory is away");
+    edge.fakes.on(CHECK, |_: CheckBindingRequest| Ok(bound(&[])));
+    edge.system.advance(Duration::seconds(30));
+    assert_eq!(reached().await, Sites::Some(vec![]), "who left every site");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use sandbox::{CONTRACTORS, ROSTER_SIZE, roster};
+use sandbox::{CONTRACTORS, PROJECTS, ROSTER_SIZE, roster};
 
 use crate::help::{TestSandbox, text};
 
@@ -61,4 +61,21 @@ async fn only_what_changed_since_is_listed_and_bad_paging_is_named() {
     let fields: Vec<_> =
         bad["data"]["fields"].as_array().unwrap().iter().map(|field| &field["field"]).collect();
     assert_eq!(fields, ["page", "page_size", "updated_since"]);
+}
+
+#[tokio::test]
+async fn a_project_s_people_are_listed_and_a_code_that_is_none_has_nobody() {
+    let sandbox = TestSandbox::start().await;
+    let listed = async |code: &str| {
+        let path =
+            format!("/realname/integration/realname/workers?page_size=200&project_code={code}");
+        sandbox.get(&path).await["data"].clone()
+    };
+    assert_eq!(listed(PROJECTS[0]).await["total"], ROSTER_SIZE);
+    let second = listed(PROJECTS[1]).await;
+    assert_eq!(second["total"], 24);
+    for worker in second["items"].as_array().unwrap() {
+        assert_eq!(worker["contractor_code"], CONTRACTORS[1].code);
+    }
+    assert_eq!(listed("1").await["total"], 0);
 }

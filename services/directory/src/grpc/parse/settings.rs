@@ -7,6 +7,7 @@ use super::clearable;
 use crate::domain::{Change, Settings};
 
 const MAX_WECHAT: usize = 64;
+const MAX_PROJECT: usize = 64;
 
 /// Of the settings, what is given; 0 and empty are not.
 pub(super) fn change(fields: &mut Fields, given: &pb::SiteSettings) -> Change {
@@ -20,6 +21,7 @@ pub(super) fn change(fields: &mut Fields, given: &pb::SiteSettings) -> Change {
     let wechat = |fields: &mut Fields, field: &str, text: Option<&str>| {
         clearable(fields, &format!("settings.{field}"), text, MAX_WECHAT)
     };
+    let project = given.realname_project.as_deref();
     Change {
         access_start: time(fields, "access_start_time", &given.access_start_time),
         access_end: match given.access_end_time.as_str() {
@@ -85,6 +87,7 @@ pub(super) fn change(fields: &mut Fields, given: &pb::SiteSettings) -> Change {
             "wechat_template_deadline_soon",
             given.wechat_template_deadline_soon.as_deref(),
         ),
+        realname_project: clearable(fields, "settings.realname_project", project, MAX_PROJECT),
     }
 }
 

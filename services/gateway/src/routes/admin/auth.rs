@@ -239,9 +239,6 @@ fn token(
     let claims = Claims {
         subject: Subject::Account(account.account_id.parse().map_err(internal)?),
         role: Some(account.role.parse().map_err(|_| Failure::new(ErrorCode::Internal))?),
-        // `directory` tells them whenever it confirms the sign-in: a hundred and more would be too long a header for many
-        // a proxy, and old as soon as there is another.
-        sites: Vec::new(),
         contractor: contractor.map_err(internal)?,
         session: some(family_id),
         version,

@@ -38,6 +38,15 @@ struct Entered {
     expires_in: i64,
     bound: bool,
     worker_id: Option<String>,
+    /// Of who was bound and is no more.
+    binding_ended: Option<BindingEnded>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct BindingEnded {
+    /// `REPLACED` or `BY_ADMIN`.
+    reason: String,
+    ended_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -111,13 +120,15 @@ struct Balance {
 async fn enter_mini_program(call: Call, Command(enter): Command<Enter>) -> Answer<Entered> {
     let message = EnterMiniProgramRequest { mp_code: enter.mp_code };
     let entered = call.directory().enter_mini_program(call.command(message)).await?.into_inner();
-    let token = session(&call, &entered.worker_id, entered.wechat_user_id, &entered.site_ids)?;
+    let token = session(&call, &entered.worker_id, entered.wechat_user_id)?;
     let worker_id = some(entered.worker_id);
+    let ended_at = instant(entered.ended_at);
     answer(Entered {
         mp_session_token: token,
         expires_in: Audience::MiniProgram.lifetime().num_seconds(),
         bound: worker_id.is_some(),
         worker_id,
+        binding_ended: some(entered.ended_because).map(|reason| BindingEnded { reason, ended_at }),
     })
 }
 
@@ -139,28 +150,21 @@ async fn bind_worker(call: Call, Command(bind): Command<Bind>) -> Answer<Bound> 
         name: bind.name.unwrap_or_default(),
     };
     let bound = call.directory().bind_worker(call.command(message)).await?.into_inner();
-    let mp_session_token = session(&call, &bound.worker_id, bound.wechat_user_id, &bound.site_ids)?;
+    let mp_session_token = session(&call, &bound.worker_id, bound.wechat_user_id)?;
     answer(Bound { worker_id: bound.worker_id, mp_session_token, took_over: bound.took_over })
 }
 
 /// A token of the worker, or before binding of the WeChat user alone.
-fn session(
-    call: &Call,
-    worker_id: &str,
-    wechat_user_id: String,
-    site_ids: &[String],
-) -> Result<String, Failure> {
+fn session(call: &Call, worker_id: &str, wechat_user_id: String) -> Result<String, Failure> {
     let internal = |_| Failure::new(ErrorCode::Internal);
     let subject = if worker_id.is_empty() {
         Subject::Anonymous
     } else {
         Subject::Worker(worker_id.parse().map_err(internal)?)
     };
-    let sites = site_ids.iter().map(|id| id.parse()).collect::<Result<Vec<_>, _>>();
     let claims = Claims {
         subject,
         role: None,
-        sites: sites.map_err(internal)?,
         contractor: None,
         session: some(wechat_user_id),
         version: None,

@@ -56,6 +56,9 @@ pub(super) struct NewSettings {
     wechat_template_daily_reminder: Option<String>,
     #[schema(max_length = 64)]
     wechat_template_deadline_soon: Option<String>,
+    /// Under which code the real-name system knows the site (项目编码). May be empty while there is no other site.
+    #[schema(max_length = 64)]
+    realname_project: Option<String>,
 }
 
 impl From<NewSettings> for directory::SiteSettings {
@@ -85,6 +88,7 @@ impl From<NewSettings> for directory::SiteSettings {
             wechat_template_ticket_published: new.wechat_template_ticket_published,
             wechat_template_daily_reminder: new.wechat_template_daily_reminder,
             wechat_template_deadline_soon: new.wechat_template_deadline_soon,
+            realname_project: new.realname_project,
         }
     }
 }
@@ -117,6 +121,7 @@ pub(super) struct Settings {
     wechat_template_ticket_published: String,
     wechat_template_daily_reminder: String,
     wechat_template_deadline_soon: String,
+    realname_project: String,
 }
 
 impl From<directory::SiteSettings> for Settings {
@@ -151,6 +156,7 @@ impl From<directory::SiteSettings> for Settings {
             wechat_template_deadline_soon: settings
                 .wechat_template_deadline_soon
                 .unwrap_or_default(),
+            realname_project: settings.realname_project.unwrap_or_default(),
         }
     }
 }
