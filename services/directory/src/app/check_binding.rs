@@ -19,10 +19,8 @@ impl App {
         let last = store::bindings::last(&mut tx, worker, user).await?;
         let bound = last.as_ref().is_some_and(|last| last.ended_because.is_none());
         let ended_because = last.and_then(|last| last.ended_because).unwrap_or_default();
-        let workers = match bound {
-            true => store::workers::load(&mut tx, &[worker]).await?,
-            false => Vec::new(),
-        };
+        let workers =
+            if bound { store::workers::load(&mut tx, &[worker]).await? } else { Vec::new() };
         let sites = workers.iter().flat_map(Worker::sites);
         let site_ids = sites.map(|site| site.to_string()).collect();
         Ok(CheckBindingResponse { bound, ended_because, site_ids })

@@ -1,5 +1,4 @@
 //! Whose people a site's roster is of: those of its project in the real-name system.
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use chrono::TimeDelta;
 use proto::directory::v1 as pb;

@@ -40,7 +40,7 @@ struct Reading {
     started_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
     /// RUNNING, DONE, AWAY (the real-name system gave no whole answer), SUSPECT (it lacked most of the site's people),
-    /// NO_PROJECT (the site has no `realname_project`, and there are others), OVERTAKEN by a newer one, or FAILED.
+    /// `NO_PROJECT` (the site has no `realname_project`, and there are others), OVERTAKEN by a newer one, or FAILED.
     outcome: String,
     /// Counts are of what was written, also by a reading that did not come to its end.
     added: u32,
