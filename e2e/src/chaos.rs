@@ -111,6 +111,23 @@ pub async fn run(faults: &[Fault], seed: u64, scale: Scale) {
     }
 }
 
+/// The schema of a service that only reads is lost and made anew under load: it reads how things stand, then every fact
+/// there is, and shows what it showed before. No row of the matrix.
+///
+/// # Panics
+/// With seed, timeline and what is broken.
+pub async fn wipe_report(seed: u64) {
+    let mut world = World::start(world::SPLIT, seed, Scale::Quick).await;
+    let load = Load::start(&world).await;
+    world.acked(5).await;
+    faults::servers::report_wiped(&mut world).await;
+    world.ready().await;
+    world.acked(5).await;
+    load.stop().await;
+    world.assert_whole().await;
+    world.stop();
+}
+
 async fn strike(world: &mut World, fault: Fault) {
     world.ledger.note(format!("{fault}: load starts"));
     let load = Load::start(world).await;

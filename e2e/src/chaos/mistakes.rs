@@ -6,6 +6,7 @@ use std::time::Duration;
 use test_support::{Broken, eventually};
 
 use super::faults::{events, network};
+use super::world::READERS;
 use super::{Load, World};
 
 /// What is done wrong on purpose.
@@ -68,8 +69,6 @@ const MISTAKE: &str = "SITEPASS_FAULT_MISTAKE";
 const POINT: &str = "SITEPASS_FAULT_POINT";
 /// The process of directory and ticket.
 const OWNERS: usize = 1;
-/// The process of audit and report.
-const READERS: usize = 3;
 
 /// Lets an installation make a mistake in the fault that shows it; what the checker says then.
 ///

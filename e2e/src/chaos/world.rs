@@ -25,6 +25,8 @@ pub(super) const SPLIT: &[&str] = &[
     "training,notification,access-grant,device",
     "audit,report",
 ];
+/// The process of audit and report.
+pub(super) const READERS: usize = 3;
 /// A second replica of `ticket`, whose server nobody calls: the first process.
 pub(super) const REPLICAS: &[&str] = &["ticket", "all"];
 /// No answer takes longer: the gateway ends what lasts 15 s.

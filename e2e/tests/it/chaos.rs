@@ -1,4 +1,4 @@
-use e2e::chaos::{Fault, Mistake, Scale, run, see};
+use e2e::chaos::{Fault, Mistake, Scale, run, see, wipe_report};
 
 /// Every fault of the quick lane on one installation.
 #[tokio::test(flavor = "multi_thread")]
@@ -10,6 +10,11 @@ async fn an_installation_is_whole_after_each_fault_of_the_quick_lane() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installation_is_whole_after_deaths_and_repeats_of_another_seed() {
     run(&[Fault::F1, Fault::F15], 7, Scale::Quick).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_lost_its_schema_is_whole_again() {
+    wipe_report(9).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@ use rand::Rng;
 use tokio::task::block_in_place;
 
 use crate::chaos::World;
+use crate::chaos::world::READERS;
 
 /// F2: PostgreSQL ends under load and comes back. Commands fail as unavailable, never as broken.
 pub(crate) async fn postgres_ends(world: &mut World) {
@@ -56,4 +57,17 @@ pub(crate) async fn broker_restored(world: &mut World) {
     block_in_place(|| world.nats.restore_streams(&copy)).expect("the older copy takes their place");
     block_in_place(|| world.nats.restart()).expect("NATS starts");
     world.ledger.note("NATS is back with the older copy");
+}
+
+/// `report` comes back with nothing of its own.
+pub(crate) async fn report_wiped(world: &mut World) {
+    world.any_moment().await;
+    world.installation.kill(READERS);
+    sqlx::raw_sql("DROP SCHEMA report CASCADE")
+        .execute(world.checker.pool())
+        .await
+        .expect("PostgreSQL answers");
+    test_support::migrate_all(&world.postgres.url("sitepass")).await;
+    world.installation.restart(READERS, &[]);
+    world.ledger.note("report is back with nothing");
 }
