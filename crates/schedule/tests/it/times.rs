@@ -37,6 +37,34 @@ async fn two_replicas_never_run_one_slot_twice() {
 }
 
 #[tokio::test]
+async fn a_hand_over_exactly_on_a_slot_runs_it_once() {
+    let world = World::new().await;
+    let next = async |stop: &CancellationToken| {
+        let mut replica = JoinSet::new();
+        replica.spawn(world.replica().await.run(vec![world.every_minute()], stop.clone()));
+        replica
+    };
+    let mut stop = CancellationToken::new();
+    let mut leads = next(&stop).await;
+    for slot in 1..=10 {
+        world.until_finished(slot).await;
+        let successor = CancellationToken::new();
+        let follows = next(&successor).await;
+        // One ends and the other is there at the very instant of the slot.
+        world.clock.advance(TimeDelta::minutes(1));
+        stop.cancel();
+        leads.join_all().await;
+        (stop, leads) = (successor, follows);
+    }
+    world.until_finished(11).await;
+    stop.cancel();
+    leads.join_all().await;
+    let expected: Vec<DateTime<Utc>> =
+        (0..=10).map(|minute| start() + TimeDelta::minutes(minute)).collect();
+    assert_eq!(world.slots(), expected);
+}
+
+#[tokio::test]
 async fn cron_slots_missed_while_nobody_ran_are_each_run_once_late() {
     let world = World::new().await;
     let job = || {
