@@ -25,6 +25,7 @@ const NAMES: [&str; 13] = [
     "role",
     "status",
     "type",
+    "until",
     "video_rule",
 ];
 /// Kept where they hold such a word and not what a person wrote.
