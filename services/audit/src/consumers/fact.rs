@@ -12,7 +12,7 @@ const MOST: usize = 20;
 /// Texts that are kept by the end of their name: ids, who did it, days and times of day.
 const ENDS: [&str; 5] = ["_id", "_ids", "_by", "_date", "_time"];
 /// And by their whole name: words of the contract.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "about",
     "check_mode",
     "date",
