@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use service::{Scope, Store, StoreError};
+use service::{Scope, Store, StoreError, faults};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use types::{SiteClock, SystemClock};
 
 use crate::job::Job;
+use crate::lease;
 use crate::slots::When;
 
 /// Between looks for what another process triggered.
@@ -51,10 +52,18 @@ pub(crate) struct Board {
     system: SystemClock,
     entries: Vec<Entry>,
     states: watch::Sender<States>,
+    /// Of a lease: others wait no longer for a process that is paused with rows of jobs in hand.
+    ttl: Duration,
 }
 
 impl Board {
-    pub(crate) fn new(store: Store, clock: SiteClock, system: SystemClock, jobs: &[Job]) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        clock: SiteClock,
+        system: SystemClock,
+        jobs: &[Job],
+        ttl: Duration,
+    ) -> Self {
         let now = clock.now();
         let entries = jobs
             .iter()
@@ -70,7 +79,7 @@ impl Board {
                 next_slot: job.when.next(now),
             })
             .collect();
-        Self { store, clock, system, entries, states: watch::Sender::default() }
+        Self { store, clock, system, entries, ttl, states: watch::Sender::default() }
     }
 
     /// Changes after each look that found something.
@@ -148,6 +157,7 @@ impl Board {
     /// Writes down what this process runs and when; what a person said of it stays.
     async fn register(&self) -> Result<(), StoreError> {
         let mut tx = self.store.begin(Scope::System("register jobs")).await?;
+        lease::ends_when_idle(&mut tx, self.ttl).await?;
         for entry in &self.entries {
             sqlx::query(
                 "INSERT INTO jobs (job, cadence, zone, next_slot) VALUES ($1, $2, $3, $4)
@@ -161,6 +171,7 @@ impl Board {
             .execute(&mut *tx)
             .await?;
         }
+        faults::point("schedule.before-registered");
         tx.commit().await
     }
 
@@ -168,6 +179,7 @@ impl Board {
     async fn keep(&self) -> bool {
         let kept = async {
             let mut tx = self.store.begin(Scope::System("keep the rows of runs")).await?;
+            lease::ends_when_idle(&mut tx, self.ttl).await?;
             sqlx::query("SELECT keep_job_runs($1)")
                 .bind(self.clock.now().date_naive())
                 .execute(&mut *tx)

@@ -131,6 +131,15 @@ fn after(now: DateTime<Utc>, ttl: Duration) -> DateTime<Utc> {
 }
 
 /// As PostgreSQL's settings are written; 0 would be for ever.
+/// For a transaction that locks what others' runs need and holds no lease.
+pub(crate) async fn ends_when_idle(tx: &mut Tx, ttl: Duration) -> Result<(), StoreError> {
+    sqlx::query("SELECT set_config('idle_in_transaction_session_timeout', $1, true)")
+        .bind(idle(ttl))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 fn idle(ttl: Duration) -> String {
     format!("{}ms", ttl.as_millis().max(1))
 }

@@ -108,7 +108,7 @@ impl Runner {
     ) -> (impl Future<Output = ()> + use<>, Vec<(&'static str, impl Future<Output = ()> + use<>)>)
     {
         let clocks = (self.clock.clone(), self.system.clone());
-        let board = Board::new(self.store.clone(), clocks.0, clocks.1, &jobs);
+        let board = Board::new(self.store.clone(), clocks.0, clocks.1, &jobs, self.patience.lease);
         let runner = Arc::new(self);
         let followers = jobs
             .into_iter()

@@ -31,13 +31,17 @@ pub(super) async fn keep(store: &Store, retention: &Retention) -> Infallible {
 async fn keep_one(store: &Store, parent: &str, kept: u16) -> Result<(), StoreError> {
     loop {
         let mut tx = store.begin(Scope::System("keep the days of events")).await?;
-        let partition: Option<String> = sqlx::query_scalar("SELECT keep_days($1, $2, $3, $4)")
-            .bind(parent)
-            .bind(SystemClock::system().now())
-            .bind(AHEAD)
-            .bind(i32::from(kept))
-            .fetch_one(&mut *tx)
-            .await?;
+        // Writers wait for a day that is being made: not for long where this process is paused before it commits.
+        let partition: Option<String> = sqlx::query_scalar(
+            "SELECT keep_days($1, $2, $3, $4)
+             FROM set_config('idle_in_transaction_session_timeout', '1500ms', true)",
+        )
+        .bind(parent)
+        .bind(SystemClock::system().now())
+        .bind(AHEAD)
+        .bind(i32::from(kept))
+        .fetch_one(&mut *tx)
+        .await?;
         tx.commit().await?;
         let Some(partition) = partition else { return Ok(()) };
         tracing::debug!(partition, "made or dropped");

@@ -35,6 +35,15 @@ impl Replica {
         send(self.0.id(), signal);
     }
 
+    /// Until it has stopped itself.
+    async fn paused(&self) {
+        let stat = format!("/proc/{}/stat", self.0.id());
+        eventually("a process to stop", async || {
+            std::fs::read_to_string(&stat).unwrap().contains(") T ").then_some(())
+        })
+        .await;
+    }
+
     async fn ended(&mut self) {
         eventually("a process to end", || std::future::ready(self.0.try_wait().unwrap())).await;
     }
@@ -62,15 +71,20 @@ impl World {
     }
 
     fn replica(&self) -> Replica {
-        self.mistaken(None)
+        self.faulty(None)
     }
 
     fn mistaken(&self, mistake: Option<&str>) -> Replica {
+        self.faulty(mistake.map(|mistake| ("SITEPASS_FAULT_MISTAKE", mistake)))
+    }
+
+    fn faulty(&self, fault: Option<(&str, &str)>) -> Replica {
         let mut command = Command::new(program());
         command
             .args([self.database.url(), INTERVAL.to_string(), LEASE.to_string()])
             .env_remove("SITEPASS_FAULT_MISTAKE")
-            .envs(mistake.map(|mistake| ("SITEPASS_FAULT_MISTAKE", mistake)))
+            .env_remove("SITEPASS_FAULT_POINT")
+            .envs(fault)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         Replica(command.spawn().unwrap())
@@ -184,6 +198,21 @@ async fn without_fencing_the_paused_leader_would_run_its_slot_again() {
     let world = paused_past_its_lease(Some("no-fencing")).await;
     let problems = world.problems().await;
     assert!(problems.iter().any(|problem| problem.ends_with("ran 2 times")), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_replica_paused_while_it_says_what_it_runs_holds_up_the_others_for_a_lease_at_most() {
+    let world = World::new().await;
+    let _goes_on = world.replica();
+    world.until_caught_up().await;
+    let paused = world.faulty(Some(("SITEPASS_FAULT_POINT", "schedule.before-registered:1:pause")));
+    paused.paused().await;
+    let seen = world.effects().await.len();
+    eventually("the other to go on", async || {
+        (world.effects().await.len() > seen + 3).then_some(())
+    })
+    .await;
+    assert_eq!(world.problems().await, Vec::<String>::new());
 }
 
 #[tokio::test]
