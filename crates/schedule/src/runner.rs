@@ -128,7 +128,7 @@ impl Runner {
         while !stop.is_cancelled() {
             let known = states.borrow_and_update().get(job.name()).copied();
             let revision = self.clock.revision();
-            let next = self.look(&job, &stop).await.unwrap_or_else(|err| {
+            let next = self.look(&job, known, &stop).await.unwrap_or_else(|err| {
                 tracing::warn!(job = job.name(), error = %err, "job could not be looked at");
                 Next::After(Duration::from_secs(1))
             });
@@ -168,7 +168,12 @@ impl Runner {
 
     /// Runs what is to be run now. The lease, what is at hand and the first slot's claim are one transaction; so are
     /// the end of each slot and the claim of the next, or the return of the lease.
-    async fn look(&self, job: &Job, stop: &CancellationToken) -> Result<Next, StoreError> {
+    async fn look(
+        &self,
+        job: &Job,
+        known: Option<State>,
+        stop: &CancellationToken,
+    ) -> Result<Next, StoreError> {
         let now = Now {
             site: self.clock.now(),
             system: self.system.now(),
@@ -179,7 +184,11 @@ impl Runner {
         let Some(taken) = Lease::take(&mut tx, job.name(), holder, now.system, ttl).await? else {
             return Ok(Next::After(self.seldom()));
         };
-        let Hand { mut slots, next } = hand::look(&mut tx, job, &taken, now).await?;
+        let Hand { mut slots, mut next } = hand::look(&mut tx, job, &taken, now).await?;
+        if known.is_some_and(|known| known.disabled != taken.disabled) {
+            // The board is behind. Were it changed back before the board looks, nothing would be told of it.
+            next = Next::After(self.seldom());
+        }
         let Some(mut current) = self.claim(&mut tx, &taken.lease, &mut slots).await? else {
             // Nothing was committed, so the lease is as it was.
             return Ok(next);

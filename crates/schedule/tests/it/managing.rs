@@ -108,6 +108,25 @@ async fn a_disabled_job_begins_no_slot_and_makes_good_what_it_missed_once_enable
 }
 
 #[tokio::test]
+async fn a_job_that_is_enabled_before_all_have_seen_it_disabled_goes_on() {
+    let world = World::new().await;
+    let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+    replicas.spawn(world.replica().await.run(vec![world.every_minute()], stop.clone()));
+    world.until_finished(1).await;
+    assert_eq!(world.disable().await, Switched::Now);
+    assert_eq!(world.ask(EventId::new().as_uuid()).await, Asked::New);
+    // The clock has the job looked at; what a person did is looked up every three seconds.
+    world.clock.advance(TimeDelta::minutes(3));
+    world.until_finished(2).await;
+    assert_eq!(world.enable().await, Switched::Now);
+    world.until_finished(3).await;
+    stop.cancel();
+    replicas.join_all().await;
+    let ran = world.ran.lock().unwrap();
+    assert_eq!((ran[2].slot, ran[2].missed), (start() + TimeDelta::minutes(3), 2));
+}
+
+#[tokio::test]
 async fn a_run_asked_for_twice_is_one_and_leaves_the_jobs_times_alone() {
     let world = World::new().await;
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());

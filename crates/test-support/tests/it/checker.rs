@@ -22,15 +22,16 @@ impl World {
             ("ticket", "ticket.lifecycle", "nothing to do"),
             ("audit", "audit.checkpoint", "changed 1"),
         ] {
+            // Half a minute from where the newest slot would be long past.
             world
                 .does(format!(
                     "INSERT INTO {service}.jobs (job, cadence, last_slot)
-                     VALUES ('{job}', 'every 60 s', date_trunc('minute', now()));
+                     VALUES ('{job}', 'every 60 s', date_trunc('minute', now() + interval '30 seconds'));
                      INSERT INTO {service}.job_runs
                          (job, slot, attempts, missed, started_at, finished_at, outcome)
                      SELECT '{job}', slot, 1, 0, slot, slot + interval '1 second', '{outcome}'
                      FROM generate_series(0, 3) AS ago,
-                          LATERAL (SELECT date_trunc('minute', now()) - ago * interval '1 minute' AS slot) AS slots"
+                          LATERAL (SELECT date_trunc('minute', now() + interval '30 seconds') - ago * interval '1 minute' AS slot) AS slots"
                 ))
                 .await;
         }
