@@ -68,10 +68,6 @@ CREATE TABLE consumers (
     -- The kinds of aggregates whose states it has read.
     kinds text[] NOT NULL,
     primed_at timestamptz NOT NULL,
-    -- About when it last followed. One that was away for longer than facts are kept has missed some: it reads the states again.
-    seen_at timestamptz NOT NULL,
-    -- Whether an alert that it is stuck stands.
-    stuck_told boolean NOT NULL DEFAULT false,
     PRIMARY KEY (consumer, context)
 );
 SELECT protect_global('consumers', 'SELECT, INSERT, UPDATE');

@@ -1,4 +1,5 @@
-//! A consumer that is new, whose schema was wiped, or that was away for longer than facts are kept, reads how things stand before it follows what happens.
+//! A consumer that is new, whose schema was wiped, or that was away for longer than facts are kept, reads how things stand
+//! before it follows what happens.
 
 use std::future::Future;
 use std::pin::pin;

@@ -217,6 +217,16 @@ async fn in_stream_order(admin: &PgPool) -> Vec<(String, u64)> {
     payloads.into_iter().map(read).collect()
 }
 
+/// Held until it is dropped.
+async fn old_snapshot(admin: &PgPool) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let mut snapshot = admin.begin().await.unwrap();
+    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM training.relay_state")
+        .execute(&mut *snapshot)
+        .await
+        .unwrap();
+    snapshot
+}
+
 /// While an old snapshot is held no vacuum removes the index entries of rows that were sent since.
 #[tokio::test]
 async fn an_old_snapshot_does_not_make_reads_pass_all_that_was_sent_since() {
@@ -224,11 +234,7 @@ async fn an_old_snapshot_does_not_make_reads_pass_all_that_was_sent_since() {
     const FACTS: usize = 200;
     let mut world = World::new().await;
     let admin = world.database.admin();
-    let mut snapshot = admin.begin().await.unwrap();
-    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM training.relay_state")
-        .execute(&mut *snapshot)
-        .await
-        .unwrap();
+    let snapshot = old_snapshot(&admin).await;
     world.relay().await;
     for round in 0..ROUNDS {
         world.publish_all(round * FACTS..(round + 1) * FACTS).await;
@@ -271,11 +277,7 @@ async fn an_old_snapshot_does_not_make_marks_pass_all_that_were_made_since() {
     const MARKS: usize = 200;
     let mut world = World::new().await;
     let admin = world.database.admin();
-    let mut snapshot = admin.begin().await.unwrap();
-    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM training.relay_state")
-        .execute(&mut *snapshot)
-        .await
-        .unwrap();
+    let snapshot = old_snapshot(&admin).await;
     world.relay().await;
     world.publish(0..1).await;
     world.until_sent().await;
