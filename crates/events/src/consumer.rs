@@ -102,6 +102,9 @@ pub struct Patience {
     pub heartbeat: Duration,
     /// Between looks for parked events that were asked back, and at the consumer itself.
     pub idle: Duration,
+    /// A stream that is not there, or whose owner has not told everything, for so long though the broker is there needs
+    /// someone.
+    pub unfollowed: Duration,
 }
 
 impl Default for Patience {
@@ -111,6 +114,7 @@ impl Default for Patience {
             ack_wait: Duration::from_secs(20),
             heartbeat: Duration::from_secs(1),
             idle: Duration::from_secs(5),
+            unfollowed: Duration::from_mins(5),
         }
     }
 }

@@ -100,6 +100,12 @@ impl PrivatePostgres {
         Ok(())
     }
 
+    /// Deletes every database and role of a server that was stopped or killed: its next start is like its first.
+    pub fn wipe(&mut self) -> Result<()> {
+        fs::remove_dir_all(data(&self.home)).context("delete the cluster")?;
+        make(&self.programs, self.account, &self.home, self.durability)
+    }
+
     /// Freezes the server and its backends: connections stay open and nothing answers.
     pub fn pause(&self) {
         self.server.pause();

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use servers::{Durability, PrivateNats, PrivatePostgres, Signal, is_alive, is_listening, send};
@@ -81,6 +82,27 @@ impl Drop for Orphan {
     fn drop(&mut self) {
         send(self.0, Signal::KILL);
     }
+}
+
+#[test]
+fn a_wiped_postgres_has_nothing_of_what_it_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut postgres = PrivatePostgres::start(dir.path(), Durability::Durable, None).unwrap();
+    let databases = postgres.log().with_file_name("data").join("base");
+    let kept = fs::read_dir(&databases).unwrap().count();
+    sql(&postgres, "CREATE DATABASE held");
+    assert_eq!(fs::read_dir(&databases).unwrap().count(), kept + 1);
+    postgres.kill().unwrap();
+    postgres.wipe().unwrap();
+    assert_eq!(fs::read_dir(&databases).unwrap().count(), kept);
+    postgres.restart().unwrap();
+    sql(&postgres, "CREATE DATABASE held");
+}
+
+fn sql(postgres: &PrivatePostgres, statement: &str) {
+    let mut psql = Command::new(postgres.bin_dir().join("psql"));
+    let done = psql.args(["--no-psqlrc", "--command", statement, &postgres.url("sitepass")]);
+    assert!(done.output().unwrap().status.success(), "{statement}");
 }
 
 #[test]

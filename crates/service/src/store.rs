@@ -22,6 +22,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const STATEMENT_TIMEOUT: &str = "10s";
 const LOCK_TIMEOUT: &str = "5s";
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
+/// Of a client that takes nothing of its answer. The server waits for it without looking at any other limit, and keeps
+/// its locks.
+const UNREAD_TIMEOUT: &str = "30s";
 
 /// The sites a transaction may touch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +139,7 @@ impl Store {
                 ("statement_timeout", STATEMENT_TIMEOUT),
                 ("lock_timeout", LOCK_TIMEOUT),
                 ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+                ("tcp_user_timeout", UNREAD_TIMEOUT),
             ]);
         if let Some(password) = config.password.as_ref().and_then(|password| password.expose_str())
         {
@@ -201,10 +205,13 @@ impl Store {
     }
 
     /// A connection beside the pool, for locks a session holds. It is closed by the server once it was idle
-    /// for `idle_timeout`, so a paused process loses what it held.
+    /// for `idle_timeout`, or took nothing of an answer for so long, so a paused process loses what it held.
     pub async fn session(&self, idle_timeout: Duration) -> Result<PgConnection, StoreError> {
         let idle_timeout = format!("{}ms", idle_timeout.as_millis());
-        let options = self.inner.options.clone().options([("idle_session_timeout", idle_timeout)]);
+        let options = self.inner.options.clone().options([
+            ("idle_session_timeout", idle_timeout.clone()),
+            ("tcp_user_timeout", idle_timeout),
+        ]);
         let connecting = PgConnection::connect_with(&options);
         let conn = tokio::time::timeout(ACQUIRE_TIMEOUT, connecting)
             .await

@@ -7,12 +7,13 @@ use std::time::Duration;
 use auth::{AccessTokens, Caller, Claims};
 use axum::extract::FromRequestParts;
 use blobs::{Blobs, UrlSigner};
+use chrono::{DateTime, Utc};
 use http::request::Parts;
 use proto::access_grant::v1::access_grant_service_client::AccessGrantServiceClient;
 use proto::audit::v1::audit_service_client::AuditServiceClient;
 use proto::device::v1::device_service_client::DeviceServiceClient;
 use proto::directory::v1::directory_service_client::DirectoryServiceClient;
-use proto::directory::v1::{NameWorkersRequest, WorkerRow};
+use proto::directory::v1::{ListRosterReadingsRequest, NameWorkersRequest, WorkerRow};
 use proto::notification::v1::notification_service_client::NotificationServiceClient;
 use proto::report::v1::report_service_client::ReportServiceClient;
 use proto::ticket::v1::ticket_service_client::TicketServiceClient;
@@ -23,12 +24,14 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request, Response, Status};
-use types::{ErrorCode, Language, WorkerId};
+use types::{ErrorCode, Language, Page, WorkerId};
 
 use crate::Config;
+use crate::answer::instant;
 use crate::bindings::Bindings;
 use crate::crossing::Crossings;
 use crate::failure::Failure;
+use crate::request::wire;
 use crate::sign_ins::SignIns;
 
 /// As many names as `directory` tells at once.
@@ -153,6 +156,20 @@ impl Call {
             }
         }
         names
+    }
+
+    /// When a site's roster was last read from the real-name system. `None` too while `directory` is away: what is
+    /// shown beside it is worth showing without.
+    pub(crate) async fn roster_synced_at(&self, site_id: &str) -> Option<DateTime<Utc>> {
+        let page = Some(wire(Page { page: 1, page_size: 1 }));
+        let asked = ListRosterReadingsRequest { site_id: site_id.to_owned(), page };
+        match self.directory().list_roster_readings(self.ask(asked)).await {
+            Ok(answer) => instant(answer.into_inner().roster_synced_at),
+            Err(status) => {
+                tracing::warn!(code = ?status.code(), "shown without the roster's age");
+                None
+            }
+        }
     }
 }
 

@@ -25,6 +25,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// A stream that is not there yet, or whose owner has not told everything, is told of after so long.
 const NOT_THERE: Duration = Duration::from_secs(30);
+const UNFOLLOWED: &str =
+    "the stream is not there, or its owner has not told everything; the log says why";
+const UNDELIVERED: &str = "nothing was delivered though events wait; made anew at the broker";
 /// Of what is in hand, within one acknowledgement wait.
 const SIGNS: u32 = 3;
 /// Looked through for repeats at once, or what there is room for ([`Consumer::room`]), also for a handler that takes fewer
@@ -34,7 +37,7 @@ const LOOKED_THROUGH: usize = 100;
 pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &CancellationToken) {
     let durable = consumer.handler.durable();
     let mut wait = FIRST_WAIT;
-    let (mut stuck, mut since) = (0, Instant::now());
+    let (mut stuck, mut since, mut told) = (0, Instant::now(), false);
     let nats = &consumer.bus.nats;
     while !stop.is_cancelled() {
         let connects = nats.connects();
@@ -48,13 +51,19 @@ pub(super) async fn follow<H: Handler>(consumer: &Consumer<H>, stop: &Cancellati
                 since = Instant::now();
                 continue;
             }
-            Ok(()) => (wait, since) = (FIRST_WAIT, Instant::now()),
+            Ok(()) => (wait, since, told) = (FIRST_WAIT, Instant::now(), false),
             Err(err) => {
                 // A broker that is away, or an owner that starts beside it, is nothing to tell of.
-                if nats.is_connected() && since.elapsed() > NOT_THERE {
+                if !nats.is_connected() {
+                    since = Instant::now();
+                }
+                if since.elapsed() > NOT_THERE {
                     tracing::warn!(durable, error = %err, "nothing can be followed");
                 } else {
                     tracing::debug!(durable, error = %err, "the stream is not there yet");
+                }
+                if !told && since.elapsed() > consumer.patience.unfollowed {
+                    told = tell_stuck(consumer, Some(UNFOLLOWED)).await;
                 }
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
@@ -89,7 +98,7 @@ async fn attend<H: Handler>(
             "nothing is delivered though events wait, making the consumer anew"
         );
         broker = durable::renew(consumer, &stream).await?;
-        tell_stuck(consumer, true).await;
+        tell_stuck(consumer, Some(UNDELIVERED)).await;
         *stuck = 0;
     }
     let pull = Pull::open(&consumer.bus, broker.clone(), consumer.patience.heartbeat).await?;

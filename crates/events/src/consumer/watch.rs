@@ -26,7 +26,7 @@ pub(super) struct Pulse {
 }
 
 /// Returns once nothing came for longer than the acknowledgement wait though events wait. May be dropped at any time.
-/// Once events come an alert that stands is over, whichever process told it.
+/// Once events come, or none wait, an alert that stands is over, whichever process told it.
 pub(super) async fn watch<H: Handler>(
     consumer: &Consumer<H>,
     stream: &Stream,
@@ -45,8 +45,8 @@ pub(super) async fn watch<H: Handler>(
         if seen.is_none_or(|seen| seen.elapsed() > SEEN_EVERY) && note_seen(consumer).await {
             seen = Some(Instant::now());
         }
-        if !flows && now > 0 {
-            flows = tell_stuck(consumer, false).await;
+        if !flows && (now > 0 || info.num_pending == 0) {
+            flows = tell_stuck(consumer, None).await;
         }
         if now != received || !withheld(&info) || pulse.held.load(Ordering::Relaxed) > 0 {
             (received, since) = (now, Instant::now());
@@ -110,36 +110,36 @@ async fn note_seen<H: Handler>(consumer: &Consumer<H>) -> bool {
     noted.is_ok()
 }
 
-/// Tells that the consumer was made anew because nothing came; or that events come again, if somebody was told that
-/// they do not. Whether it could.
-pub(super) async fn tell_stuck<H: Handler>(consumer: &Consumer<H>, stuck: bool) -> bool {
+/// Tells in which way the consumer is stuck; or, with `None`, that it is not, if somebody was told that it is. Whether it
+/// could.
+pub(super) async fn tell_stuck<H: Handler>(consumer: &Consumer<H>, how: Option<&str>) -> bool {
     let Consumer { store, handler, .. } = consumer;
     let about = format!("{} of {}", handler.durable(), handler.context());
     let told: Result<(), StoreError> = async {
         let mut tx = store.begin(Scope::System("tell of a stuck consumer")).await?;
-        let changed = sqlx::query(
-            "UPDATE consumers SET stuck_told = $3 WHERE consumer = $1 AND context = $2 AND stuck_told <> $3",
-        )
-        .bind(handler.durable())
-        .bind(handler.context())
-        .bind(stuck)
-        .execute(&mut *tx)
-        .await?;
+        // One that never followed is noted too, and stays as new as it is.
+        let noted = if how.is_some() {
+            "INSERT INTO consumers (consumer, context, kinds, primed_at, seen_at, stuck_told)
+             VALUES ($1, $2, '{}', '-infinity', '-infinity', true)
+             ON CONFLICT (consumer, context) DO UPDATE SET stuck_told = true WHERE NOT consumers.stuck_told"
+        } else {
+            "UPDATE consumers SET stuck_told = false WHERE consumer = $1 AND context = $2 AND stuck_told"
+        };
+        let noting = sqlx::query(noted).bind(handler.durable()).bind(handler.context());
+        let changed = noting.execute(&mut *tx).await?;
         if changed.rows_affected() == 0 {
             return Ok(());
         }
         let (context, kind) = (parked::context(store), alert::Kind::ConsumerStuck);
-        if stuck {
-            let detail = "nothing was delivered though events wait; made anew at the broker";
-            alert::raise(&mut tx, &context, kind, &about, detail).await?;
-        } else {
-            alert::clear(&mut tx, &context, kind, &about).await?;
-        }
+        match how {
+            Some(detail) => alert::raise(&mut tx, &context, kind, &about, detail).await?,
+            None => alert::clear(&mut tx, &context, kind, &about).await?,
+        };
         tx.commit().await
     }
     .await;
     if let Err(err) = &told {
-        tracing::error!(about, stuck, error = %err, "an alert could not be told");
+        tracing::error!(about, how, error = %err, "an alert could not be told");
     }
     told.is_ok()
 }

@@ -75,6 +75,30 @@ async fn an_alert_that_another_process_told_is_over_once_events_come() {
 }
 
 #[tokio::test]
+async fn that_nothing_can_be_followed_is_told_until_the_stream_is_there() {
+    let mut world = World::new().await;
+    let hasty = Patience { unfollowed: Duration::ZERO, ..patient() };
+    let consumer = world.consumer(Recorder::default()).with_patience(hasty);
+    world.running.spawn(consumer.run(world.stop.clone()));
+    let told = eventually("the alert", async || {
+        let told = world.told("reader").await;
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+    assert_eq!(told, ["AlertRaised CONSUMER_STUCK reader--record of training"]);
+    world.publish(0..1).await;
+    world.relay().await;
+    let told = eventually("the end of the alert", async || {
+        let told = world.told("reader").await;
+        (told.len() > 1).then_some(told)
+    })
+    .await;
+    assert_eq!(told[1..], ["AlertCleared CONSUMER_STUCK reader--record of training"]);
+    world.shut_down().await;
+    world.assert_effects_once(1).await;
+}
+
+#[tokio::test]
 async fn a_consumer_of_another_release_is_brought_to_this_ones_settings() {
     let mut world = World::new().await;
     world.relay().await;

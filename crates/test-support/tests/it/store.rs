@@ -1,11 +1,13 @@
 use std::borrow::Cow;
+use std::time::Duration;
 
+use futures::StreamExt;
 use service::config::DatabaseConfig;
 use service::migrate::{self, migrate};
 use service::{Scope, Store, StoreError, Tx};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Connection, Executor, PgConnection, SqlSafeStr};
-use test_support::Database;
+use test_support::{Database, eventually};
 use types::SiteId;
 
 const THINGS: &str =
@@ -197,6 +199,25 @@ async fn connections_the_server_has_closed_are_replaced_unnoticed() {
         .unwrap();
     let mut tx = store.begin(Scope::Sites(vec![])).await.unwrap();
     assert_eq!(seen(&mut tx).await, 0);
+}
+
+#[tokio::test]
+async fn a_session_whose_process_stops_amid_a_large_answer_loses_its_locks() {
+    let database = Database::create().await;
+    let store = probe(&database).await;
+    let mut stopped = store.session(Duration::from_millis(500)).await.unwrap();
+    sqlx::query("SELECT pg_advisory_lock(1)").execute(&mut stopped).await.unwrap();
+    let much = "SELECT repeat('x', 1000000) FROM generate_series(1, 1000)";
+    let mut answer = sqlx::query(much).fetch(&mut stopped);
+    assert!(answer.next().await.is_some_and(|row| row.is_ok()));
+    let admin = database.admin();
+    eventually("the end of the session", async || {
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        let held: i64 = sqlx::query_scalar(held).fetch_one(&admin).await.unwrap();
+        (held == 0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

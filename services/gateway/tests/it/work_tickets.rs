@@ -1,4 +1,7 @@
-use proto::directory::v1::{NameWorkersRequest, NameWorkersResponse, WorkerRow};
+use proto::directory::v1::{
+    ListRosterReadingsRequest, ListRosterReadingsResponse, NameWorkersRequest, NameWorkersResponse,
+    WorkerRow,
+};
 use proto::ticket::v1::{
     AccessCounts, CreateTicketRequest, CreateTicketResponse, DailyTicket, DayCounts,
     GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
@@ -9,7 +12,7 @@ use serde_json::{Value, json};
 use service::Refusal;
 use types::{ErrorCode, Role};
 
-use crate::help::{edge, id, keys};
+use crate::help::{Edge, edge, id, keys};
 use crate::peers::Asked;
 
 const CREATE: &str = "TicketService/CreateTicket";
@@ -196,6 +199,7 @@ async fn a_ticket_s_page_counts_each_day_s_training_and_access() {
         let ticket = Ticket { daily_tickets: vec![day()], ..Ticket::default() };
         Ok(GetTicketResponse { ticket: Some(ticket), days: vec![counts], warnings: Vec::new() })
     });
+    edge.fakes.refuse("DirectoryService/ListRosterReadings", ErrorCode::UpstreamUnavailable);
     let found = edge.get(&edge.sysadmin(), &format!("/api/admin/work-tickets/{}", id())).await;
     let shown = &found.data()["daily_tickets"][0];
     let training =
@@ -207,6 +211,17 @@ async fn a_ticket_s_page_counts_each_day_s_training_and_access() {
     );
     assert_eq!(shown["daily_ticket_id"], "d");
     assert_eq!(keys(&found.data()["access_time_window"]), ["end", "start"]);
+    assert_eq!(found.data()["roster_synced_at"], Value::Null, "shown without");
+    reads_roster(&edge);
+    let found = edge.get(&edge.sysadmin(), &format!("/api/admin/work-tickets/{}", id())).await;
+    assert_eq!(found.data()["roster_synced_at"], "2026-03-01T23:05:09Z", "how old the roster is");
+}
+
+fn reads_roster(edge: &Edge) {
+    edge.fakes.on("DirectoryService/ListRosterReadings", |_: ListRosterReadingsRequest| {
+        let roster_synced_at = Some(prost_types::Timestamp { seconds: 1_772_406_309, nanos: 0 });
+        Ok(ListRosterReadingsResponse { roster_synced_at, ..Default::default() })
+    });
 }
 
 #[tokio::test]
@@ -239,7 +254,9 @@ async fn a_day_s_page_joins_names_and_lives_without_them() {
         };
         Ok(NameWorkersResponse { workers: vec![row] })
     });
+    reads_roster(&edge);
     let found = edge.get(&edge.sysadmin(), &path).await;
+    assert_eq!(found.data()["roster_synced_at"], "2026-03-01T23:05:09Z");
     let worker = &found.data()["workers"][0];
     assert_eq!(worker["name"], "测试工人01");
     assert_eq!(

@@ -36,6 +36,8 @@ struct DailyTicketDetail {
     total: u32,
     page: u32,
     page_size: u32,
+    /// When the site's roster was last read from the real-name system; null: never, or it cannot be told now.
+    roster_synced_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -159,8 +161,11 @@ async fn get_daily_ticket(
     let ids = found.workers.iter().map(|worker| worker.worker_id.clone());
     let runs = day.status == "IN_PROGRESS" && found.workers.len() <= MOST_EXPLAINED;
     let area = ticket.area_ids.first().filter(|_| runs);
-    let (mut names, mut reasons) =
-        tokio::join!(call.names(ids), reasons(&call, &ticket.site_id, area, &found.workers));
+    let (mut names, mut reasons, roster_synced_at) = tokio::join!(
+        call.names(ids),
+        reasons(&call, &ticket.site_id, area, &found.workers),
+        call.roster_synced_at(&ticket.site_id),
+    );
     let workers = found.workers.into_iter().map(|worker| {
         let why_not = reasons.remove(&worker.worker_id);
         WorkerOfDay::new(worker, &mut names, why_not)
@@ -173,6 +178,7 @@ async fn get_daily_ticket(
         total: found.total,
         page: page.page,
         page_size: page.page_size,
+        roster_synced_at,
     })
 }
 

@@ -267,8 +267,10 @@ async fn create_work_ticket(call: Call, Command(new): Command<NewTicket>) -> Ans
 async fn get_work_ticket(call: Call, Id(ticket_id): Id) -> Answer<TicketDetail> {
     let found = ask!(call.ticket.get_ticket(GetTicketRequest { ticket_id })).await?;
     let ticket = found.ticket.ok_or_else(|| Failure::new(ErrorCode::Internal))?;
-    call.looks_at(&ticket.site_id).await?;
-    answer(TicketDetail::new(ticket, found.days, found.warnings))
+    let (looked, roster_synced_at) =
+        tokio::join!(call.looks_at(&ticket.site_id), call.roster_synced_at(&ticket.site_id));
+    looked?;
+    answer(TicketDetail::new(ticket, found.days, found.warnings, roster_synced_at))
 }
 
 /// Makes a draft visible, if such a ticket could be made now. Publishing twice changes nothing.

@@ -16,6 +16,8 @@ pub(super) struct TicketDetail {
     ticket: Ticket,
     daily_tickets: Vec<Day>,
     warnings: Vec<Warning>,
+    /// When the site's roster was last read from the real-name system; null: never, or it cannot be told now.
+    roster_synced_at: Option<DateTime<Utc>>,
 }
 
 impl TicketDetail {
@@ -23,6 +25,7 @@ impl TicketDetail {
         mut ticket: ticket::Ticket,
         counts: Vec<ticket::DayCounts>,
         warnings: Vec<ticket::Warning>,
+        roster_synced_at: Option<DateTime<Utc>>,
     ) -> Self {
         let mut counts: HashMap<String, ticket::DayCounts> =
             counts.into_iter().map(|day| (day.daily_ticket_id.clone(), day)).collect();
@@ -35,6 +38,7 @@ impl TicketDetail {
             daily_tickets: daily_tickets.collect(),
             ticket: ticket.into(),
             warnings: warnings.into_iter().map(Into::into).collect(),
+            roster_synced_at,
         }
     }
 }
