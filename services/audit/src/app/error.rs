@@ -2,6 +2,8 @@ use schedule::LeaseLost;
 use service::{Refusal, StoreError};
 use types::ErrorCode;
 
+use crate::domain::Broken;
+
 use crate::archive::ArchiveError;
 
 /// What a caller can do about it.
@@ -16,6 +18,9 @@ pub enum Error {
     /// One chain at a time.
     #[error("another chain is being verified")]
     Verifying,
+    /// What was asked for is no part of the chain.
+    #[error(transparent)]
+    Broken(#[from] Broken),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -30,6 +35,10 @@ impl From<Error> for Refusal {
             Error::NotFound => Self::new(ErrorCode::NotFound),
             Error::CursorExpired => Self::new(ErrorCode::CursorExpired),
             Error::Verifying => Self::new(ErrorCode::TooManyRequests).data("verifying", true),
+            Error::Broken(broken) => {
+                tracing::error!(error = %broken, "the log is not what it was");
+                Self::new(ErrorCode::StateConflict).data("broken_at", broken.at())
+            }
             Error::Store(err) => (&err).into(),
             Error::Archive(ArchiveError::Blobs(blobs::Error::Full)) => {
                 Self::new(ErrorCode::StorageFull)

@@ -23,7 +23,8 @@ pub(crate) struct ExportEntries {
 
 impl App {
     /// Begins an export, and records that it was asked for before anything of it is told. An export is an unbroken
-    /// part of the chain: from the first entry that matches to the last, with all between them.
+    /// part of the chain: from the first entry that matches to the last, with all between them. Refused when the last
+    /// was never sealed: a file would give it a place in the chain.
     #[tracing::instrument(name = "audit.export_entries", skip_all)]
     pub(crate) async fn export_entries(&self, cmd: ExportEntries) -> Result<Exporting, Error> {
         let site = reached(&cmd.caller, cmd.site)?;
@@ -33,6 +34,10 @@ impl App {
             (from, to) => entries::range(&mut tx, site, between(from, to)).await?,
         };
         let (first, last) = range.unwrap_or_default();
+        if last > 0 {
+            // Read after the entries: what is appended meanwhile moves the head on.
+            entries::head(&mut tx, site).await?.holds(last)?;
+        }
         let previous_hash = match first {
             0 | 1 => ORIGIN,
             first => entries::hash_at(&mut tx, site, first - 1).await?,

@@ -36,7 +36,7 @@ impl Head {
 
 /// The first place that does not fit, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Broken {
+pub enum Broken {
     #[error("entry {at} is missing or out of place")]
     Gap { at: u64 },
     #[error("entry {at} does not follow the entry before it")]

@@ -4,15 +4,28 @@ use std::process::Command;
 use audit::{FileProblem, FileReport, verify_file};
 use futures::TryStreamExt;
 use prost::Message;
-use proto::audit::v1::ExportEntriesRequest;
+use proto::audit::v1::{ExportEntriesRequest, ExportEntriesResponse};
 use proto::common::v1::CommandAudited;
+use service::Refusal;
+use tonic::{Response, Status, Streaming};
+use types::ErrorCode;
 
-use crate::forger::force;
+use crate::forger::{entry_at, force};
 use crate::grpc::client;
 use crate::outside::{Log, log};
 
 /// The whole file of the log's site, as its service tells it; with the time asked for, in seconds.
 async fn export_of(log: &Log, from: Option<i64>, to: Option<i64>) -> String {
+    let parts = asked(log, from, to).await.unwrap();
+    let parts: Vec<_> = parts.into_inner().try_collect().await.unwrap();
+    String::from_utf8(parts.into_iter().flat_map(|part| part.part).collect()).unwrap()
+}
+
+async fn asked(
+    log: &Log,
+    from: Option<i64>,
+    to: Option<i64>,
+) -> Result<Response<Streaming<ExportEntriesResponse>>, Status> {
     let mut client = client(&log.harness, &log.outside).await;
     let caller = log.harness.sysadmin(&[log.site]);
     let time = |seconds| prost_types::Timestamp { seconds, nanos: 0 };
@@ -21,9 +34,7 @@ async fn export_of(log: &Log, from: Option<i64>, to: Option<i64>) -> String {
         from: from.map(time),
         to: to.map(time),
     };
-    let parts = client.export_entries(log.harness.request(&caller, ask)).await.unwrap();
-    let parts: Vec<_> = parts.into_inner().try_collect().await.unwrap();
-    String::from_utf8(parts.into_iter().flat_map(|part| part.part).collect()).unwrap()
+    client.export_entries(log.harness.request(&caller, ask)).await
 }
 
 async fn export(log: &Log) -> String {
@@ -168,6 +179,16 @@ async fn a_log_forged_whole_does_not_pass_in_an_export() {
     let found = verify(&log, &file).unwrap_err();
     assert_eq!(found, (7, "entry 5 is not the one that checkpoint 1 saw there".to_owned()));
     assert_eq!(verify_elsewhere(&log, &file).unwrap_err().0, 7);
+    log.harness.stop().await;
+}
+
+#[tokio::test]
+async fn an_entry_put_past_the_head_gets_no_place_in_a_file() {
+    let log = seven().await;
+    force(&log.harness, &entry_at(8)).await;
+    let refused = Refusal::from_status(&asked(&log, None, None).await.unwrap_err());
+    assert_eq!(refused.code, ErrorCode::StateConflict);
+    assert_eq!(refused.data["broken_at"], 8);
     log.harness.stop().await;
 }
 
