@@ -150,9 +150,9 @@ impl Relay {
         let mut wait = FIRST_WAIT;
         let mut since = Instant::now();
         while !stop.is_cancelled() {
-            let connects = self.bus.nats.connects();
+            let mut connects = self.bus.nats.connects();
             // A batch in flight is not cut off: the next look at the token comes after it was marked.
-            match Box::pin(self.term(&stop)).await {
+            match Box::pin(self.term(&mut connects, &stop)).await {
                 Ok(()) => return,
                 Err(Ended::Fenced) => tracing::info!(context = self.context, "another relay leads"),
                 Err(err @ Ended::Renewed) => {
@@ -176,13 +176,15 @@ impl Relay {
         }
     }
 
-    /// One term of leadership: from taking the lead to losing it.
-    async fn term(&self, stop: &CancellationToken) -> Result<(), Ended> {
+    /// One term of leadership: from taking the lead to losing it. `connects` becomes that of the lead: a connection that
+    /// was made while it was waited for is no reason to take it again at once.
+    async fn term(&self, connects: &mut u64, stop: &CancellationToken) -> Result<(), Ended> {
         let Self { store, bus, context, pace, retention, .. } = self;
         // What waits is the leader's to tell.
         let stands_by = || self.tell_waiting(None, 0);
         let taking = Lead::take(store, &bus.nats, context, pace, stop, stands_by);
         let Some(mut lead) = taking.await? else { return Ok(()) };
+        *connects = lead.connects;
         let ended = tokio::select! {
             ended = self.lead(&mut lead, stop) => ended,
             never = days::keep(store, retention) => match never {},

@@ -21,7 +21,7 @@ pub(super) struct Lead {
     heartbeat: Duration,
     nats: Nats,
     /// How often the broker was connected to when the lead was taken.
-    connects: u64,
+    pub(super) connects: u64,
     /// The stream's last sequence as far as it is known and written down.
     pub(super) last_stream_seq: u64,
     /// Where the newest version of the lead's row is. By its key each mark would pass every version before it, and while
