@@ -1,9 +1,11 @@
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use async_nats::{ConnectOptions, ServerAddr};
 use events::testing::{Halt, Point};
-use events::{Pace, subject};
+use events::{Bus, Pace, Relay, subject};
 use service::Scope;
-use test_support::eventually;
+use test_support::{NetFault, Proxy, eventually};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -105,6 +107,49 @@ async fn a_leader_that_sleeps_is_replaced_and_publishes_nothing_when_it_wakes() 
     world.publish(10..11).await;
     world.until_sent().await;
     assert_eq!(world.streamed().await, world.written().await);
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_leader_cut_off_from_the_broker_leaves_the_lead_although_it_connected_while_it_waited() {
+    let mut world = World::new().await;
+    let broker: ServerAddr = world.nats.as_ref().unwrap().url().parse().unwrap();
+    let proxy = Proxy::start((Ipv4Addr::LOCALHOST, broker.port()).into(), 1).await;
+    let url = format!("nats://127.0.0.1:{}", proxy.port());
+    let nats = service::Nats::connect(ConnectOptions::new(), &url).await.unwrap();
+    let (stop, mut first) = (CancellationToken::new(), JoinSet::new());
+    first.spawn(world.replica().await.run(stop.clone()));
+    world.publish(0..1).await;
+    world.until_sent().await;
+
+    let slow = Pace { poll: Duration::from_secs(1), ..quick() };
+    let store = world.database.store(CONTEXT).await;
+    let second = Relay::new(Bus::new(nats.clone(), world.prefix.clone()), store, CONTEXT);
+    world.running.spawn(second.with_pace(slow).run(world.stop.clone()));
+    world.until_one_stands_by().await;
+    let connects = nats.connects();
+    nats.client().force_reconnect().await.unwrap();
+    nats.renewed(connects).await;
+    stop.cancel();
+    first.join_all().await;
+    world.publish(1..2).await;
+    world.until_sent().await;
+    let epoch = world.epoch().await;
+
+    // Looks for the lead within half of the second's pause, and later than one that does not pause.
+    let third =
+        world.replica().await.with_pace(Pace { poll: Duration::from_millis(250), ..quick() });
+    world.running.spawn(third.run(world.stop.clone()));
+    world.until_one_stands_by().await;
+    proxy.set(NetFault::Partition);
+    world.publish(2..3).await;
+    world.until_sent().await;
+    assert_eq!(
+        world.epoch().await,
+        epoch + 1,
+        "the lead moved once, to the one that reaches the broker"
+    );
+    proxy.set(NetFault::None);
     world.shut_down().await;
 }
 

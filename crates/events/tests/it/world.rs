@@ -235,6 +235,21 @@ impl World {
         .collect()
     }
 
+    /// Waits until a relay has asked for the lead in vain.
+    pub(crate) async fn until_one_stands_by(&self) {
+        eventually("a relay that stands by", async || {
+            let asked: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                     AND state = 'idle' AND query LIKE 'SELECT pg_try_advisory_lock%')",
+            )
+            .fetch_one(&self.database.admin())
+            .await
+            .unwrap();
+            asked.then_some(())
+        })
+        .await;
+    }
+
     pub(crate) async fn epoch(&self) -> i64 {
         let epochs: Vec<i64> = sqlx::query_scalar("SELECT epoch FROM training.relay_state")
             .fetch_all(&self.database.admin())
