@@ -59,7 +59,10 @@ impl SignIns {
         let family = claims.session.clone().ok_or_else(not_signed_in)?;
         let now = gateway.shell.system.now();
         let (seen, forgotten) = self.look(&family);
-        let seen = seen.filter(|seen| now - seen.at < AT_MOST);
+        // What was seen before the token was made says nothing of the account that it describes.
+        let seen = seen.filter(|seen| {
+            now - seen.at < AT_MOST && claims.version <= Some(seen.confirmed.version)
+        });
         let confirmed = match seen {
             Some(seen) if now - seen.at < FRESH => seen.confirmed,
             seen => match ask(gateway, &family).await {

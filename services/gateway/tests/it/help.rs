@@ -177,20 +177,31 @@ impl Edge {
         self.send(self.request(Method::POST, path).bearer_auth(token).json(body)).await
     }
 
-    fn issue(&self, subject: Subject, role: Option<Role>, audience: Audience) -> String {
+    fn issue(
+        &self,
+        subject: Subject,
+        role: Option<Role>,
+        version: u64,
+        audience: Audience,
+    ) -> String {
         let claims = Claims {
             subject,
             role,
             contractor: None,
             session: Some(role.map_or("session-1", Role::as_str).to_owned()),
-            version: Some(1),
+            version: Some(version),
             audience,
         };
         self.tokens.issue(&claims, self.now())
     }
 
     pub(crate) fn admin(&self, role: Role) -> String {
-        self.issue(Subject::Account(self.account), Some(role), Audience::Admin)
+        self.admin_at(role, 1)
+    }
+
+    /// A token that describes this version of the account.
+    pub(crate) fn admin_at(&self, role: Role, version: u64) -> String {
+        self.issue(Subject::Account(self.account), Some(role), version, Audience::Admin)
     }
 
     pub(crate) fn sysadmin(&self) -> String {
@@ -198,12 +209,12 @@ impl Edge {
     }
 
     pub(crate) fn phone(&self) -> String {
-        self.issue(Subject::Worker(self.worker), None, Audience::MiniProgram)
+        self.issue(Subject::Worker(self.worker), None, 1, Audience::MiniProgram)
     }
 
     /// A phone whose WeChat user is not bound to a worker.
     pub(crate) fn unbound_phone(&self) -> String {
-        self.issue(Subject::Anonymous, None, Audience::MiniProgram)
+        self.issue(Subject::Anonymous, None, 1, Audience::MiniProgram)
     }
 
     /// Lets every token issued so far expire.

@@ -5,9 +5,12 @@ use chrono::Duration;
 use proto::directory::v1::{
     Account, ChangePasswordRequest, ChangePasswordResponse, CheckSignInRequest,
     CheckSignInResponse, CreateSiteRequest, CreateSiteResponse, ListSitesRequest,
-    ListSitesResponse, SignInRequest, SignInResponse, Site,
+    ListSitesResponse, SignInRequest, SignInResponse, SignOutRequest, SignOutResponse, Site,
 };
+use reqwest::Method;
 use serde_json::json;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 use types::{AccountId, ErrorCode, Role, SiteId};
 
 use crate::help::{CHECK_SIGN_IN, Edge, edge, sign_in};
@@ -53,6 +56,43 @@ async fn a_token_of_an_account_that_changed_is_stale() {
     holds(&edge, 2, false);
     edge.system.advance(Duration::seconds(25));
     assert_eq!(code(&edge, &token).await, 40102);
+}
+
+#[tokio::test]
+async fn a_token_made_after_the_account_changed_holds_at_once_and_the_one_before_does_not() {
+    let edge = with_sites().await;
+    let (before, after) = (edge.sysadmin(), edge.admin_at(Role::SysAdmin, 2));
+    assert_eq!(code(&edge, &before).await, 0);
+    edge.fakes.refuse(CHECK_SIGN_IN, ErrorCode::StoreUnavailable);
+    assert_eq!(code(&edge, &after).await, 50302, "nothing is known of what it describes");
+    assert_eq!(code(&edge, &before).await, 0, "seen to hold a moment ago");
+    holds(&edge, 2, false);
+    let asked = edge.fakes.asked(CHECK_SIGN_IN).len();
+    assert_eq!(code(&edge, &after).await, 0);
+    assert_eq!(code(&edge, &before).await, 40102);
+    assert_eq!(code(&edge, &after).await, 0);
+    assert_eq!(edge.fakes.asked(CHECK_SIGN_IN).len(), asked + 1, "only by the newer token");
+
+    // Of an account that is not there yet, as after a restored copy: asked once each time, and refused.
+    assert_eq!(code(&edge, &edge.admin_at(Role::SysAdmin, 3)).await, 40102);
+    assert_eq!(edge.fakes.asked(CHECK_SIGN_IN).len(), asked + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_while_a_sign_in_ends_does_not_keep_it_alive() {
+    let edge = with_sites().await;
+    let token = edge.sysadmin();
+    let asks = edge.request(Method::GET, "/api/admin/sites").bearer_auth(&token);
+    let fakes = edge.fakes.clone();
+    edge.fakes.on("DirectoryService/SignOut", move |_: SignOutRequest| {
+        let meanwhile = asks.try_clone().unwrap().send();
+        let code = block_in_place(|| Handle::current().block_on(meanwhile)).unwrap().status();
+        assert_eq!(code, 200, "it has not ended yet");
+        fakes.refuse(CHECK_SIGN_IN, ErrorCode::NotSignedIn);
+        Ok(SignOutResponse {})
+    });
+    edge.post(&token, "/api/admin/auth/logout", &json!({})).await.data();
+    assert_eq!(code(&edge, &token).await, 40101);
 }
 
 #[tokio::test]

@@ -167,8 +167,13 @@ async fn refresh(
 async fn logout(call: Call) -> Result<Response, Failure> {
     let family_id = call.claims.as_ref().and_then(|claims| claims.session.clone());
     if let Some(family_id) = family_id {
-        call.gateway.sign_ins.forget(&family_id);
-        call.directory().sign_out(call.command(SignOutRequest { family_id })).await?;
+        let sign_ins = &call.gateway.sign_ins;
+        sign_ins.forget(&family_id);
+        let message = SignOutRequest { family_id: family_id.clone() };
+        let ended = call.directory().sign_out(call.command(message)).await;
+        // Whoever asked meanwhile was told that it holds. It may have ended also where no answer came.
+        sign_ins.forget(&family_id);
+        ended?;
     }
     let mut response = Enveloped::new(Done {}).into_response();
     set_cookie(&mut response, "", 0, call.gateway.config.is_secure());
