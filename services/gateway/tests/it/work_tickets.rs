@@ -1,3 +1,4 @@
+use proto::access_grant::v1::{ExplainRequest, ExplainResponse};
 use proto::directory::v1::{
     ListRosterReadingsRequest, ListRosterReadingsResponse, NameWorkersRequest, NameWorkersResponse,
     WorkerRow,
@@ -5,8 +6,8 @@ use proto::directory::v1::{
 use proto::ticket::v1::{
     AccessCounts, CreateTicketRequest, CreateTicketResponse, DailyTicket, DayCounts,
     GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
-    ListTicketsRequest, ListTicketsResponse, PublishTicketRequest, PublishTicketResponse, Ticket,
-    TicketRow, TrainingCounts, Warning, WorkerProgress,
+    GrantProgress, ListTicketsRequest, ListTicketsResponse, PublishTicketRequest,
+    PublishTicketResponse, Ticket, TicketRow, TrainingCounts, Warning, WorkerProgress,
 };
 use serde_json::{Value, json};
 use service::Refusal;
@@ -280,6 +281,48 @@ async fn a_day_s_page_joins_names_and_lives_without_them() {
     // One batch a page, and an explanation for each worker who is not authorized.
     assert_eq!(edge.fakes.asked("DirectoryService/NameWorkers").len(), 2);
     assert_eq!(edge.fakes.asked("AccessGrantService/Explain").len(), 4);
+}
+
+#[tokio::test]
+async fn whoever_is_not_authorized_is_told_why_at_the_first_area_that_is_not_proved() {
+    let edge = edge().await;
+    let (first, second) = (id(), id());
+    let areas = [first.clone(), second.clone()];
+    let area_ids = areas.to_vec();
+    let grants = move |statuses: [&str; 2]| {
+        let grants = areas.iter().zip(statuses).map(|(area_id, status)| GrantProgress {
+            grant_id: id(),
+            area_id: area_id.clone(),
+            status: status.to_owned(),
+        });
+        WorkerProgress { worker_id: id(), grants: grants.collect(), ..WorkerProgress::default() }
+    };
+    edge.fakes.on("TicketService/GetDailyTicket", move |_: GetDailyTicketRequest| {
+        let mut workers = vec![
+            grants(["SYNCED", "SYNC_FAILED"]),
+            grants(["PENDING_SYNC", "SYNCED"]),
+            // Proved everywhere, and a proof of before said no.
+            grants(["SYNCED", "SYNCED"]),
+            WorkerProgress { authorized: true, ..grants(["SYNCED", "SYNCED"]) },
+        ];
+        // The longest page there is.
+        workers.extend((4..200).map(|_| grants(["REVOKED", "REVOKED"])));
+        Ok(GetDailyTicketResponse {
+            ticket: Some(Ticket { area_ids: area_ids.clone(), ..Ticket::default() }),
+            daily_ticket: Some(day()),
+            workers,
+            total: 200,
+        })
+    });
+    edge.fakes.on("AccessGrantService/Explain", |asked: ExplainRequest| {
+        Ok(ExplainResponse { detail: asked.area_id, ..ExplainResponse::default() })
+    });
+    let path = format!("/api/admin/daily-tickets/{}?page_size=200", id());
+    let shown = edge.get(&edge.sysadmin(), &path).await;
+    let workers = shown.data()["workers"].as_array().unwrap();
+    let told: Vec<&Value> = workers.iter().map(|worker| &worker["why_not"]["detail"]).collect();
+    assert_eq!(told[..4], [&json!(second), &json!(first), &json!(first), &Value::Null]);
+    assert!(told[4..].iter().all(|area| **area == json!(first)) && told.len() == 200);
 }
 
 #[tokio::test]

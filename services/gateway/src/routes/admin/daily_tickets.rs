@@ -2,9 +2,10 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
+use prost_types::Timestamp;
 use proto::access_grant::v1::{ExplainRequest, ReleaseLateGrantRequest};
 use proto::directory::v1::WorkerRow;
-use proto::ticket::v1::{GetDailyTicketRequest, WorkerProgress};
+use proto::ticket::v1::{self as ticket, GetDailyTicketRequest, WorkerProgress};
 use serde::{Deserialize, Serialize};
 use types::ErrorCode;
 use utoipa::{IntoParams, ToSchema};
@@ -18,8 +19,7 @@ use crate::failure::Failure;
 use crate::request::{Command, Id, Ids, Listed, Query, wire};
 use crate::routes::shown::{Explanation, Grant};
 
-/// Above this many the page would wait for the explanations; ask for each at `/explain` then.
-const MOST_EXPLAINED: usize = 50;
+/// Explanations asked for at once.
 const AT_ONCE: usize = 8;
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
@@ -74,7 +74,7 @@ struct WorkerOfDay {
     /// Every area's grant is proved.
     authorized: bool,
     grants: Vec<GrantOfDay>,
-    /// Why the first area's door would refuse now; only while the day runs, and for up to 50 workers a page.
+    /// Why a door would refuse now, at the first area whose grant is not proved; only while the day runs.
     why_not: Option<Explanation>,
 }
 
@@ -159,11 +159,12 @@ async fn get_daily_ticket(
     call.looks_at(&ticket.site_id).await?;
     let day = found.daily_ticket.ok_or_else(internal)?;
     let ids = found.workers.iter().map(|worker| worker.worker_id.clone());
-    let runs = day.status == "IN_PROGRESS" && found.workers.len() <= MOST_EXPLAINED;
-    let area = ticket.area_ids.first().filter(|_| runs);
+    let at = proto::timestamp(call.gateway.shell.clock.now());
+    let runs = day.status == "IN_PROGRESS";
+    let questions = if runs { questions(&ticket, &found.workers, at) } else { Vec::new() };
     let (mut names, mut reasons, roster_synced_at) = tokio::join!(
         call.names(ids),
-        reasons(&call, &ticket.site_id, area, &found.workers),
+        reasons(&call, questions),
         call.roster_synced_at(&ticket.site_id),
     );
     let workers = found.workers.into_iter().map(|worker| {
@@ -182,26 +183,35 @@ async fn get_daily_ticket(
     })
 }
 
-/// What keeps each worker who is not authorized out. Missing for whom it cannot be told now.
-async fn reasons(
-    call: &Call,
-    site_id: &str,
-    area_id: Option<&String>,
+/// The first area whose door is not proved to let the worker in.
+fn refused_at<'a>(area_ids: &'a [String], worker: &WorkerProgress) -> Option<&'a String> {
+    let is_proved = |area_id: &&String| {
+        worker.grants.iter().any(|grant| grant.area_id == **area_id && grant.status == "SYNCED")
+    };
+    area_ids.iter().find(|area_id| !is_proved(area_id)).or(area_ids.first())
+}
+
+/// What to ask of each worker who is not authorized.
+fn questions(
+    ticket: &ticket::Ticket,
     workers: &[WorkerProgress],
-) -> HashMap<String, Explanation> {
-    let Some(area_id) = area_id else { return HashMap::new() };
-    let at = Some(proto::timestamp(call.gateway.shell.clock.now()));
-    let waiting: Vec<ExplainRequest> = workers
-        .iter()
-        .filter(|worker| !worker.authorized)
-        .map(|worker| ExplainRequest {
-            site_id: site_id.to_owned(),
+    at: Timestamp,
+) -> Vec<ExplainRequest> {
+    let refused = workers.iter().filter(|worker| !worker.authorized);
+    let question = |worker: &WorkerProgress| {
+        Some(ExplainRequest {
+            site_id: ticket.site_id.clone(),
             worker_id: worker.worker_id.clone(),
-            area_id: area_id.clone(),
-            at,
+            area_id: refused_at(&ticket.area_ids, worker)?.clone(),
+            at: Some(at),
         })
-        .collect();
-    let explained = stream::iter(waiting).map(async |message| {
+    };
+    refused.filter_map(question).collect()
+}
+
+/// What keeps each worker out. Missing for whom it cannot be told now.
+async fn reasons(call: &Call, questions: Vec<ExplainRequest>) -> HashMap<String, Explanation> {
+    let explained = stream::iter(questions).map(async |message| {
         let worker_id = message.worker_id.clone();
         let explained = call.access_grant().explain(call.ask(message)).await.ok()?;
         Some((worker_id, Explanation::new(explained.into_inner(), call.language)))
