@@ -31,6 +31,7 @@ use crate::answer::instant;
 use crate::bindings::Bindings;
 use crate::crossing::Crossings;
 use crate::failure::Failure;
+use crate::keyed;
 use crate::request::wire;
 use crate::sign_ins::SignIns;
 
@@ -109,7 +110,7 @@ impl Call {
         self.gateway.shell.signed("gateway", &self.caller, message)
     }
 
-    /// A command, in the caller's name and with the client's idempotency key.
+    /// A command, in the caller's name and with the client's idempotency key, where it takes one.
     pub(crate) fn command<M>(&self, message: M) -> Request<M> {
         let mut request = self.ask(message);
         if let Some(key) = &self.idempotency_key {
@@ -215,7 +216,7 @@ impl FromRequestParts<Shared> for Call {
             caller,
             claims,
             language: language(&parts.headers),
-            idempotency_key: idempotency_key(parts)?,
+            idempotency_key: keyed::key(parts)?,
         })
     }
 }
@@ -223,17 +224,6 @@ impl FromRequestParts<Shared> for Call {
 pub(crate) fn language(headers: &http::HeaderMap) -> Language {
     let header = headers.get(http::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     header.map_or_else(Language::default, Language::from_accept_language)
-}
-
-fn idempotency_key(parts: &Parts) -> Result<Option<MetadataValue<Ascii>>, Failure> {
-    const HEADER: &str = "idempotency-key";
-    let Some(value) = parts.headers.get(HEADER) else { return Ok(None) };
-    let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
-    if !visible || !(1..=128).contains(&value.len()) {
-        return Err(Failure::field("Idempotency-Key", "is not 1 to 128 visible ASCII characters"));
-    }
-    let key = value.to_str().ok().and_then(|text| MetadataValue::try_from(text).ok());
-    Ok(key)
 }
 
 #[cfg(test)]

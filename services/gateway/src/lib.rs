@@ -10,6 +10,7 @@ mod crossing;
 mod edge;
 mod failure;
 mod form;
+mod keyed;
 mod openapi;
 mod parameters;
 mod problems;

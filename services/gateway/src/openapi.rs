@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::access::{Access, TABLE};
+use crate::keyed;
 
-/// Adds what no handler knows of itself: who may call, and how a refusal looks.
+/// Adds what no handler knows of itself: who may call, what goes on under a key, and how a refusal
+/// looks.
 pub(crate) fn complete(document: &utoipa::openapi::OpenApi) -> Value {
     let mut document = json!(document);
     document["openapi"] = json!("3.1.0");
@@ -13,7 +15,8 @@ pub(crate) fn complete(document: &utoipa::openapi::OpenApi) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Work tickets, safety training and gate access of construction sites. Every answer is an \
             envelope: code 0 and data, or the code of a refusal with a sentence in data.detail and every bad field in \
-            data.fields. Commands refuse fields and parameters that they do not know. They take an Idempotency-Key header: the same key and body give the same answer.",
+            data.fields. Commands refuse fields and parameters that they do not know. Those that make something take an Idempotency-Key \
+            header, where it is described: the same key and body give the same answer.",
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
     let schemes = json!({
@@ -26,6 +29,9 @@ pub(crate) fn complete(document: &utoipa::openapi::OpenApi) -> Value {
         let item = document["paths"].get_mut(path);
         if let Some(operation) = item.and_then(|item| item.get_mut(method.to_lowercase())) {
             describe(operation, *access);
+            if keyed::takes(method, path) {
+                add_parameter(operation, keyed::parameter());
+            }
         }
     }
     document
@@ -46,6 +52,13 @@ fn describe(operation: &mut Value, access: Access) {
     };
     if let Access::Permission(permission) = access {
         operation["x-permission"] = json!(permission.as_str());
+    }
+}
+
+fn add_parameter(operation: &mut Value, parameter: Value) {
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.push(parameter),
+        None => operation["parameters"] = json!([parameter]),
     }
 }
 

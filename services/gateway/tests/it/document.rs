@@ -202,6 +202,27 @@ async fn a_command_refuses_every_parameter_that_the_document_does_not_give_it() 
     assert!(edge.fakes.asked("TicketService/PublishTicket").is_empty());
 }
 
+#[tokio::test]
+async fn a_command_heeds_a_key_where_the_document_gives_it_one_and_nowhere_else() {
+    let edge = edge().await;
+    let document = edge.get("", "/openapi.json").await.body;
+    let (admin, phone) = (edge.sysadmin(), edge.phone());
+    let mut keyed = 0;
+    for (method, path, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let mut headers = parameters.filter(|parameter| parameter["in"] == "header");
+        let described = headers.any(|header| header["name"] == "Idempotency-Key");
+        let path = named(&path);
+        let request = edge.request(method.parse().unwrap(), &path);
+        let token = if path.starts_with("/api/mp/") { &phone } else { &admin };
+        let request = request.bearer_auth(token).header("idempotency-key", "two words");
+        let refused = edge.send(request).await.fields() == ["Idempotency-Key"];
+        assert_eq!(refused, described, "{method} {path}");
+        keyed += u32::from(described);
+    }
+    assert_eq!(keyed, 10);
+}
+
 /// The path with an id in each place.
 fn named(path: &str) -> String {
     let part = |part: &str| if part.starts_with('{') { id() } else { part.to_owned() };
