@@ -7,7 +7,7 @@ use bytes::Bytes;
 use events::{Pace, Relay, stream_name, subject};
 use serde_json::json;
 use service::Store;
-use sqlx::{Connection, FromRow, PgConnection};
+use sqlx::FromRow;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use types::SystemClock;
@@ -118,7 +118,7 @@ async fn limit(world: &World, sizes: &Sizes, figures: &mut Figures) -> Result<()
 /// Reads and marks every row, a thousand at a time, in the order they are sent in; like ours its marks do not wait for the
 /// disk.
 async fn dequeue_and_mark(store: &Store) -> Result<Vec<Row>> {
-    let mut conn: PgConnection = store.session(std::time::Duration::from_mins(1)).await?;
+    let mut conn = store.session(std::time::Duration::from_mins(1)).await?;
     sqlx::query("SET synchronous_commit = off").execute(&mut conn).await?;
     let most = i64::try_from(batch::MOST).context("a batch's size")?;
     let mut all: Vec<Row> = Vec::new();

@@ -8,8 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use prost::Message;
 use proto::{Event, State};
-use service::{Scope, Shell, Store, StoreError, Tx};
-use sqlx::PgConnection;
+use service::{Conn, Scope, Shell, Store, StoreError, Tx};
 use tokio_util::sync::CancellationToken;
 use types::{EventId, SystemClock};
 
@@ -131,7 +130,7 @@ pub async fn progress(store: &Store, context: &str) -> Result<Option<Progress>, 
 
 /// Has it all told from the beginning, whatever is under way. What an earlier announcement told and was not published
 /// yet is not published any more: its end must not pass for the end of this one. What is to be erased still is.
-pub(crate) async fn ask(conn: &mut PgConnection, context: &str) -> Result<(), StoreError> {
+pub(crate) async fn ask(conn: &mut Conn, context: &str) -> Result<(), StoreError> {
     let now = SystemClock::system().now();
     // Held from here on: no page of the one before is written any more.
     sqlx::query(

@@ -14,8 +14,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::Stream;
 use chrono::{DateTime, Utc};
-use service::{Scope, Shell, Store, StoreError, faults};
-use sqlx::{Connection, PgConnection};
+use service::{Conn, Scope, Shell, Store, StoreError, faults};
 use tokio::sync::Notify;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -283,7 +282,7 @@ impl Relay {
     ) -> Result<bool, Ended> {
         let Tools { outlet, states, frontier, changed } = tools;
         let mut sent = Sent { last: lead.last_stream_seq, ..Sent::default() };
-        let mut aside: Option<PgConnection> = None;
+        let mut aside: Option<Conn> = None;
         let begun = Instant::now();
         let known = loop {
             let facts: Vec<&Unsent> = rows.iter().filter(|row| !row.state_only).collect();
@@ -332,7 +331,7 @@ impl Relay {
     /// The next rows of a backlog, in a session of their own: the lead's is busy with marks.
     async fn read_on(
         &self,
-        aside: &mut Option<PgConnection>,
+        aside: &mut Option<Conn>,
         frontier: &mut Frontier,
     ) -> Result<Vec<Unsent>, Ended> {
         let conn = match aside {

@@ -21,5 +21,5 @@ pub use listen::{ListenError, listen, listen_if};
 pub use nats::Nats;
 pub use refusal::{Fields, Refusal};
 pub use shell::Shell;
-pub use store::{Scope, Store, StoreError, Tx};
+pub use store::{Conn, Scope, Store, StoreError, Tx};
 pub use tasks::Tasks;

@@ -13,6 +13,10 @@ const STEP: Duration = Duration::from_millis(4);
 /// The longest: a broker that was away for an hour is found as soon as one that was for seconds.
 const LONGEST: Duration = Duration::from_millis(250);
 
+/// Between questions whether the broker is there. After three without an answer the connection is made anew: a broker, or
+/// the way to it, may be gone without a word.
+const PING: Duration = Duration::from_secs(3);
+
 /// How long the client waits before its `attempt`th try, counted from 1. The client's own pauses double, so that a broker
 /// may be back as long as it was away before it is asked.
 fn pause(attempt: usize) -> Duration {
@@ -29,7 +33,7 @@ pub struct Nats {
 }
 
 impl Nats {
-    /// Connects as `options` say; their event callback and the pauses between attempts are replaced.
+    /// Connects as `options` say; their event callback, the pauses between attempts and between pings are replaced.
     ///
     /// # Errors
     /// When the broker is not there and the options do not ask to wait for it.
@@ -41,7 +45,7 @@ impl Nats {
             }
             ready(())
         });
-        let options = options.reconnect_delay_callback(pause);
+        let options = options.reconnect_delay_callback(pause).ping_interval(PING);
         Ok(Self { client: options.connect(url).await?, connected })
     }
 

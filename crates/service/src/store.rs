@@ -1,6 +1,8 @@
 //! The only way to a transaction. A [`Scope`] says which sites it may touch, and row-level security holds
 //! it to that; nothing is visible to a connection without one.
 
+mod conn;
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr};
 use tokio::sync::watch;
 use tracing::Span;
 use types::SiteId;
@@ -16,8 +18,9 @@ use types::SiteId;
 use crate::config::DatabaseConfig;
 use crate::faults;
 use crate::migrate::schema;
+pub use conn::Conn;
 
-/// How long a caller waits for a connection before the answer is [`StoreError::Unavailable`].
+/// How long a caller waits for a connection, or one for its first answer, before the answer is [`StoreError::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const STATEMENT_TIMEOUT: &str = "10s";
 const LOCK_TIMEOUT: &str = "5s";
@@ -118,6 +121,15 @@ struct Inner {
     changed: watch::Sender<u64>,
 }
 
+impl Inner {
+    async fn begun(&self, statement: &str) -> Result<Conn, sqlx::Error> {
+        let mut conn = Conn::from(self.pool.acquire().await?);
+        let statement = AssertSqlSafe(statement.to_owned()).into_sql_str();
+        conn.begin(statement, ACQUIRE_TIMEOUT).await?;
+        Ok(conn)
+    }
+}
+
 impl Store {
     /// Prepares the pool of `service`'s app role. Connects when first used, so a process starts while the
     /// database is away; fails only for a URL that does not parse.
@@ -170,10 +182,9 @@ impl Store {
         let statement = begin_statement(&inner.schema, &scope);
         let mut stale = 0;
         loop {
-            match inner.pool.begin_with(AssertSqlSafe(statement.clone())).await {
-                Ok(transaction) => {
-                    return Ok(Tx { transaction, changed: inner.changed.clone(), span });
-                }
+            match inner.begun(&statement).await {
+                Ok(conn) => return Ok(Tx { conn, changed: inner.changed.clone(), span }),
+                Err(err) if conn::is_silence(&err) => return Err(err.into()),
                 // Connections are not tested when taken; after a restart of the database each fails once, here.
                 Err(sqlx::Error::Io(_)) if stale < inner.max_connections => stale += 1,
                 Err(sqlx::Error::Database(err))
@@ -200,13 +211,12 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.inner.pool).await?;
-        Ok(())
+        self.begin(Scope::Sites(vec![])).await.map(drop)
     }
 
     /// A connection beside the pool, for locks a session holds. It is closed by the server once it was idle
     /// for `idle_timeout`, or took nothing of an answer for so long, so a paused process loses what it held.
-    pub async fn session(&self, idle_timeout: Duration) -> Result<PgConnection, StoreError> {
+    pub async fn session(&self, idle_timeout: Duration) -> Result<Conn, StoreError> {
         let idle_timeout = format!("{}ms", idle_timeout.as_millis());
         let options = self.inner.options.clone().options([
             ("idle_session_timeout", idle_timeout.clone()),
@@ -215,8 +225,8 @@ impl Store {
         let connecting = PgConnection::connect_with(&options);
         let conn = tokio::time::timeout(ACQUIRE_TIMEOUT, connecting)
             .await
-            .map_err(|_| StoreError::Unavailable)?;
-        Ok(conn?)
+            .map_err(|_| StoreError::Unavailable)??;
+        Ok(conn.into())
     }
 
     /// Closes the pool; transactions at hand end first.
@@ -229,7 +239,7 @@ impl Store {
 #[derive(Debug)]
 #[must_use = "dropping a transaction rolls it back"]
 pub struct Tx {
-    transaction: Transaction<'static, Postgres>,
+    conn: Conn,
     changed: watch::Sender<u64>,
     span: Span,
 }
@@ -243,7 +253,7 @@ impl Tx {
         // One round trip: where a statement has failed before, the first of these fails as well and the second is not
         // reached. The empty transaction that it begins is rolled back on the connection's way to the pool, which the
         // pool waits for in any case.
-        sqlx::raw_sql("SELECT 1; COMMIT AND CHAIN").execute(&mut *self.transaction).await?;
+        sqlx::raw_sql("SELECT 1; COMMIT AND CHAIN").execute(&mut self.conn).await?;
         faults::point("commit.after");
         self.changed.send_modify(|commits| *commits += 1);
         Ok(())
@@ -255,17 +265,23 @@ impl Tx {
     }
 }
 
-impl Deref for Tx {
-    type Target = PgConnection;
+impl Drop for Tx {
+    fn drop(&mut self) {
+        self.conn.start_rollback();
+    }
+}
 
-    fn deref(&self) -> &PgConnection {
-        &self.transaction
+impl Deref for Tx {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
     }
 }
 
 impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.transaction
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
     }
 }
 

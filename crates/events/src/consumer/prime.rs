@@ -10,8 +10,7 @@ use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind, Stream};
 use async_nats::jetstream::{ErrorCode, Message};
 use futures::StreamExt;
-use service::{Scope, Store, StoreError};
-use sqlx::{Connection, PgConnection};
+use service::{Conn, Scope, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use types::{EventId, SystemClock};
 use uuid::Uuid;
@@ -274,7 +273,7 @@ async fn remember<H: Handler>(store: &Store, handler: &H) -> Result<(), StoreErr
 
 /// One replica reads; the others wait until it has or is gone.
 struct Turn {
-    conn: PgConnection,
+    conn: Conn,
 }
 
 impl Turn {

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::PgConnection;
+use service::Conn;
 
 use super::Ended;
 use super::lead::{Unsent, select_facts};
@@ -58,7 +58,7 @@ impl Frontier {
     /// [`look_at_all`](Self::look_at_all), whether it is marked meanwhile or not.
     pub(super) async fn read(
         &mut self,
-        conn: &mut PgConnection,
+        conn: &mut Conn,
         context: &str,
         limit: u16,
     ) -> Result<Vec<Unsent>, Ended> {
@@ -84,7 +84,7 @@ impl Frontier {
 
     async fn above_and_within(
         &self,
-        conn: &mut PgConnection,
+        conn: &mut Conn,
         context: &str,
         limit: u16,
     ) -> Result<Vec<Unsent>, Ended> {
@@ -162,12 +162,7 @@ impl Frontier {
     }
 }
 
-async fn above(
-    conn: &mut PgConnection,
-    context: &str,
-    top: i64,
-    limit: u16,
-) -> Result<Vec<Unsent>, Ended> {
+async fn above(conn: &mut Conn, context: &str, top: i64, limit: u16) -> Result<Vec<Unsent>, Ended> {
     let rows = sqlx::query_as(select_facts!(
         "WHERE sent_at IS NULL AND context = $1 AND seq > $2 ORDER BY seq LIMIT $3"
     ))
@@ -179,7 +174,7 @@ async fn above(
     Ok(rows)
 }
 
-async fn transactions(conn: &mut PgConnection) -> Result<Transactions, Ended> {
+async fn transactions(conn: &mut Conn) -> Result<Transactions, Ended> {
     let (oldest, next) = sqlx::query_as(
         "SELECT pg_snapshot_xmin(now)::text::bigint, pg_snapshot_xmax(now)::text::bigint
          FROM pg_current_snapshot() AS now",

@@ -5,8 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use service::{Nats, Store, StoreError};
-use sqlx::{Connection, PgConnection};
+use service::{Conn, Nats, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use types::{EventId, SystemClock};
 use uuid::Uuid;
@@ -15,7 +14,7 @@ use super::{Ended, Pace};
 
 /// Held as long as the session lives: the server closes it once its process gives no sign of life.
 pub(super) struct Lead {
-    pub(super) conn: PgConnection,
+    pub(super) conn: Conn,
     pub(super) context: &'static str,
     pub(super) epoch: i64,
     heartbeat: Duration,
@@ -62,7 +61,7 @@ pub(super) struct Unsent {
 
 /// A session for reading and marking. Statistics of a table whose rows are all new or all sent within a second are
 /// wrong most of the time, so the plans are fixed: by index, row by row.
-pub(super) async fn session(store: &Store, pace: &Pace) -> Result<PgConnection, StoreError> {
+pub(super) async fn session(store: &Store, pace: &Pace) -> Result<Conn, StoreError> {
     let mut conn = store.session(pace.idle_timeout).await?;
     sqlx::raw_sql(
         "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off;

@@ -9,7 +9,6 @@ use async_nats::header::{
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::{Client, HeaderMap, Request};
 use serde::Deserialize;
-use sqlx::Connection;
 use types::EventId;
 
 use super::Ended;
@@ -200,19 +199,19 @@ async fn known(lead: &mut Lead) -> Result<u64, Ended> {
 }
 
 /// Forgets what was known of the stream behind `last` together with the asking: killed in between, it would not be
-/// found wanting again.
+/// found wanting again. Where it fails the term ends, and with its session what was begun here.
 async fn ask_again(lead: &mut Lead, last: u64) -> Result<(), Ended> {
-    let mut tx = lead.conn.begin().await?;
+    sqlx::raw_sql("BEGIN").execute(&mut lead.conn).await?;
     let held =
         sqlx::query("UPDATE relay_state SET last_state_seq = $3 WHERE context = $1 AND epoch = $2")
             .bind(lead.context)
             .bind(lead.epoch)
             .bind(signed(last))
-            .execute(&mut *tx)
+            .execute(&mut lead.conn)
             .await?;
     held_by(held.rows_affected())?;
-    announce::ask(&mut tx, lead.context).await?;
-    tx.commit().await?;
+    announce::ask(&mut lead.conn, lead.context).await?;
+    sqlx::raw_sql("COMMIT").execute(&mut lead.conn).await?;
     metrics::counter!("events_states_lost_total", "context" => lead.context).increment(1);
     Ok(())
 }

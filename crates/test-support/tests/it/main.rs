@@ -5,4 +5,5 @@
 mod catalogue;
 mod checker;
 mod proxy;
+mod silence;
 mod store;

@@ -1,0 +1,191 @@
+//! A connection on which nothing is awaited without end. The server's own limits say nothing where the server, or the
+//! way to it, is gone without a word: the kernel goes on sending for a quarter of an hour, and waits for an answer for
+//! ever.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTransactionManager, PgTypeInfo};
+use sqlx::{Connection, Describe, Either, Execute, Executor, PgConnection, Postgres, SqlStr};
+use sqlx_core::transaction::TransactionManager;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+/// Longer than the server lets a statement work, and a commit wait for the disk.
+const ANSWER: Duration = Duration::from_secs(15);
+/// For a last word on the way to the pool, or out.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// sqlx's executor is `&mut conn`. A connection that gave no answer within 15 seconds is closed and not used again; what
+/// became of the statement is not known.
+pub struct Conn {
+    /// There until it is dropped.
+    inner: Option<Inner>,
+    silent: bool,
+}
+
+enum Inner {
+    Pooled(PoolConnection<Postgres>),
+    Own(PgConnection),
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").field("silent", &self.silent).finish_non_exhaustive()
+    }
+}
+
+impl From<PoolConnection<Postgres>> for Conn {
+    fn from(conn: PoolConnection<Postgres>) -> Self {
+        Self { inner: Some(Inner::Pooled(conn)), silent: false }
+    }
+}
+
+impl From<PgConnection> for Conn {
+    fn from(conn: PgConnection) -> Self {
+        Self { inner: Some(Inner::Own(conn)), silent: false }
+    }
+}
+
+impl Conn {
+    /// Tells the server that it goes. Dropping it is as good, only that the server learns it later.
+    ///
+    /// # Errors
+    /// Where the connection was gone already.
+    pub async fn close(mut self) -> Result<(), sqlx::Error> {
+        match self.inner.take() {
+            Some(Inner::Own(conn)) => answered(FAREWELL, conn.close()).await,
+            Some(Inner::Pooled(conn)) => answered(FAREWELL, conn.close()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Begins a transaction by `statement`, within `limit`.
+    pub(super) async fn begin(
+        &mut self,
+        statement: SqlStr,
+        limit: Duration,
+    ) -> Result<(), sqlx::Error> {
+        let (conn, silent) = self.parts();
+        let begun = answered(limit, PgTransactionManager::begin(conn, Some(statement))).await;
+        *silent |= begun.as_ref().is_err_and(is_silence);
+        begun
+    }
+
+    /// What comes next on this connection, if only its way back to the pool, is preceded by the end of the transaction.
+    pub(super) fn start_rollback(&mut self) {
+        if !self.silent {
+            PgTransactionManager::start_rollback(self.parts().0);
+        }
+    }
+
+    fn parts(&mut self) -> (&mut PgConnection, &mut bool) {
+        let conn = match self.inner.as_mut().expect("a connection is there until it is dropped") {
+            Inner::Pooled(conn) => &mut **conn,
+            Inner::Own(conn) => conn,
+        };
+        (conn, &mut self.silent)
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        let Some(Inner::Pooled(mut conn)) = self.inner.take() else { return };
+        if self.silent {
+            drop(conn.detach());
+        } else if let Ok(runtime) = Handle::try_current() {
+            // The pool alone would wait for its last answer for ever, and have one connection less for so long.
+            runtime.spawn(timeout(FAREWELL, conn.return_to_pool()));
+        }
+    }
+}
+
+async fn answered<T>(
+    limit: Duration,
+    future: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    timeout(limit, future).await.unwrap_or_else(|_| Err(silence()))
+}
+
+/// What a statement was answered. Where nothing was, the connection is silent from now on.
+fn heard<'e, T: 'e>(
+    statement: BoxFuture<'e, Result<T, sqlx::Error>>,
+    silent: &'e mut bool,
+) -> BoxFuture<'e, Result<T, sqlx::Error>> {
+    async move {
+        let outcome = answered(ANSWER, statement).await;
+        *silent |= outcome.as_ref().is_err_and(is_silence);
+        outcome
+    }
+    .boxed()
+}
+
+fn silence() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
+}
+
+pub(super) fn is_silence(err: &sqlx::Error) -> bool {
+    matches!(err, sqlx::Error::Io(err) if err.kind() == std::io::ErrorKind::TimedOut)
+}
+
+impl<'c> Executor<'c> for &'c mut Conn {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let (conn, silent) = self.parts();
+        let steps = conn.fetch_many(query);
+        stream::unfold((Some(steps), silent), async |(steps, silent)| {
+            let mut steps = steps?;
+            let Ok(step) = timeout(ANSWER, steps.next()).await else {
+                *silent = true;
+                return Some((Err(silence()), (None, silent)));
+            };
+            Some((step?, (Some(steps), silent)))
+        })
+        .boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let (conn, silent) = self.parts();
+        heard(conn.fetch_optional(query), silent)
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+    where
+        'c: 'e,
+    {
+        let (conn, silent) = self.parts();
+        heard(conn.prepare_with(sql, parameters), silent)
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, sqlx::Error>>
+    where
+        'c: 'e,
+    {
+        let (conn, silent) = self.parts();
+        heard(conn.describe(sql), silent)
+    }
+}
