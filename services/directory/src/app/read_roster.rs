@@ -9,8 +9,8 @@ use types::{ContractorId, SiteId, WorkerId};
 
 use super::{App, CONTEXT, Error, fact, personal};
 use crate::domain::{
-    Employer, Engagement, Followed, ReadingEnd, ReadingId, ReadingKind, RosterChange, RosterEntry,
-    Worker, is_of_site, is_suspect,
+    Employer, Engagement, Followed, Index, ReadingEnd, ReadingId, ReadingKind, RosterChange,
+    RosterEntry, Worker, is_of_site, is_suspect,
 };
 use crate::realname::{Listed, Pulled};
 use crate::store::readings::Ended;
@@ -61,6 +61,9 @@ pub(super) struct Underway {
 /// The contractors of the site, as the roster calls them.
 type Contractors = HashMap<String, ContractorId>;
 
+/// Who was listed: by identity number, or where there is none by name and phone.
+type Known = HashSet<Result<Index, (Index, Option<Index>)>>;
+
 /// What a reading was answered besides the people it took in.
 struct Rest<'a> {
     seen: HashSet<WorkerId>,
@@ -72,8 +75,9 @@ struct Rest<'a> {
 }
 
 impl App {
-    /// Reads the roster of a site that is there. The answer is read whole before anything is written. What came of it
-    /// is written down, also where nothing did; `None` where the reading gave way to another.
+    /// Reads the roster of a site that is there. The answer is read whole before anything is written, and once more
+    /// before anybody goes. What came of it is written down, also where nothing did; `None` where the reading gave way
+    /// to another.
     pub(super) async fn read_roster(
         &self,
         caller: &Caller,
@@ -93,7 +97,7 @@ impl App {
             store::readings::begin(&mut tx, site, (reading, kind), asked_by, at).await?;
         // Nobody else is left who would tell what they changed.
         for ended in overtaken.iter().filter(|ended| ended.brought.news() > 0) {
-            record(&mut tx, &Caller::service(CONTEXT), site, ended, at).await?;
+            record(&mut tx, &Caller::service(CONTEXT), site, ended, None, at).await?;
         }
         let held = store::workers::engaged(&mut tx, site).await?.len();
         let contractors = store::contractors::by_name(&mut tx, site).await?;
@@ -124,19 +128,47 @@ impl App {
             let synced_at = store::rosters::synced_at(&mut tx, site).await?;
             return Err(Error::ProjectNeeded { synced_at });
         }
-        let pulled = self.realname.pull(&project.code, kind, self.system.now()).await;
-        let Ok(pulled) = pulled else {
-            let mut tx = self.store.begin(Scope::Site(site)).await?;
-            let synced_at = store::rosters::synced_at(&mut tx, site).await?;
-            return Err(Error::RosterAway { synced_at });
-        };
-        let Pulled { present, left, left_out, newest } = pulled;
-        let people = self.distinct(present, site, contractors);
-        let mut seen = HashSet::with_capacity(people.len());
+        let Pulled { present, left, left_out, newest } = self.pull(underway, project).await?;
+        let (mut known, mut seen) = (Known::new(), HashSet::new());
+        let people = self.distinct(present, site, contractors, &mut known);
+        self.take_in_all(underway, &people, &mut seen).await?;
+        if kind == ReadingKind::Whole && self.lacks_anybody(site, &seen).await? {
+            // One who leaves while another joins keeps the roster's length and moves its rows: somebody may have
+            // slipped from one page to another. Whoever is on either answer stays.
+            let again = self.pull(underway, project).await?;
+            let missed = self.distinct(again.present, site, contractors, &mut known);
+            self.take_in_all(underway, &missed, &mut seen).await?;
+        }
+        self.finish(caller, underway, Rest { seen, left, left_out, newest, contractors }).await
+    }
+
+    async fn pull(&self, underway: Underway, project: &Project) -> Result<Pulled, Error> {
+        let Underway { site, kind, .. } = underway;
+        if let Ok(pulled) = self.realname.pull(&project.code, kind, self.system.now()).await {
+            return Ok(pulled);
+        }
+        let mut tx = self.store.begin(Scope::Site(site)).await?;
+        let synced_at = store::rosters::synced_at(&mut tx, site).await?;
+        Err(Error::RosterAway { synced_at })
+    }
+
+    async fn take_in_all(
+        &self,
+        underway: Underway,
+        people: &[Person],
+        seen: &mut HashSet<WorkerId>,
+    ) -> Result<(), Error> {
         for batch in people.chunks(BATCH) {
             seen.extend(self.take_in_patiently(underway, batch).await?);
         }
-        self.finish(caller, underway, Rest { seen, left, left_out, newest, contractors }).await
+        Ok(())
+    }
+
+    /// Whether a whole roster on which these were seen would let anybody go.
+    async fn lacks_anybody(&self, site: SiteId, seen: &HashSet<WorkerId>) -> Result<bool, Error> {
+        let mut tx = self.store.begin(ROSTER).await?;
+        let engaged = store::workers::engaged(&mut tx, site).await?;
+        Ok(engaged.iter().any(|worker| !seen.contains(worker)))
     }
 
     /// Writes down how far a reading came that goes no further, and leaves the record of whom it has changed.
@@ -148,26 +180,26 @@ impl App {
             Error::SyncOvertaken => ReadingEnd::Overtaken,
             _ => ReadingEnd::Failed,
         };
-        let Underway { site, reading, epoch, .. } = underway;
+        let Underway { site, reading, epoch, accept_departures, .. } = underway;
         let now = self.clock.now();
         let mut tx = self.store.begin(Scope::Site(site)).await?;
         let ended = store::readings::end(&mut tx, reading, end, now).await?;
         if let Some(ended) = ended.filter(|ended| ended.brought.news() > 0) {
-            record(&mut tx, caller, site, &ended, now).await?;
+            record(&mut tx, caller, site, &ended, Some(accept_departures), now).await?;
         }
         store::rosters::release(&mut tx, site, epoch).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// Everybody once: the first of those who cannot be told apart.
+    /// Everybody once who is not `known` yet: the first of those who cannot be told apart.
     fn distinct(
         &self,
         listed: Vec<Listed>,
         site: SiteId,
         contractors: &Contractors,
+        known: &mut Known,
     ) -> Vec<Person> {
-        let mut known = HashSet::new();
         let mut people = Vec::with_capacity(listed.len());
         for listed in listed {
             let keys = personal::keys(&self.vault, &listed);
@@ -248,19 +280,21 @@ impl App {
         store::readings::forget(&mut tx, site, now - KEPT).await?;
         // What time asks for and what brings nothing is no command.
         if caller.account_id().is_some() || brought.news() > 0 {
-            record(&mut tx, caller, site, &ended, now).await?;
+            record(&mut tx, caller, site, &ended, Some(accept_departures), now).await?;
         }
         tx.commit().await?;
         Ok(Read { reading, at: now, brought })
     }
 }
 
-/// Of a reading that has ended.
+/// Of a reading that has ended. Of one that ended unseen it is not known whether its departures were accepted; it let
+/// nobody go.
 async fn record(
     tx: &mut Tx,
     caller: &Caller,
     site: SiteId,
     ended: &Ended,
+    accept_departures: Option<bool>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let Ended { reading, kind, asked_by, end, brought } = ended;
@@ -269,6 +303,7 @@ async fn record(
     record.after = Some(json!({
         "reading_id": reading.to_string(), "kind": kind, "asked_by": asked_by, "outcome": end.as_str(),
         "added": brought.added, "changed": brought.changed, "gone": brought.gone,
+        "accept_departures": accept_departures,
     }));
     events::audit(tx, record).await?;
     Ok(())

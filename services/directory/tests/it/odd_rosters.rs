@@ -7,7 +7,7 @@ use service::Refusal;
 use sqlx::AssertSqlSafe;
 use types::SiteId;
 
-use crate::outside::person;
+use crate::outside::{name, person};
 use crate::rosters::{HALF_HOUR, after, readings, scheduled, told_of};
 use crate::world::{World, code, told};
 
@@ -45,6 +45,42 @@ async fn a_roster_that_changes_while_it_is_read_is_read_again_but_not_for_ever()
     world.outside.claim_totals(&[202, 201, 202, 201, 202, 201]);
     assert_eq!(code(&world.sync(site).await), 50301);
     assert_eq!(world.outside.asked_since().len(), 2 + 3);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_slips_from_one_page_to_another_while_the_roster_is_read_stays() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    world.outside.set_roster(&people(1..=201));
+    assert_eq!(world.sync(site).await.unwrap().added, 201);
+    assert_eq!(world.outside.asked_since().len(), 1, "nobody would go");
+
+    // The first person leaves and another joins between the pages: as many as before, and the last of them all is on
+    // neither page.
+    world.outside.set_roster_after_a_page(&people(2..=202));
+    let shifted = world.sync(site).await.unwrap();
+    assert_eq!([shifted.added, shifted.unchanged, shifted.gone], [1, 201, 0]);
+    assert_eq!(world.outside.asked_since().len(), 1 + 2);
+    assert_eq!(world.find(site, &name(201)).await.total, 1);
+
+    let next = world.sync(site).await.unwrap();
+    assert_eq!([next.added, next.unchanged, next.gone], [0, 201, 1], "who is on neither goes");
+    assert_eq!(world.find(site, &name(1)).await.total, 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_goes_where_the_roster_cannot_be_read_once_more() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    world.outside.set_roster(&people(1..=3));
+    world.sync(site).await.unwrap();
+    world.outside.set_roster(&people(1..=2));
+    // The first answer is whole, the second ends early.
+    world.outside.claim_totals(&[2, 3, 3]);
+    assert_eq!(code(&world.sync(site).await), 50301);
+    assert_eq!(world.find(site, "").await.total, 3);
     world.stop().await;
 }
 
@@ -87,6 +123,9 @@ async fn a_roster_that_lacks_most_people_is_believed_only_by_a_person_s_word() {
     world.outside.set_roster(&[]);
     assert_eq!(code(&world.sync(site).await), 50301);
     assert_eq!(accept_departures(&world, site).await.unwrap().gone, 14);
+    let accepted: Vec<Value> =
+        recorded(&world).await.iter().map(|it| it["accept_departures"].clone()).collect();
+    assert_eq!(accepted, [json!(false), json!(true), json!(true)], "whose word it was is kept");
     world.stop().await;
 }
 

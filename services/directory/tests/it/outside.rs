@@ -31,6 +31,8 @@ pub(crate) struct Outside {
     pages: Arc<AtomicUsize>,
     /// What the next pages say there is in all; the truth when there are none.
     totals: Arc<Mutex<VecDeque<usize>>>,
+    /// What the roster becomes after the next page.
+    then: Arc<Mutex<Option<Arc<Vec<Value>>>>>,
     /// Whether each page is the first one again, of a roster beyond counting.
     endless: Arc<Mutex<bool>>,
     /// Readings of the roster pass here; a test may hold them.
@@ -50,6 +52,7 @@ impl Outside {
             asked_projects: Arc::default(),
             pages: Arc::default(),
             totals: Arc::default(),
+            then: Arc::default(),
             endless: Arc::default(),
             gate: Arc::new(Semaphore::new(1000)),
         };
@@ -66,6 +69,11 @@ impl Outside {
 
     pub(crate) fn set_roster(&self, people: &[Value]) {
         *self.roster.lock().unwrap() = Arc::new(people.to_vec());
+    }
+
+    /// The same as soon as one more page was answered.
+    pub(crate) fn set_roster_after_a_page(&self, people: &[Value]) {
+        *self.then.lock().unwrap() = Some(Arc::new(people.to_vec()));
     }
 
     pub(crate) fn realname_goes_away(&self, away: bool) {
@@ -119,8 +127,11 @@ impl Outside {
     }
 }
 
-/// `demo-x` is the openid `openid-of-x`; everything else is no code.
+/// `demo-x` is the openid `openid-of-x`, and `early-x` the same person without a unionid; everything else is no code.
 async fn code_to_session(Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+    if let Some(who) = query["js_code"].strip_prefix("early-") {
+        return Json(json!({ "openid": format!("openid-of-{who}"), "session_key": "k" }));
+    }
     match query["js_code"].strip_prefix("demo-") {
         Some(who) => Json(json!({
             "openid": format!("openid-of-{who}"),
@@ -213,6 +224,9 @@ async fn roster(
     let items: Vec<&Value> = people.iter().copied().skip(skipped).take(size).collect();
     let total = if endless { usize::MAX } else { people.len() };
     let total = outside.totals.lock().unwrap().pop_front().unwrap_or(total);
+    if let Some(then) = outside.then.lock().unwrap().take() {
+        *outside.roster.lock().unwrap() = then;
+    }
     let data = json!({ "items": items, "total": total, "page": page, "page_size": size });
     Json(json!({ "code": 0, "message": "ok", "data": data })).into_response()
 }
