@@ -54,7 +54,7 @@ use chrono::{DateTime, Utc};
 use events::AuditFact;
 use prost::Message;
 use service::idempotency::{self, Claim, Key};
-use service::{Scope, Store, Tx};
+use service::{Scope, Store, Tasks, Tx};
 use types::{Permission, SiteClock, SiteId, SystemClock};
 use vault::Vault;
 
@@ -93,6 +93,8 @@ pub(crate) struct App {
     pub(crate) clock: SiteClock,
     pub(crate) system: SystemClock,
     pub(crate) passwords: Passwords,
+    /// For what goes on when its request has ended.
+    pub(crate) tasks: Tasks,
 }
 
 /// The sites a caller's reading is confined to. Who manages sites reads each, also one made after their token.

@@ -60,6 +60,7 @@ pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
         clock: shell.clock.clone(),
         system: shell.system.clone(),
         passwords: Passwords::new(),
+        tasks: shell.tasks.clone(),
     };
     let listener = service::listen_if(grpc_listen).await?;
     if let Some(password) = first_admin_password {

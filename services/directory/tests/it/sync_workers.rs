@@ -1,11 +1,14 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+use std::time::Duration;
+
 use proto::directory::v1 as pb;
 use serde_json::{Value, json};
-use types::SiteId;
+use types::{ErrorCode, SiteId};
 
 use crate::outside::{id_no, name, person, phone};
-use crate::world::{World, code};
+use crate::rosters::{after, told_of};
+use crate::world::{World, code, told};
 
 fn without(mut person: Value, field: &str) -> Value {
     person[field] = Value::Null;
@@ -201,6 +204,24 @@ async fn a_reading_that_was_overtaken_writes_nothing() {
     let (first, second) = tokio::join!(overtaken, newer);
     assert_eq!(first, 40902);
     assert_eq!(second.unwrap().added, 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_reading_whose_caller_has_gone_is_read_to_its_end() {
+    let (world, site, _) = two_sites().await;
+    world.outside.set_roster(&[person(1), person(2)]);
+    let held = world.outside.hold_roster().await;
+    let message = pb::SyncWorkersRequest { site_id: site.to_string(), ..Default::default() };
+    let mut request = world.by(&world.sysadmin, message);
+    request.set_timeout(Duration::from_secs(1));
+    let answer = told(world.client.clone().sync_workers(request).await);
+    assert_eq!(code(&answer), ErrorCode::Timeout.number());
+    assert_eq!(world.outside.pages(), 0, "the first page is still waited for");
+
+    drop(held);
+    let reading = after(&world, site, chrono::TimeDelta::zero(), 1).await;
+    assert_eq!(told_of(&reading), ("WHOLE", "DONE", [2, 0, 0, 0]));
     world.stop().await;
 }
 
