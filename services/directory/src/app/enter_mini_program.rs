@@ -61,7 +61,12 @@ impl App {
                 .as_ref()
                 .map(|unionid| personal::seal_unionid(&self.vault, id, unionid)),
         };
-        Ok(store::wechat_users::keep(tx, &user, self.clock.now()).await?)
+        let user = store::wechat_users::keep(tx, &user, self.clock.now()).await?;
+        if let Some(unionid) = session.unionid.as_ref().filter(|_| user != id) {
+            let sealed = personal::seal_unionid(&self.vault, user, unionid);
+            store::wechat_users::keep_unionid(tx, user, &sealed).await?;
+        }
+        Ok(user)
     }
 }
 

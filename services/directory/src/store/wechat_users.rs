@@ -40,6 +40,25 @@ pub(crate) async fn keep(
     find(tx, &user.openid_indexes).await?.ok_or(StoreError::Conflict)
 }
 
+/// Keeps the unionid of a user who came without one before: WeChat gives none until the mini-program belongs to an open
+/// platform. A row is under one key: where that is another, it waits until they come again and both are the same.
+pub(crate) async fn keep_unionid(
+    tx: &mut Tx,
+    user: WechatUserId,
+    sealed: &[u8],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE directory.wechat_users SET unionid_sealed = $2
+         WHERE wechat_user_id = $1 AND unionid_sealed IS NULL
+             AND get_byte(openid_sealed, 0) = get_byte($2::bytea, 0)",
+        user.0,
+        sealed,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 async fn find(tx: &mut Tx, openids: &[Vec<u8>]) -> Result<Option<WechatUserId>, StoreError> {
     let id = sqlx::query_scalar!(
         "SELECT wechat_user_id FROM directory.wechat_users WHERE openid_index = ANY($1)",

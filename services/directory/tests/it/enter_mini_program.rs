@@ -1,11 +1,17 @@
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
 use chrono::TimeDelta;
 use proto::directory::v1 as pb;
 use serde_json::json;
 use service::Refusal;
+use vault::Vault;
 
-use crate::world::{World, bad_fields, told};
+use crate::world::{ROOT, World, bad_fields, told};
 
-async fn enter(world: &World, mp_code: &str) -> Result<pb::EnterMiniProgramResponse, Refusal> {
+pub(crate) async fn enter(
+    world: &World,
+    mp_code: &str,
+) -> Result<pb::EnterMiniProgramResponse, Refusal> {
     let message = pb::EnterMiniProgramRequest { mp_code: mp_code.to_owned() };
     told(world.client.clone().enter_mini_program(world.public(message)).await)
 }
@@ -21,6 +27,31 @@ async fn who_comes_again_is_the_same_user_and_finds_their_worker() {
     assert_eq!(again.wechat_user_id, first.wechat_user_id);
     assert_eq!((&again.worker_id, again.site_ids), (&workers[0], vec![site.to_string()]));
     assert_ne!(enter(&world, "demo-b").await.unwrap().wechat_user_id, first.wechat_user_id);
+    world.stop().await;
+}
+
+/// What is kept of the one user's unionid, opened as what it is.
+pub(crate) async fn unionid(world: &World, vault: &Vault) -> Option<String> {
+    let (user, sealed): (uuid::Uuid, Option<Vec<u8>>) =
+        sqlx::query_as("SELECT wechat_user_id, unionid_sealed FROM directory.wechat_users")
+            .fetch_one(&world.admin)
+            .await
+            .unwrap();
+    let opened = sealed.map(|sealed| vault.open("wechat.unionid", user, &sealed).unwrap());
+    opened.map(|plain| String::from_utf8(plain.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_unionid_that_comes_later_is_kept_as_well_and_the_first_one_stays() {
+    let world = World::new().await;
+    let vault = Vault::from_root(ROOT).unwrap();
+    let first = enter(&world, "early-a").await.unwrap();
+    assert_eq!(unionid(&world, &vault).await, None);
+    let again = enter(&world, "demo-a").await.unwrap();
+    assert_eq!(again.wechat_user_id, first.wechat_user_id);
+    assert_eq!(unionid(&world, &vault).await.as_deref(), Some("unionid-of-a"));
+    enter(&world, "early-a").await.unwrap();
+    assert_eq!(unionid(&world, &vault).await.as_deref(), Some("unionid-of-a"));
     world.stop().await;
 }
 

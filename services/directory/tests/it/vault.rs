@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use proto::directory::v1 as pb;
 use service::config::{Env, Secret, SecretRing};
 
+use crate::enter_mini_program::{enter, unionid};
 use crate::outside::{id_no, name, person, phone};
 use crate::world::{PASSWORD, ROOT, World, code, told};
 
@@ -12,6 +13,15 @@ const SECOND: &[u8] = b"the second root secret of this site";
 
 fn rotated() -> SecretRing {
     SecretRing::of_one(Secret::new(ROOT)).followed_by(Secret::new(SECOND))
+}
+
+/// The second key is known and not used yet.
+fn behind() -> SecretRing {
+    let secrets = [
+        ("SITEPASS_VAULT_SECRET".to_owned(), String::from_utf8(ROOT.to_vec()).unwrap()),
+        ("SITEPASS_VAULT_NEXT_SECRET".to_owned(), String::from_utf8(SECOND.to_vec()).unwrap()),
+    ];
+    Env::from_pairs(secrets).secret_ring("SITEPASS_VAULT", 32).unwrap()
 }
 
 /// How many rows of this table are sealed under each key version.
@@ -71,17 +81,30 @@ async fn under_two_keys_people_are_found_by_either_index() {
     world.restart(|config| config.vault = ahead).await;
     world.harness.shell.clock.advance(TimeDelta::minutes(10));
     sealed_as(&world, "workers", &[(2, 2)]).await;
-    let behind = [
-        ("SITEPASS_VAULT_SECRET".to_owned(), String::from_utf8(ROOT.to_vec()).unwrap()),
-        ("SITEPASS_VAULT_NEXT_SECRET".to_owned(), String::from_utf8(SECOND.to_vec()).unwrap()),
-    ];
-    let behind = Env::from_pairs(behind).secret_ring("SITEPASS_VAULT", 32).unwrap();
-    world.restart(|config| config.vault = behind).await;
+    world.restart(|config| config.vault = behind()).await;
     world.outside.set_roster(&[person(1), person(2), person(3)]);
     let read = world.sync(site).await.unwrap();
     assert_eq!((read.added, read.unchanged, read.changed), (1, 2, 0));
     assert_eq!(world.count("SELECT count(*) FROM directory.workers").await, 3);
     assert_eq!(world.find(site, &id_no(2)).await.workers[0].worker_id, workers[1]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_row_under_the_next_key_takes_no_unionid_under_the_one_before() {
+    let mut world = World::new().await;
+    enter(&world, "early-a").await.unwrap();
+    world.restart(|config| config.vault = rotated()).await;
+    world.harness.shell.clock.advance(TimeDelta::minutes(10));
+    sealed_as(&world, "wechat_users", &[(2, 1)]).await;
+    let ring = rotated();
+    let vault = ::vault::Vault::from_ring(&ring.expose(), ring.current).unwrap();
+    world.restart(|config| config.vault = behind()).await;
+    enter(&world, "demo-a").await.unwrap();
+    assert_eq!(unionid(&world, &vault).await, None, "nothing would seal it anew");
+    world.restart(|config| config.vault = rotated()).await;
+    enter(&world, "demo-a").await.unwrap();
+    assert_eq!(unionid(&world, &vault).await.as_deref(), Some("unionid-of-a"));
     world.stop().await;
 }
 
