@@ -59,7 +59,8 @@ impl App {
         let mut record = fact(caller, "account.change", "account", account.to_string(), now);
         (record.before, record.after) = (Some(was), Some(is));
         record.reason = reason.as_deref();
-        events::audit(&mut tx, record).await?;
+        let concerned = before.sites.iter().chain(&after.sites).copied();
+        records::of_sites(&mut tx, concerned, record).await?;
         tx.commit().await?;
         Ok(ChangeAccountResponse { account: Some(wire::account(&after)) })
     }

@@ -49,9 +49,9 @@ impl App {
             return Err(Error::NotAllowed("accounts of the contractor reach a site that would go"));
         }
         let after = Contractor { version: before.version + 1, ..after };
-        let rosters: Vec<SiteId> = before.sites.iter().chain(&after.sites).copied().collect();
+        let concerned: Vec<SiteId> = before.sites.iter().chain(&after.sites).copied().collect();
         // Before the contractor's own row, as readings hold them.
-        store::rosters::want_whole(&mut tx, &rosters).await?;
+        store::rosters::want_whole(&mut tx, &concerned).await?;
         let saved = store::contractors::save(&mut tx, &after).await;
         saved.map_err(|err| Error::taken(err, &[("contractors_name", "name")]))?;
         let message = wire::contractor(&after);
@@ -62,7 +62,7 @@ impl App {
         let mut record =
             fact(caller, "contractor.change", "contractor", contractor.to_string(), now);
         (record.before, record.after) = (Some(was), Some(is));
-        events::audit(&mut tx, record).await?;
+        records::of_sites(&mut tx, concerned, record).await?;
         tx.commit().await?;
         Ok(ChangeContractorResponse { contractor: Some(message) })
     }

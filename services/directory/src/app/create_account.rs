@@ -7,7 +7,7 @@ use service::idempotency::{self, Key};
 use service::{Scope, Tx};
 use types::{AccountId, ContractorId, Role, SiteId};
 
-use super::{App, Error, fact, reaches, replayed};
+use super::{App, Error, fact, reaches, records, replayed};
 use crate::domain::Account;
 use crate::{store, wire};
 
@@ -68,7 +68,7 @@ impl App {
             "site_ids": message.site_ids,
             "contractor_id": message.contractor_id,
         }));
-        events::audit(&mut tx, record).await?;
+        records::of_sites(&mut tx, account.sites, record).await?;
         let answer = CreateAccountResponse { account: Some(message) };
         idempotency::answer(&mut tx, key, &answer).await?;
         tx.commit().await?;

@@ -5,7 +5,7 @@ use service::Scope;
 use service::idempotency::{self, Key};
 use types::{ContractorId, SiteId};
 
-use super::{App, Error, fact, reaches, replayed};
+use super::{App, Error, fact, reaches, records, replayed};
 use crate::domain::Contractor;
 use crate::{store, wire};
 
@@ -43,7 +43,7 @@ impl App {
         let mut record =
             fact(caller, "contractor.create", "contractor", contractor.id.to_string(), now);
         record.after = Some(json!({ "name": contractor.name, "site_ids": message.site_ids }));
-        events::audit(&mut tx, record).await?;
+        records::of_sites(&mut tx, contractor.sites, record).await?;
         let answer = CreateContractorResponse { contractor: Some(message) };
         idempotency::answer(&mut tx, key, &answer).await?;
         tx.commit().await?;

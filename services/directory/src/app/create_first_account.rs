@@ -2,7 +2,7 @@ use auth::Caller;
 use service::{Scope, config::Secret};
 use types::{AccountId, Role};
 
-use super::{App, CONTEXT, Error, create_account, fact};
+use super::{App, CONTEXT, Error, create_account, fact, records};
 use crate::domain::Account;
 use crate::store;
 
@@ -34,7 +34,7 @@ impl App {
         let caller = Caller::service(CONTEXT);
         let mut record = fact(&caller, "account.create", "account", account.id.to_string(), now);
         record.reason = Some("the first start");
-        events::audit(&mut tx, record).await?;
+        records::of_sites(&mut tx, account.sites, record).await?;
         tx.commit().await?;
         tracing::info!(account.id = %account.id, "first account made");
         Ok(true)

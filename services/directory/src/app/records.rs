@@ -1,10 +1,12 @@
-//! What the record of a change compares, the fields that became others; and where the record of what happens to a person
-//! is found.
+//! What the record of a change compares, the fields that became others; and where the record of what happens to a person,
+//! an account or a contractor is found.
+
+use std::collections::BTreeSet;
 
 use events::AuditFact;
 use serde_json::{Map, Value, json};
 use service::{StoreError, Tx};
-use types::WorkerId;
+use types::{SiteId, WorkerId};
 
 use crate::domain::{Account, Area, Contractor, Site};
 use crate::store;
@@ -17,11 +19,21 @@ pub(super) async fn of_worker(
     record: AuditFact<'_>,
 ) -> Result<(), StoreError> {
     let sites = store::bindings::sites_of(tx, &[worker]).await?;
+    of_sites(tx, sites.into_iter().map(|(site, _)| site), record).await
+}
+
+/// Writes the record of what happened on several sites, or on none, once for each of them.
+pub(super) async fn of_sites(
+    tx: &mut Tx,
+    sites: impl IntoIterator<Item = SiteId>,
+    record: AuditFact<'_>,
+) -> Result<(), StoreError> {
+    let sites: BTreeSet<SiteId> = sites.into_iter().collect();
     if sites.is_empty() {
         events::audit(tx, record).await?;
         return Ok(());
     }
-    for (site, _) in sites {
+    for site in sites {
         events::audit(tx, AuditFact { site: Some(site), ..record.clone() }).await?;
     }
     Ok(())

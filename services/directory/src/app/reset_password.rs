@@ -3,7 +3,7 @@ use proto::directory::v1::ResetPasswordResponse;
 use service::Scope;
 use types::AccountId;
 
-use super::{App, Error, fact};
+use super::{App, Error, fact, records};
 use crate::domain::{Account, FamilyEnd};
 use crate::{store, wire};
 
@@ -38,7 +38,7 @@ impl App {
         let mut record =
             fact(caller, "account.reset_password", "account", account.to_string(), now);
         record.reason = reason;
-        events::audit(&mut tx, record).await?;
+        records::of_sites(&mut tx, after.sites.iter().copied(), record).await?;
         tx.commit().await?;
         Ok(ResetPasswordResponse {
             account: Some(wire::account(&after)),

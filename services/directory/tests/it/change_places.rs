@@ -29,7 +29,7 @@ fn settings(site: SiteId, version: u64, settings: pb::SiteSettings) -> pb::Chang
     }
 }
 
-async fn change_contractor(
+pub(crate) async fn change_contractor(
     world: &World,
     contractor: ContractorId,
     version: u64,

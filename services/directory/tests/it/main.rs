@@ -18,6 +18,7 @@ mod passwords;
 mod policy;
 mod privacy;
 mod projects;
+mod records;
 mod registration;
 mod resolve_workers;
 mod rosters;

@@ -21,7 +21,7 @@ async fn with_account() -> (World, pb::Account, Caller) {
     (world, account, caller)
 }
 
-async fn reset(
+pub(crate) async fn reset(
     world: &World,
     by: &Caller,
     account: &pb::Account,
