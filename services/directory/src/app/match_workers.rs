@@ -209,10 +209,10 @@ fn told(matched: Matched, rows: &HashMap<WorkerId, WorkerRow>) -> WorkerMatch {
             workers: workers.iter().filter_map(row).take(MOST_SHOWN).collect(),
             ..outcome("AMBIGUOUS", part.as_str())
         },
-        Matched::Duplicate(worker, first_line) => WorkerMatch {
+        Matched::Duplicate(worker, first_line, part) => WorkerMatch {
             workers: row(&worker).into_iter().collect(),
             first_line: u32::try_from(first_line).unwrap_or(u32::MAX),
-            ..outcome("DUPLICATE", "")
+            ..outcome("DUPLICATE", part.as_str())
         },
         Matched::NotFound(part) => outcome("NOT_FOUND", part.as_str()),
         Matched::NotOnSite(part) => outcome("NOT_ON_SITE", part.as_str()),

@@ -53,7 +53,7 @@ pub(crate) enum Matched {
     /// Several people fit.
     Ambiguous(Vec<WorkerId>, Part),
     /// An earlier line, by its place from 0, meant the same person.
-    Duplicate(WorkerId, usize),
+    Duplicate(WorkerId, usize, Part),
     NotFound(Part),
     NotOnSite(Part),
     OtherContractor(Part),
@@ -106,7 +106,7 @@ impl<'a> Matcher<'a> {
             (Some(worker), None) => match self.meant.insert(worker, line) {
                 Some(earlier) => {
                     self.meant.insert(worker, earlier);
-                    Matched::Duplicate(worker, earlier)
+                    Matched::Duplicate(worker, earlier, part)
                 }
                 None => Matched::Found(worker),
             },

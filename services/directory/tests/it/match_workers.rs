@@ -74,7 +74,7 @@ async fn each_line_gets_its_own_outcome_in_order() {
         ("BAD_ID_NO", "id_no"),
         ("BAD_PHONE", "phone"),
         ("BAD_NAME", "name"),
-        ("DUPLICATE", ""),
+        ("DUPLICATE", "phone"),
         ("EMPTY", "name"),
     ];
     assert_eq!(outcomes(&matches), wanted);

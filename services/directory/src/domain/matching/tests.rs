@@ -90,6 +90,12 @@ fn the_second_line_of_a_person_is_the_duplicate_however_it_is_said() {
     let mut matcher = Matcher::new(&people);
     let worker = people[0].worker;
     assert_eq!(matcher.take(3, &line(Some(1), None, None)), Matched::Found(worker));
-    assert_eq!(matcher.take(5, &line(None, Some(10), None)), Matched::Duplicate(worker, 3));
-    assert_eq!(matcher.take(7, &line(None, None, Some(20))), Matched::Duplicate(worker, 3));
+    assert_eq!(
+        matcher.take(5, &line(None, Some(10), None)),
+        Matched::Duplicate(worker, 3, Part::IdNo)
+    );
+    assert_eq!(
+        matcher.take(7, &line(None, None, Some(20))),
+        Matched::Duplicate(worker, 3, Part::Phone)
+    );
 }
