@@ -73,11 +73,6 @@ impl Checker {
         self.meant.insert(event);
     }
 
-    /// It was put back or dropped.
-    pub fn expect_not_parked(&mut self, event: uuid::Uuid) {
-        self.meant.remove(&event);
-    }
-
     /// The database, for what a scenario itself wants to know.
     pub fn pool(&self) -> &PgPool {
         &self.pool
@@ -94,6 +89,14 @@ impl Checker {
     /// When the broker does not answer.
     pub async fn fact_streams(&self) -> Vec<String> {
         streams::facts(&self.nats, &self.prefix).await.expect("the broker lists its streams")
+    }
+
+    /// What a stream holds, in its order.
+    ///
+    /// # Panics
+    /// When the broker does not answer.
+    pub async fn held(&self, stream: &str) -> Vec<async_nats::Message> {
+        streams::messages(&self.nats, stream).await.expect("the broker tells what it holds")
     }
 
     /// Waits up to a minute until backlogs are drained and every invariant holds; all that are broken then.

@@ -3,12 +3,17 @@
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use servers::{Signal, send};
 
 use crate::blueprint::binary;
 use crate::installation::clean;
+
+/// Asked to stop, a process gives its work ten seconds.
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -65,14 +70,37 @@ impl Process {
     }
 
     /// The exit code; `None` when a signal ended it.
+    ///
+    /// # Panics
+    /// When it does not end.
     pub(crate) fn wait(&mut self) -> Option<i32> {
-        self.child.wait().expect("a child can be waited for").code()
+        let status = ended(&mut self.child, ENDS_WITHIN);
+        let status = status.unwrap_or_else(|| {
+            panic!(
+                "{} runs {ENDS_WITHIN:?} after it was to stop: {}",
+                self.targets,
+                self.log.display()
+            )
+        });
+        status.code()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// How it ended; `None` when it has not in time.
+fn ended(child: &mut Child, within: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + within;
+    loop {
+        let status = child.try_wait().expect("a child can be waited for");
+        if status.is_some() || Instant::now() >= until {
+            return status;
+        }
+        std::thread::sleep(POLL);
     }
 }
 
@@ -95,4 +123,19 @@ fn spawn(
         .stderr(log)
         .spawn()
         .expect("the sitepass binary starts; `cargo xtask test` builds it")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_does_not_end_is_not_waited_for_without_end() {
+        let mut child = Command::new("sleep").arg("10").spawn().unwrap();
+        assert_eq!(ended(&mut child, Duration::from_millis(20)), None);
+        child.kill().unwrap();
+        assert!(ended(&mut child, Duration::from_secs(5)).is_some());
+    }
 }

@@ -1,15 +1,20 @@
 //! What the streams hold, beside what the outboxes and inboxes say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer, stream};
-use futures::StreamExt;
-use prost::Message;
+use async_nats::{Message, header};
+use futures::{Stream, StreamExt};
+use prost::Message as _;
 use proto::common::v1::EventEnvelope;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::{Broken, Checker};
+
+/// A message that is there comes within it.
+const COMES_WITHIN: Duration = Duration::from_secs(20);
 
 /// Streams of facts; beside them are those of states.
 pub(super) async fn facts(
@@ -65,16 +70,36 @@ async fn followers(checker: &Checker) -> Result<Vec<Follower>, async_nats::Error
     Ok(followers)
 }
 
-/// I9: what consumers still have to take.
+/// I9: what consumers still have to take, and which of them the broker has lost.
 pub(super) async fn lag(checker: &Checker) -> Result<Vec<Broken>, async_nats::Error> {
-    let behind = followers(checker).await?.into_iter().filter(|one| one.waiting + one.in_hand > 0);
-    let broken = behind.map(|Follower { durable, context, waiting, in_hand, .. }| Broken {
+    let followers = followers(checker).await?;
+    let mut broken = lost(checker, &followers).await?;
+    let behind = followers.into_iter().filter(|one| one.waiting + one.in_hand > 0);
+    broken.extend(behind.map(|Follower { durable, context, waiting, in_hand, .. }| Broken {
         invariant: 9,
         what: format!(
             "{durable}: {waiting} events of {context} wait, {in_hand} are not acknowledged"
         ),
-    });
-    Ok(broken.collect())
+    }));
+    Ok(broken)
+}
+
+/// Consumers that a service has had and the broker has not: nothing waits in them.
+async fn lost(checker: &Checker, followers: &[Follower]) -> Result<Vec<Broken>, async_nats::Error> {
+    let mut broken = Vec::new();
+    for schema in &checker.schemas {
+        let sql = format!("SELECT consumer, context FROM {schema}.consumers ORDER BY 1, 2");
+        let known: Vec<(String, String)> =
+            sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&checker.pool).await?;
+        for (durable, context) in known {
+            let there = |one: &Follower| one.durable == durable && one.context == context;
+            if !followers.iter().any(there) {
+                let what = format!("{durable} of {context} is not at the broker");
+                broken.push(Broken { invariant: 9, what });
+            }
+        }
+    }
+    Ok(broken)
 }
 
 /// I2: every event is in its stream, and in the inbox of everybody who takes it. I3: no aggregate goes back.
@@ -132,8 +157,25 @@ struct Held {
 }
 
 async fn read(checker: &Checker, name: &str) -> Result<Vec<Held>, async_nats::Error> {
-    let jetstream = jetstream::new(checker.nats.clone());
-    let stream = jetstream.get_stream(name).await?;
+    let mut held = Vec::new();
+    for message in messages(&checker.nats, name).await? {
+        let named =
+            message.headers.as_ref().and_then(|headers| headers.get(header::NATS_MESSAGE_ID));
+        let ours = named.is_some();
+        // What cannot be read was put there by a test.
+        let Ok(envelope) = EventEnvelope::decode(message.payload.as_ref()) else { continue };
+        let Ok(id) = envelope.id.parse() else { continue };
+        held.push(Held { id, key: envelope.subject, version: envelope.version, ours });
+    }
+    Ok(held)
+}
+
+/// What a stream holds, in its order.
+pub(super) async fn messages(
+    nats: &async_nats::Client,
+    name: &str,
+) -> Result<Vec<Message>, async_nats::Error> {
+    let stream = jetstream::new(nats.clone()).get_stream(name).await?;
     let stream::State { messages: count, .. } = stream.cached_info().state;
     let config = consumer::pull::OrderedConfig {
         deliver_policy: consumer::DeliverPolicy::All,
@@ -145,19 +187,18 @@ async fn read(checker: &Checker, name: &str) -> Result<Vec<Held>, async_nats::Er
     }
     let mut messages = stream.create_consumer(config).await?.messages().await?;
     for _ in 0..count {
-        let Some(message) = messages.next().await else { break };
-        let message = message?;
-        let named = message
-            .headers
-            .as_ref()
-            .and_then(|headers| headers.get(async_nats::header::NATS_MESSAGE_ID));
-        let ours = named.is_some();
-        // What cannot be read was put there by a test.
-        let Ok(envelope) = EventEnvelope::decode(message.payload.as_ref()) else { continue };
-        let Ok(id) = envelope.id.parse() else { continue };
-        held.push(Held { id, key: envelope.subject, version: envelope.version, ours });
+        held.push(next(&mut messages, COMES_WITHIN).await??.split().0);
     }
     Ok(held)
+}
+
+/// The next of those that were counted: where one was lost since, none comes.
+async fn next<S: Stream + Unpin>(
+    messages: &mut S,
+    within: Duration,
+) -> Result<S::Item, async_nats::Error> {
+    let next = tokio::time::timeout(within, messages.next()).await;
+    next.ok().flatten().ok_or_else(|| "a message that a stream is to hold does not come".into())
 }
 
 /// Repeats are harmless; the first time an event is met its aggregate must not have been further already.
@@ -207,5 +248,13 @@ mod tests {
         assert_eq!(order("S", &[held(1, 1), held(2, 2), stray]), []);
         assert_eq!(order("S", &[held(2, 2), held(1, 1)])[0].invariant, 3);
         assert_eq!(order("S", &[held(1, 1), held(1, 1)])[0].invariant, 2);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_never_comes_is_not_waited_for_without_end() {
+        let mut never = futures::stream::pending::<()>();
+        let answer = next(&mut never, Duration::from_millis(1));
+        let answer = tokio::time::timeout(Duration::from_secs(1), answer).await;
+        answer.expect("an answer in time").expect_err("nothing came");
     }
 }

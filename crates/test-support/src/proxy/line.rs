@@ -173,12 +173,20 @@ impl Line {
                 }
             }
         };
+        let mut faults = self.faults.clone();
         let writing = async move {
             while let Some((due, bytes_per_second, chunk)) = queue.recv().await {
-                tokio::time::sleep_until(due).await;
-                if let Some(rate) = bytes_per_second {
-                    let length = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-                    tokio::time::sleep(Duration::from_secs(length.into()) / rate.max(1)).await;
+                let under_way = async {
+                    tokio::time::sleep_until(due).await;
+                    if let Some(rate) = bytes_per_second {
+                        let length = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+                        tokio::time::sleep(Duration::from_secs(length.into()) / rate.max(1)).await;
+                    }
+                };
+                tokio::select! {
+                    () = under_way => {}
+                    // On a way that is well what was under way is there.
+                    Ok(_) = faults.wait_for(|fault| *fault == NetFault::None) => {}
                 }
                 to.write_all(&chunk).await.map_err(|_| Cut)?;
             }

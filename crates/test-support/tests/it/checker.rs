@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use async_nats::jetstream::{self, consumer, stream};
 use sqlx::{AssertSqlSafe, PgPool};
 use test_support::{Checker, Database, Ledger, Nats};
 use uuid::Uuid;
@@ -9,7 +10,7 @@ struct World {
     admin: PgPool,
     checker: Checker,
     _database: Database,
-    _nats: Nats,
+    nats: Nats,
 }
 
 impl World {
@@ -17,7 +18,7 @@ impl World {
         let (database, nats) = tokio::join!(Database::create(), Nats::connect());
         let mut checker = Checker::connect(&database.url(), nats.url(), &nats.prefix).await;
         checker.give_up_after(Duration::ZERO);
-        let world = Self { admin: database.admin(), checker, _database: database, _nats: nats };
+        let world = Self { admin: database.admin(), checker, _database: database, nats };
         for (service, job, outcome) in [
             ("ticket", "ticket.lifecycle", "nothing to do"),
             ("audit", "audit.checkpoint", "changed 1"),
@@ -154,4 +155,33 @@ async fn an_entry_of_the_log_that_no_outbox_told_is_seen() {
     // A test's own, which it says nobody told.
     world.checker.expect_parked(stray);
     assert_eq!(world.broken(2).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_consumer_that_the_broker_has_lost_is_seen() {
+    let world = World::new().await;
+    world
+        .does(
+            "INSERT INTO training.consumers (consumer, context, kinds, primed_at, seen_at)
+             VALUES ('training--follow-tickets', 'ticket', '{}', now(), now())",
+        )
+        .await;
+    let seen = ["training--follow-tickets of ticket is not at the broker"];
+    assert_eq!(world.broken(9).await, seen, "without its stream");
+    let jetstream = jetstream::new(world.nats.client.clone());
+    let stream = |context: &str| stream::Config {
+        name: format!("{}_{context}", world.nats.prefix).to_uppercase(),
+        subjects: vec![format!("{}.{context}.v1.>", world.nats.prefix)],
+        ..Default::default()
+    };
+    let durable = || consumer::pull::Config {
+        durable_name: Some("training--follow-tickets".to_owned()),
+        ..Default::default()
+    };
+    let videos = jetstream.create_stream(stream("training")).await.unwrap();
+    videos.create_consumer(durable()).await.unwrap();
+    let tickets = jetstream.create_stream(stream("ticket")).await.unwrap();
+    assert_eq!(world.broken(9).await, seen, "in another stream");
+    tickets.create_consumer(durable()).await.unwrap();
+    assert_eq!(world.broken(9).await, Vec::<String>::new());
 }

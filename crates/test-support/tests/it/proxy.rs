@@ -85,6 +85,23 @@ async fn a_thin_way_carries_so_many_bytes_a_second() {
 }
 
 #[tokio::test]
+async fn what_is_under_way_when_a_slow_way_heals_arrives_at_once() {
+    let (address, _heard) = echo().await;
+    for slow in [NetFault::Latency(Duration::from_mins(1)), NetFault::Rate(1)] {
+        let proxy = Proxy::start(address, 1).await;
+        let mut stream = connect(&proxy).await;
+        proxy.set(slow);
+        stream.write_all(&[7; 500]).await.unwrap();
+        let mut answer = [0; 500];
+        let early = tokio::time::timeout(Duration::from_millis(200), stream.read(&mut answer));
+        assert!(early.await.is_err(), "{slow:?} let it through");
+        proxy.set(NetFault::None);
+        let late = tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut answer));
+        late.await.expect("it arrives").unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_reset_comes_at_the_same_byte_for_the_same_seed() {
     let (address, _heard) = echo().await;
     let mut carried = Vec::new();

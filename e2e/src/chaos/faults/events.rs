@@ -1,9 +1,7 @@
 use std::time::Duration;
 
 use async_nats::header::NATS_MESSAGE_ID;
-use async_nats::jetstream::stream::Stream;
-use async_nats::jetstream::{self, consumer};
-use async_nats::{HeaderMap, Message as Held};
+use async_nats::{HeaderMap, Message as Held, jetstream};
 use futures::StreamExt;
 use prost::Message;
 use proto::common::v1::EventEnvelope;
@@ -30,10 +28,9 @@ pub(crate) async fn repeated(world: &mut World) {
     for name in world.checker.fact_streams().await {
         let mut stream = jetstream.get_stream(&name).await.expect("the stream is there");
         let info = stream.info().await.expect("the broker answers");
-        let count = info.state.messages;
         window = window.max(info.config.duplicate_window);
-        if count > 0 {
-            let held = read(&stream, count).await;
+        let held = world.checker.held(&name).await;
+        if !held.is_empty() {
             again(world, &name, &held, TIMES[0]).await;
             all.push((name.clone(), held));
         }
@@ -52,21 +49,6 @@ pub(crate) async fn repeated(world: &mut World) {
         again(world, &name, &held, TIMES[1]).await;
     }
     world.checker.nats().flush().await.expect("the broker takes them");
-}
-
-async fn read(stream: &Stream, count: u64) -> Vec<Held> {
-    let config = consumer::pull::OrderedConfig {
-        deliver_policy: consumer::DeliverPolicy::All,
-        ..Default::default()
-    };
-    let reader = stream.create_consumer(config).await.expect("a reader");
-    let mut messages = reader.messages().await.expect("messages");
-    let mut held = Vec::new();
-    for _ in 0..count {
-        let message = messages.next().await.expect("a message").expect("a message");
-        held.push(message.split().0);
-    }
-    held
 }
 
 /// Publishes what a stream held so many times, in an order of its own.
