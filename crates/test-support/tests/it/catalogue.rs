@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use test_support::{Database, services};
 
@@ -5,6 +7,45 @@ use test_support::{Database, services};
 type Guarded = (String, bool, bool, Option<String>, Option<String>);
 
 const DENIED: &str = "42501";
+
+/// Of each service, without a site: what its events, jobs and migrations go by.
+const PLATFORM: [&str; 10] = [
+    "_sqlx_migrations",
+    "announcements",
+    "consumers",
+    "idempotency_keys",
+    "inbox",
+    "job_runs",
+    "jobs",
+    "outbox",
+    "parked_events",
+    "relay_state",
+];
+
+/// Tables whose rows are of no one site: people, firms and accounts are on several, their sign-ins and phones on none, and
+/// what is counted or sealed is so for the whole installation. Whoever reads one asks by an id, or filters it.
+const GLOBAL: [&str; 20] = [
+    "access_grant.bindings",
+    "access_grant.door_log",
+    "access_grant.worker_versions",
+    "audit.alarms",
+    "audit.checkpoints",
+    "device.nonces",
+    "device.workers",
+    "directory.accounts",
+    "directory.attempts",
+    "directory.bindings",
+    "directory.contractors",
+    "directory.refresh_families",
+    "directory.refresh_tokens",
+    "directory.sign_in_attempts",
+    "directory.sms_codes",
+    "directory.wechat_users",
+    "directory.workers",
+    "notification.consents",
+    "notification.workers",
+    "ticket.worker_bindings",
+];
 
 /// A schema's tables, and whether each is a partition: those open to nobody, only through their parent.
 async fn tables(admin: &PgPool, schema: &str) -> Vec<(String, bool)> {
@@ -112,6 +153,31 @@ async fn every_table_with_a_site_is_under_forced_row_level_security() {
             "{table} opens to the system role only"
         );
     }
+}
+
+#[tokio::test]
+async fn a_table_that_every_site_s_transaction_sees_whole_is_listed_here() {
+    let database = Database::create().await;
+    let tables: Vec<(String, String)> = sqlx::query_as(
+        "SELECT n.nspname::text, c.relname::text FROM pg_class c
+         JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND NOT c.relrowsecurity
+           AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'",
+    )
+    .fetch_all(&database.admin())
+    .await
+    .unwrap();
+    let found: BTreeSet<String> =
+        tables.iter().map(|(schema, table)| format!("{schema}.{table}")).collect();
+    let platform = services().into_iter().flat_map(|service| {
+        let schema = service::migrate::schema(&service);
+        PLATFORM.map(|table| format!("{schema}.{table}"))
+    });
+    let listed: BTreeSet<String> = platform.chain(GLOBAL.map(str::to_owned)).collect();
+    let unlisted: Vec<&String> = found.difference(&listed).collect();
+    let gone: Vec<&String> = listed.difference(&found).collect();
+    assert!(unlisted.is_empty(), "give them a site, or say in GLOBAL why none: {unlisted:?}");
+    assert!(gone.is_empty(), "no longer without a site: {gone:?}");
 }
 
 #[tokio::test]
