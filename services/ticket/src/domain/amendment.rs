@@ -43,7 +43,8 @@ impl Amendment {
         keep(&mut self.title, |title| *title != ticket.title);
         keep(&mut self.remark, |remark| *remark != ticket.remark);
         keep(&mut self.window, |window| *window != terms.window);
-        keep(&mut self.deadline, |time| Deadline::Given(*time) != terms.deadline);
+        // The one that is shown: who names the site's back has not given the ticket one of its own.
+        keep(&mut self.deadline, |time| *time != terms.deadline_time());
         keep(&mut self.video_rule, |rule| *rule != terms.video_rule);
         keep(&mut self.publish_now, |is| *is != terms.publish_now);
         keep(&mut self.daily_reminder, |is| *is != terms.daily_reminder);

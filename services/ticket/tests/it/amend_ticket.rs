@@ -82,6 +82,31 @@ async fn what_the_ticket_says_already_changes_nothing() {
 }
 
 #[tokio::test]
+async fn the_deadline_that_is_shown_changes_nothing_and_another_is_in_the_history() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let before = (world.ticket(&id).await, world.facts().await);
+    let deadline = |text: &str, message: AmendTicketRequest| AmendTicketRequest {
+        training_deadline_time: Some(text.to_owned()),
+        ..message
+    };
+    // Made at 08:00: today's is an hour and a half later, and stays.
+    let shown = deadline(&before.0.training_deadline_time, world.amendment(&id).await);
+    assert_eq!(world.amend(&world.admin, shown).await.unwrap().revision, 1);
+    assert_eq!((world.ticket(&id).await, world.facts().await), before);
+
+    for time in ["09:00", "07:30"] {
+        let amendment = deadline(time, world.amendment(&id).await);
+        world.amend(&world.admin, amendment).await.unwrap();
+    }
+    let edits = world.history(&world.admin, &id).await.unwrap();
+    let told: Vec<_> = edits.iter().map(|edit| (&*edit.before, &*edit.after)).collect();
+    let said = |time: &str| format!(r#"{{"training_deadline_time":"{time}"}}"#);
+    let [nine, half_past] = ["09:00", "07:30"].map(said);
+    assert_eq!(told[..2], [(&*nine, &*half_past), (&*half_past, &*nine)]);
+}
+
+#[tokio::test]
 async fn a_contractor_s_administrator_changes_only_what_is_theirs_to_change() {
     let world = World::new().await;
     let id = world.created(world.three_days()).await;

@@ -136,6 +136,27 @@ fn what_the_ticket_says_already_changes_nothing() {
 }
 
 #[test]
+fn naming_the_deadline_that_is_shown_makes_it_no_deadline_of_the_ticket_s_own() {
+    let late = at("2026-03-03T03:00:00Z");
+    let night = made_public(spanning("2026-03-03", "2026-03-04", "20:00", "06:00"), evening());
+    let mut given = published(evening());
+    let nine = Amendment { deadline: Some("09:00".parse().unwrap()), ..Amendment::default() };
+    amend(&mut given, nine, evening());
+    for mut ticket in [published(late), night, given] {
+        let before = ticket.clone();
+        let deadline = Some(ticket.terms.deadline_time());
+        let shown = Amendment { deadline, ..Amendment::default() };
+        let amended = ticket.amend(shown, late, "rain", DailyTicketId::new);
+        assert_eq!((amended, &ticket), (Ok(Amended::Nothing), &before));
+    }
+    // Beside a change it is none either: the night's goes where its window goes.
+    let mut night = made_public(spanning("2026-03-03", "2026-03-04", "20:00", "06:00"), evening());
+    let deadline = Some(night.terms.deadline_time());
+    amend(&mut night, Amendment { deadline, ..window("22:00", "06:00") }, evening());
+    assert_eq!(night.days[0].deadline_at, at("2026-03-03T13:30:00Z"));
+}
+
+#[test]
 fn what_is_over_or_cancelled_is_not_amended() {
     let remark = || Amendment { remark: Some("x".to_owned()), ..Amendment::default() };
     let mut ticket = published(evening());
@@ -252,7 +273,9 @@ proptest! {
         let window = TimeWindow { start, end };
         let amendment = Amendment { window: Some(window), deadline, ..Amendment::default() };
         prop_assume!(amendment.clone().of(&ticket).problems(&ticket, 31, now).is_empty());
-        prop_assume!(!amendment.clone().of(&ticket).is_empty());
+        let amendment = amendment.of(&ticket);
+        prop_assume!(!amendment.is_empty());
+        let deadline = amendment.deadline;
         amend(&mut ticket, amendment, now);
 
         let mut wanted = made(&window.start_text(), &window.end_text());
