@@ -167,7 +167,7 @@ impl Effects {
 }
 
 /// The window in which one who is named may pass on a day once trained; `None` where there is none any more. Who finished
-/// after the deadline and was not released may not.
+/// after the deadline, or can only finish after it, and was not released may not: access-grant's rule.
 fn window(
     day: Option<&DailyTicket>,
     standing: &Standing,
@@ -179,8 +179,8 @@ fn window(
             && now < day.window.end
     })?;
     let let_in = standing.released || !standing.held.is_empty();
-    let late = standing.completed.is_some_and(|(at, in_time)| !in_time && day.deadline_at < at);
-    (!late || let_in).then_some(day.window)
+    let (finished_at, in_time) = standing.completed.unwrap_or((now, false));
+    (let_in || in_time || finished_at <= day.deadline_at).then_some(day.window)
 }
 
 /// The videos that somebody who has completed a day, and was told to have `watched` some, still has to watch after.

@@ -1,4 +1,4 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use types::{AccountId, AreaId, DailyTicketId, TimeWindow, VideoId, WorkerId};
 
@@ -6,7 +6,12 @@ use super::{AccessChange, DayEffect, Effects, MOST_LISTED, Standing, Standings};
 use crate::domain::fixtures::{at, draft, published};
 use crate::domain::{Amendment, Ticket, VideoRule};
 
-/// Noon of the 3rd at the site, the ticket's first day.
+/// Half past six of the 3rd at the site, the ticket's first day: an hour is left to train.
+fn morning() -> DateTime<Utc> {
+    at("2026-03-02T22:30:00Z")
+}
+
+/// Noon of that day: who has not finished is too late for it.
 fn noon() -> DateTime<Utc> {
     at("2026-03-03T04:00:00Z")
 }
@@ -22,8 +27,9 @@ fn amended(before: &Ticket, amendment: Amendment) -> Ticket {
     after
 }
 
+/// In the morning, when nobody has trained yet.
 fn effects(before: &Ticket, after: &Ticket) -> Effects {
-    Effects::of(before, after, &Standings::new(), noon())
+    Effects::of(before, after, &Standings::new(), morning())
 }
 
 fn completed(ticket: &Ticket, when: &str, in_time: bool) -> Standings {
@@ -38,7 +44,7 @@ fn without_a_change_there_are_no_effects() {
 }
 
 #[test]
-fn an_added_worker_gains_every_area_on_each_open_day() {
+fn an_added_worker_gains_every_area_on_each_day_they_can_still_train_for() {
     let before = ticket();
     let mut workers = before.workers.clone();
     workers.push(WorkerId::new());
@@ -50,6 +56,19 @@ fn an_added_worker_gains_every_area_on_each_open_day() {
     assert!(effects.access.iter().all(|effect| effect.worker == after.workers[1]));
     assert_eq!(effects.access[0].change, AccessChange::Gains { to: after.days[0].window });
     assert!(effects.days.is_empty() && effects.retraining.is_empty());
+    // Until the very deadline, which is over by noon.
+    let deadline = before.days[0].deadline_at;
+    let gained = |now| Effects::of(&before, &after, &Standings::new(), now);
+    assert_eq!(gained(deadline).gains, 3);
+    let late = gained(deadline + TimeDelta::microseconds(1));
+    assert_eq!((late.gains, late.access[0].date), (2, before.days[1].date));
+    let standing = Standing {
+        completed: Some((at("2026-03-02T23:00:00Z"), true)),
+        watched: after.videos.iter().copied().collect(),
+        ..Standing::default()
+    };
+    let trained = [((before.days[0].id, after.workers[1]), standing)].into();
+    assert_eq!(Effects::of(&before, &after, &trained, noon()).gains, 3);
 }
 
 #[test]
@@ -78,17 +97,18 @@ fn a_window_that_ended_before_now_is_lost_today_only() {
     let before = ticket();
     let window = Some(TimeWindow::parse("06:00", "11:00").unwrap());
     let after = amended(&before, Amendment { window, ..Amendment::default() });
-    let effects = effects(&before, &after);
+    let trained = completed(&before, "2026-03-02T23:00:00Z", true);
+    let effects = Effects::of(&before, &after, &trained, noon());
     assert_eq!((effects.gains, effects.loses, effects.moved), (0, 1, 2));
 }
 
 #[test]
 fn a_cancelled_ticket_takes_every_open_day_and_no_other() {
     let before = ticket();
-    let second_noon = at("2026-03-04T04:00:00Z");
+    let second_morning = at("2026-03-03T22:30:00Z");
     let mut after = before.clone();
-    assert!(after.cancel(AccountId::new(), second_noon, "rain").is_ok());
-    let effects = Effects::of(&before, &after, &Standings::new(), second_noon);
+    assert!(after.cancel(AccountId::new(), second_morning, "rain").is_ok());
+    let effects = Effects::of(&before, &after, &Standings::new(), second_morning);
     assert_eq!((effects.gains, effects.loses), (0, 2));
     let dates: Vec<_> = effects.access.iter().map(|effect| effect.date.to_string()).collect();
     assert_eq!(dates, ["2026-03-04", "2026-03-05"]);
@@ -243,6 +263,21 @@ fn an_earlier_deadline_takes_nothing_from_who_was_in_time() {
 }
 
 #[test]
+fn a_deadline_moved_past_now_is_lost_by_who_has_not_finished_and_one_moved_behind_it_gained() {
+    let before = ticket();
+    let by = |time: &str| {
+        let deadline = Some(time.parse().unwrap());
+        amended(&before, Amendment { deadline, ..Amendment::default() })
+    };
+    let lost = effects(&before, &by("06:15"));
+    assert_eq!((lost.gains, lost.loses, lost.access[0].date), (0, 1, before.days[0].date));
+    let in_time = completed(&before, "2026-03-02T22:20:00Z", true);
+    assert_eq!(Effects::of(&before, &by("06:15"), &in_time, morning()).loses, 0);
+    let gained = Effects::of(&before, &by("12:30"), &Standings::new(), noon());
+    assert_eq!((gained.gains, gained.loses, gained.access[0].date), (1, 0, before.days[0].date));
+}
+
+#[test]
 fn who_finished_late_and_was_let_in_loses_what_they_hold() {
     let before = ticket();
     let mut late = completed(&before, "2026-03-03T01:00:00Z", false);
@@ -260,7 +295,7 @@ fn more_than_can_be_listed_is_counted() {
     let mut before = ticket();
     before.workers = (0..2_000).map(|_| WorkerId::new()).collect();
     let mut after = before.clone();
-    assert!(after.cancel(AccountId::new(), noon(), "rain").is_ok());
+    assert!(after.cancel(AccountId::new(), morning(), "rain").is_ok());
     let effects = effects(&before, &after);
     assert_eq!((effects.loses, effects.access.len()), (6_000, MOST_LISTED));
     assert_eq!(effects.left_off(), 1_000);
