@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 use events::{Consumer, Delivery, Failure, Handler, async_trait, stream_name};
 use serde_json::json;
 use service::Tx;
-use sqlx::Connection;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use types::SystemClock;

@@ -27,6 +27,8 @@ pub(crate) struct Sizes {
     pub(crate) entries: usize,
     /// Calls a filter and round.
     pub(crate) searches: usize,
+    /// Of the roster that is read; at most 10,000.
+    pub(crate) people: u32,
 }
 
 impl Sizes {
@@ -45,6 +47,7 @@ impl Sizes {
             calls: 200,
             entries: 1_000_000,
             searches: 500,
+            people: 10_000,
         }
     }
 
@@ -63,6 +66,7 @@ impl Sizes {
             calls: 10,
             entries: 20_000,
             searches: 100,
+            people: 500,
         }
     }
 }
