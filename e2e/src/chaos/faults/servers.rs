@@ -1,27 +1,86 @@
+use fleet::{Admin, Answer, Controller, Sandbox};
 use rand::Rng;
+use serde_json::json;
 use tokio::task::block_in_place;
+use types::SystemClock;
 
 use crate::chaos::World;
 use crate::chaos::world::READERS;
 
-/// F2: PostgreSQL ends under load and comes back. Commands fail as unavailable, never as broken.
+/// What a command is told while the database is away.
+const UNAVAILABLE: &str = "503 STORE_UNAVAILABLE";
+
+/// F2: PostgreSQL is shut down at once under load, and is killed; the seed says in which order. Commands fail as
+/// unavailable, never as broken, and no door opens.
 pub(crate) async fn postgres_ends(world: &mut World) {
-    for _ in 0..2 {
+    let gate = gate(world).await;
+    let answer = gate.asked(world).await;
+    assert_eq!(answer.code, 0, "with a database a gate is answered: {answer:?}");
+    let before = world.ledger.answers();
+    let killed_first = world.random.random_bool(0.5);
+    for killed in [killed_first, !killed_first] {
         world.any_moment().await;
-        if world.random.random_bool(0.5) {
-            world.ledger.note("PostgreSQL is shut down immediately");
-            block_in_place(|| world.postgres.shut_down_immediately()).expect("PostgreSQL ends");
-        } else {
+        if killed {
             world.ledger.note("PostgreSQL is killed");
             block_in_place(|| world.postgres.kill()).expect("PostgreSQL ends");
+        } else {
+            world.ledger.note("PostgreSQL is shut down immediately");
+            block_in_place(|| world.postgres.shut_down_immediately()).expect("PostgreSQL ends");
         }
+        // What a backend was at when its server was killed it may still have ended.
+        gate.asked(world).await;
         world.suffer("PostgreSQL is away", world.lasts(2, 20)).await;
+        gate.stays_shut(world).await;
         block_in_place(|| world.postgres.restart()).expect("PostgreSQL starts");
         world.ledger.note("PostgreSQL is back");
         world.acked(5).await;
     }
-    let broken = world.ledger.answers().into_iter().find(|(answer, _)| answer.starts_with("500"));
-    assert!(broken.is_none(), "{broken:?} while PostgreSQL was away\n{}", world.ledger.story());
+    let mut failed = world.ledger.answers();
+    failed.retain(|answer, times| {
+        *times -= before.get(answer).copied().unwrap_or_default();
+        answer.starts_with('5') && *times > 0
+    });
+    let refused = failed.remove(UNAVAILABLE).unwrap_or_default();
+    assert!(failed.is_empty(), "{failed:?} while PostgreSQL was away\n{}", world.ledger.story());
+    assert!(refused > 0, "no command met PostgreSQL away\n{}", world.ledger.story());
+}
+
+/// A door controller that asks for each opening, and whom it sees: somebody who has not trained.
+struct Gate {
+    controller: Controller,
+    face_id: String,
+}
+
+async fn gate(world: &World) -> Gate {
+    let urls = &world.installation.urls;
+    let admin = Admin::sign_in(&urls.gateway, "admin", fleet::PASSWORD).await.expect("sign in");
+    let body = json!({
+        "device_id": "gate-f2", "site_id": world.demo.site_id, "name": "gate",
+        "area_ids": [world.demo.area_a.0], "direction": "both",
+    });
+    let made = admin.post("/api/admin/devices", &body).await.expect("a gate");
+    let secret = made["secret"].as_str().expect("a secret");
+    let controller = Controller::new(&urls.device, "gate-f2", secret).expect("an HTTP client");
+    let roster = Sandbox::new(&urls.sandbox).expect("an HTTP client").roster().await;
+    let face_id = roster.expect("a roster").swap_remove(0).face_id;
+    Gate { controller, face_id }
+}
+
+impl Gate {
+    /// Asks whether to let somebody in, who is not.
+    async fn asked(&self, world: &World) -> Answer {
+        let body = json!({ "face_id": self.face_id, "direction": "IN", "at": SystemClock::system().now() });
+        let answer = self.controller.post("/decisions", &body).await.expect("an answer");
+        assert!(answer.data["allow"] != true, "{answer:?}\n{}", world.ledger.story());
+        answer
+    }
+
+    /// It is refused as everything is.
+    async fn stays_shut(&self, world: &World) {
+        let answer = self.asked(world).await;
+        let told = format!("{} {}", answer.http_status, answer.message);
+        assert_eq!(told, UNAVAILABLE, "a gate was answered\n{}", world.ledger.story());
+    }
 }
 
 /// F3: commands are acked while the broker is down.
