@@ -88,13 +88,12 @@ fn reaches(caller: &Caller, site: SiteId, contractor: ContractorId) -> bool {
 
 /// Keeps what the owners answered, for workers and videos no fact has come about yet.
 async fn learn(tx: &mut Tx, ticket: &Ticket, truth: &Truth) -> Result<(), Error> {
-    let asked: Vec<WorkerId> = truth.asked_workers.iter().copied().collect();
-    let unbound: Vec<WorkerId> = truth.unbound_workers.iter().copied().collect();
-    store::bindings::learn(tx, &asked, &unbound).await?;
     // Who is not on the roster may have left it: of them the answer says nothing.
-    let known = asked.into_iter().filter(|worker| !truth.unknown_workers.contains(worker));
-    let (known, until) = (known.collect::<Vec<_>>(), &truth.engaged_until);
-    store::engagements::learn(tx, ticket.site, &known, until).await?;
+    let known: Vec<WorkerId> =
+        truth.asked_workers.difference(&truth.unknown_workers).copied().collect();
+    let unbound: Vec<WorkerId> = truth.unbound_workers.iter().copied().collect();
+    store::bindings::learn(tx, &known, &unbound).await?;
+    store::engagements::learn(tx, ticket.site, &known, &truth.engaged_until).await?;
     for (id, video) in &truth.videos {
         store::known::keep_video(tx, ticket.site, *id, video.duration_sec, video.version).await?;
     }

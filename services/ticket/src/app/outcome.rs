@@ -52,8 +52,13 @@ impl From<&Truth> for Told {
     }
 }
 
+/// What was told just now stands against what is kept.
 impl Told {
-    /// What was told just now stands against what is kept.
+    fn unbound(&self, kept: &mut BTreeSet<WorkerId>) {
+        kept.retain(|worker| !self.asked.contains(worker) || self.gone.contains(worker));
+        kept.extend(&self.unbound);
+    }
+
     fn last_days(&self, kept: &mut BTreeMap<WorkerId, LastDay>, today: NaiveDate) {
         for worker in &self.asked {
             let before = kept.remove(worker);
@@ -125,7 +130,7 @@ pub(super) async fn warnings_of(
         ..Known::default()
     };
     told.last_days(&mut known.last_days, ticket.terms.zone.date_at(now));
-    known.unbound.extend(told.unbound);
+    told.unbound(&mut known.unbound);
     known.durations.extend(told.durations);
     let overlaps = known::overlaps(tx, ticket, now).await?;
     known.overlaps = overlaps

@@ -158,6 +158,51 @@ async fn a_cancelled_day_does_what_its_preview_said() {
 }
 
 #[tokio::test]
+async fn a_worker_added_and_taken_off_is_what_the_previews_said() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let worker = WorkerId::new().to_string();
+    world.peers.lock().unwrap().unbound.insert(worker.clone());
+    let (caller, named) = (world.sysadmin(), [worker.clone()]);
+    let before = (world.ticket(&id).await, world.facts().await);
+    let previewed = world.adding(&caller, &id, &named, true).await.unwrap();
+    assert_eq!((world.ticket(&id).await, world.facts().await), before);
+    assert_eq!(world.adding(&caller, &id, &named, false).await.unwrap(), previewed);
+    assert_eq!((previewed.gains, unbound(&previewed)), (3, vec![worker.clone()]));
+
+    let before = (world.ticket(&id).await, world.facts().await);
+    let previewed = world.removing(&caller, &id, &worker, true).await.unwrap();
+    assert_eq!((world.ticket(&id).await, world.facts().await), before);
+    assert_eq!(world.removing(&caller, &id, &worker, false).await.unwrap(), previewed);
+    assert_eq!((previewed.loses, unbound(&previewed)), (3, Vec::new()));
+    assert_eq!(world.ticket(&id).await.worker_ids.len(), 2);
+}
+
+/// Whom it warns of as unbound.
+fn unbound(effects: &Effects) -> Vec<String> {
+    let warnings = effects.warnings.iter().filter(|warning| warning.code == "WORKER_UNBOUND");
+    warnings.map(|warning| warning.worker_id.clone()).collect()
+}
+
+#[tokio::test]
+async fn who_was_bound_since_is_unbound_no_more_and_of_who_left_that_is_not_said() {
+    let world = World::new().await;
+    let [bound, left] = world.workers.map(|worker| worker.to_string());
+    world.peers.lock().unwrap().unbound.extend([bound, left.clone()]);
+    let id = world.created(world.three_days()).await;
+    {
+        let mut known = world.peers.lock().unwrap();
+        known.unbound.clear();
+        known.unknown.insert(left.clone());
+    }
+    let longer = AmendTicketRequest {
+        end_date: Some("2026-03-05".to_owned()),
+        ..world.amendment(&id).await
+    };
+    assert_eq!(unbound(&both(&world, longer).await), [left]);
+}
+
+#[tokio::test]
 async fn a_preview_is_refused_as_its_command_is() {
     let world = World::new().await;
     let id = world.created(world.three_days()).await;

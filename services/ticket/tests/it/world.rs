@@ -195,11 +195,22 @@ impl World {
         ticket_id: &str,
         worker_ids: &[String],
     ) -> Result<Effects, Refusal> {
+        self.adding(caller, ticket_id, worker_ids, false).await
+    }
+
+    /// What adding them brings, or would bring.
+    pub(crate) async fn adding(
+        &self,
+        caller: &Caller,
+        ticket_id: &str,
+        worker_ids: &[String],
+        preview: bool,
+    ) -> Result<Effects, Refusal> {
         let message = AddWorkersRequest {
             ticket_id: ticket_id.to_owned(),
             worker_ids: worker_ids.to_vec(),
             reason: "more hands".to_owned(),
-            preview: false,
+            preview,
         };
         let answer = self.client().add_workers(self.harness.request(caller, message)).await;
         let effects = answer.map(|answer| answer.into_inner().effects.unwrap());
@@ -212,11 +223,22 @@ impl World {
         ticket_id: &str,
         worker_id: &str,
     ) -> Result<Effects, Refusal> {
+        self.removing(caller, ticket_id, worker_id, false).await
+    }
+
+    /// What taking them off brings, or would bring.
+    pub(crate) async fn removing(
+        &self,
+        caller: &Caller,
+        ticket_id: &str,
+        worker_id: &str,
+        preview: bool,
+    ) -> Result<Effects, Refusal> {
         let message = RemoveWorkerRequest {
             ticket_id: ticket_id.to_owned(),
             worker_id: worker_id.to_owned(),
             reason: "ill".to_owned(),
-            preview: false,
+            preview,
         };
         let answer = self.client().remove_worker(self.harness.request(caller, message)).await;
         let effects = answer.map(|answer| answer.into_inner().effects.unwrap());
