@@ -2,11 +2,12 @@
 //! run, with the rows of months of use under them.
 
 use auth::Caller;
+use service::Fields;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use test_support::eventually;
-use ticket::app::App;
-use ticket::domain::{Filter, Sort, Status, Wanted};
+use ticket::app::{AmendTicket, App, CancelDailyTicket, CancelTicket, Error, Workers};
+use ticket::domain::{Amendment, Filter, Sort, Status, Wanted};
 use types::{AreaId, ContractorId, DailyTicketId, Page, SiteId, TicketId, WorkerId};
 use uuid::Uuid;
 
@@ -14,8 +15,25 @@ use crate::world::World;
 
 const FILL: &str = include_str!("../fill.sql");
 /// Tables that grow with every ticket, its workers or its days, of all sites.
-const LARGE: [&str; 6] =
-    ["work_tickets", "ticket_workers", "daily_tickets", "worker_days", "grants", "rosters"];
+const LARGE: [&str; 10] = [
+    "work_tickets",
+    "ticket_areas",
+    "ticket_workers",
+    "ticket_edits",
+    "daily_tickets",
+    "worker_days",
+    "completions",
+    "releases",
+    "grants",
+    "rosters",
+];
+/// What is told of a change and what is kept of it, beside what the lists read.
+const CHANGED: &str = "
+    INSERT INTO ticket.ticket_edits (ticket_id, site_id, revision, action, edited_by, edited_at, after)
+    SELECT ticket_id, site_id, revision, 'CREATED', created_by, created_at, '{}' FROM ticket.work_tickets;
+    INSERT INTO ticket.releases (daily_ticket_id, worker_id, site_id, released_at)
+    SELECT daily_ticket_id, worker_id, site_id, completed_at FROM ticket.completions;
+    ANALYZE";
 
 struct Filled {
     world: World,
@@ -38,6 +56,7 @@ impl Filled {
         let settings = "SET fill.sites = 10; SET fill.tickets = 2000; SET fill.workers = 10; SET fill.days = 5;";
         sqlx::raw_sql(settings).execute(&admin).await.unwrap();
         sqlx::raw_sql(FILL).execute(&admin).await.unwrap();
+        sqlx::raw_sql(CHANGED).execute(&admin).await.unwrap();
         // The least a planner may know: nothing of a statement's values, unless the statement sees to it.
         let generic = "DO $$ BEGIN
                 EXECUTE format('ALTER ROLE sitepass_ticket_app IN DATABASE %I
@@ -47,11 +66,7 @@ impl Filled {
         let id = async |query: &'static str| -> Uuid {
             sqlx::query_scalar(query).fetch_one(&admin).await.unwrap()
         };
-        // What the filling read is forgotten.
-        sqlx::raw_sql("SELECT pg_stat_force_next_flush(); SELECT pg_stat_reset()")
-            .execute(&admin)
-            .await
-            .unwrap();
+        forget(&admin).await;
         let site = SiteId::from_uuid(id("SELECT pg_temp.fill_id('site', 0)").await);
         Self {
             caller: world.harness.verified(&world.harness.sysadmin(&[site])),
@@ -70,6 +85,22 @@ impl Filled {
 
     fn list(&self) -> Filter {
         Filter { site: Some(self.site), ..Filter::default() }
+    }
+
+    /// Of the ticket, in a remark or in its workers.
+    fn amend(&self, remark: Option<String>, workers: Workers, preview: bool) -> AmendTicket {
+        AmendTicket {
+            caller: self.caller.clone(),
+            ticket: self.ticket,
+            revision: None,
+            reason: Some("rain".to_owned()),
+            preview,
+            fields: Fields::new(),
+            amendment: Amendment { remark, ..Amendment::default() },
+            areas: None,
+            videos: None,
+            workers,
+        }
     }
 
     /// What a list read whole.
@@ -121,6 +152,13 @@ impl Filled {
         .unwrap();
         sqlx::raw_sql("SELECT pg_stat_reset()").execute(&self.admin).await.unwrap();
         whole
+    }
+}
+
+/// What the filling read is told before it is forgotten.
+async fn forget(admin: &PgPool) {
+    for statement in ["SELECT pg_stat_force_next_flush()", "SELECT pg_stat_reset()"] {
+        sqlx::raw_sql(statement).execute(admin).await.unwrap();
     }
 }
 
@@ -187,10 +225,8 @@ async fn no_page_of_days_that_keep_their_rosters_reads_a_large_table_whole() {
                 FROM ticket.work_tickets t;
                 UPDATE ticket.daily_tickets SET started_at = starts_at, expired_at = expires_at, roster_revision = 1;
                 ANALYZE";
-    // What that read is told before it is forgotten.
-    for statement in [over, "SELECT pg_stat_force_next_flush()", "SELECT pg_stat_reset()"] {
-        sqlx::raw_sql(statement).execute(&filled.admin).await.unwrap();
-    }
+    sqlx::raw_sql(over).execute(&filled.admin).await.unwrap();
+    forget(&filled.admin).await;
     let page = Page { page: 1, page_size: 8 };
     let read = filled
         .read_whole(async |app| {
@@ -222,4 +258,33 @@ async fn no_worker_s_tasks_read_a_large_table_whole() {
         })
         .await;
     assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[tokio::test]
+async fn no_change_of_a_ticket_and_no_history_read_a_large_table_whole() {
+    let filled = Filled::new().await;
+    let read = filled
+        .read_whole(async |app| {
+            for number in 0..7 {
+                let remark = filled.amend(Some(number.to_string()), Workers::Stay, false);
+                app.amend_ticket(remark).await.unwrap();
+                let removal = filled.amend(None, Workers::Without(filled.worker), true);
+                let effects = app.amend_ticket(removal).await.unwrap().effects;
+                assert!(effects.loses > 0);
+                // Whether it was removed before is asked of the history.
+                let never_named = filled.amend(None, Workers::Without(WorkerId::new()), true);
+                let refused = app.amend_ticket(never_named).await;
+                assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+                let (day, reason) = (filled.day, "rain".to_owned());
+                let cancel = CancelDailyTicket { day, reason: reason.clone(), preview: true };
+                app.cancel_daily_ticket(&filled.caller, cancel).await.unwrap();
+                let cancel = CancelTicket { ticket: filled.ticket, reason, preview: number < 6 };
+                app.cancel_ticket(&filled.caller, cancel).await.unwrap();
+                let page = Page::default();
+                let history = app.list_ticket_history(&filled.caller, filled.ticket, page).await;
+                assert!(history.unwrap().total > 1);
+            }
+        })
+        .await;
+    assert!(read.is_empty(), "{read:?}");
 }
