@@ -131,8 +131,7 @@ pub(super) struct Warning {
     /// `OVERLAPPING_TICKET`, `WORKER_UNBOUND`, `NO_TIME_TO_TRAIN`, `ENGAGEMENT_ENDS`, `DAY_STAYS_CANCELLED` or `LEFT_OUT`.
     code: String,
     worker_id: Option<String>,
-    /// The day it is about; of an engagement its last one, as the roster had it when a ticket last asked about the
-    /// worker.
+    /// The day it is about; of an engagement its last one, as the roster last had it.
     date: Option<String>,
     /// The other ticket; null where it is not yours to see.
     ticket_id: Option<String>,
