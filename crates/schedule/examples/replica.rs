@@ -1,8 +1,9 @@
 //! A replica whose only job writes a row for each slot, for tests that pause and kill whole processes:
 //! `replica DATABASE_URL INTERVAL_MS LEASE_MS`. It stops upon SIGTERM once the run in hand is finished.
 //!
-//! The tables are the test's: `effects (slot, holder)` has no key, so a slot that runs twice shows. Where the row of
-//! `gate` says `closed`, a run first tells in `begun (holder)` that it is there and waits.
+//! The tables are the test's: `effects (slot, holder)` has no key, so a slot that runs twice shows; its holder is as whom
+//! the replica has the lease. Where the row of `gate` says `closed`, a run first tells in `begun (process)` that it is
+//! there and waits.
 
 use std::error::Error;
 use std::str::FromStr;
@@ -30,9 +31,10 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let patience = Patience { lease, poll: Duration::from_millis(10), ..Patience::default() };
     let runner = Runner::new(store.clone(), SiteClock::system(), SystemClock::system())
         .with_patience(patience);
-    let holder = EventId::new().as_uuid();
-    let job = Job::every("test.effect", interval, move |run: Run| work(run, store.clone(), holder))
-        .catching_up(CatchUp::Each);
+    let process = EventId::new().as_uuid();
+    let job =
+        Job::every("test.effect", interval, move |run: Run| work(run, store.clone(), process))
+            .catching_up(CatchUp::Each);
     let stop = CancellationToken::new();
     let mut asked = signal(SignalKind::terminate())?;
     let running = runner.run(vec![job], stop.clone());
@@ -47,18 +49,18 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-async fn work(run: Run, store: Store, holder: Uuid) -> Result<Outcome, RunError> {
-    wait_at_gate(&store, holder).await?;
+async fn work(run: Run, store: Store, process: Uuid) -> Result<Outcome, RunError> {
+    wait_at_gate(&store, process).await?;
     let mut tx = run.begin(Scope::System("the effect")).await?;
-    sqlx::query("INSERT INTO effects (slot, holder) VALUES ($1, $2)")
+    sqlx::query("INSERT INTO effects (slot, holder) SELECT $1, holder FROM jobs WHERE job = $2")
         .bind(run.slot)
-        .bind(holder)
+        .bind(run.job)
         .execute(&mut *tx)
         .await?;
     Ok(run.finish(tx, Outcome::Changed(1)).await?)
 }
 
-async fn wait_at_gate(store: &Store, holder: Uuid) -> Result<(), RunError> {
+async fn wait_at_gate(store: &Store, process: Uuid) -> Result<(), RunError> {
     loop {
         let mut tx = store.begin(Scope::System("the gate")).await?;
         let closed: bool =
@@ -66,8 +68,8 @@ async fn wait_at_gate(store: &Store, holder: Uuid) -> Result<(), RunError> {
         if !closed {
             return Ok(());
         }
-        sqlx::query("INSERT INTO begun (holder) VALUES ($1) ON CONFLICT DO NOTHING")
-            .bind(holder)
+        sqlx::query("INSERT INTO begun (process) VALUES ($1) ON CONFLICT DO NOTHING")
+            .bind(process)
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;

@@ -130,7 +130,6 @@ fn after(now: DateTime<Utc>, ttl: Duration) -> DateTime<Utc> {
     now.checked_add_signed(ttl).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// As PostgreSQL's settings are written; 0 would be for ever.
 /// For a transaction that locks what others' runs need and holds no lease.
 pub(crate) async fn ends_when_idle(tx: &mut Tx, ttl: Duration) -> Result<(), StoreError> {
     sqlx::query("SELECT set_config('idle_in_transaction_session_timeout', $1, true)")
@@ -140,6 +139,7 @@ pub(crate) async fn ends_when_idle(tx: &mut Tx, ttl: Duration) -> Result<(), Sto
     Ok(())
 }
 
+/// As PostgreSQL's settings are written; 0 would be for ever.
 fn idle(ttl: Duration) -> String {
     format!("{}ms", ttl.as_millis().max(1))
 }

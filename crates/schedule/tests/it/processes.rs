@@ -57,7 +57,7 @@ impl World {
         world
             .does(
                 "CREATE TABLE ticket.effects (slot timestamptz NOT NULL, holder uuid NOT NULL);
-                 CREATE TABLE ticket.begun (holder uuid PRIMARY KEY);
+                 CREATE TABLE ticket.begun (process uuid PRIMARY KEY);
                  CREATE TABLE ticket.gate (closed boolean NOT NULL);
                  INSERT INTO ticket.gate VALUES (false);
                  GRANT ALL ON ticket.effects, ticket.begun, ticket.gate TO sitepass_ticket_system",
@@ -162,16 +162,19 @@ fn program() -> PathBuf {
     program
 }
 
-/// Pauses a leader with a run in hand until another has taken over, then lets it go on.
+/// Pauses a leader with a run in hand for three leases, in which another takes over, then lets it go on.
 async fn paused_past_its_lease(mistake: Option<&str>) -> World {
     let world = World::new().await;
     world.close_gate().await;
     let paused = world.mistaken(mistake);
     world.until_begun(1).await;
     paused.signal(Signal::STOP);
+    let due = SystemClock::system().now() + TimeDelta::milliseconds(3 * LEASE);
     let _other = world.replica();
     world.until_begun(2).await;
     world.open_gate().await;
+    eventually("three leases to pass", async || (SystemClock::system().now() > due).then_some(()))
+        .await;
     world.until_caught_up().await;
     let before = world.effects().await.len();
     paused.signal(Signal::CONT);
