@@ -5,5 +5,6 @@ mod notice;
 
 pub use message::{Message, render};
 pub use notice::{
-    Answer, ByHand, Consent, Content, Kind, NotAllowed, Notice, Refusal, Skip, State, Status,
+    Answer, ByHand, Consent, Content, Kind, NotAllowed, Notice, Refusal, Skip, State, Status, Task,
+    Word,
 };

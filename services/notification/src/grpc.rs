@@ -137,6 +137,9 @@ fn status(err: Error) -> Status {
         Error::Refused(NotAllowed::State { from, to }) => Refusal::new(ErrorCode::StateConflict)
             .data("from", from.as_str())
             .data("to", to.as_str()),
+        Error::Refused(NotAllowed::Withdrawn(why)) => {
+            Refusal::new(ErrorCode::StateConflict).data("reason", why.as_str())
+        }
         Error::KeyReused => Refusal::new(ErrorCode::IdempotencyKeyReused),
         Error::Store(err) => Refusal::from(&err),
     };

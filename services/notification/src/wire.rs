@@ -2,7 +2,7 @@ use proto::notification::v1::{
     Notification, NotificationFailed, NotificationSent, NotificationSkipped,
 };
 
-use crate::domain::{Notice, Refusal, Skip, State};
+use crate::domain::{Notice, Refusal, State};
 
 /// A fact that tells where a notice went.
 #[derive(Debug, Clone)]
@@ -59,8 +59,7 @@ pub(crate) fn reason(state: State) -> &'static str {
         State::Queued { .. } | State::Sending { .. } | State::Sent { .. } => "",
         State::Failed { why: Refusal::Refused { .. }, .. } => "REFUSED",
         State::Failed { why: Refusal::ProviderError, .. } => "PROVIDER_ERROR",
-        State::Skipped { why: Skip::NotBound, .. } => "NOT_BOUND",
-        State::Skipped { why: Skip::NoBalance, .. } => "NO_BALANCE",
+        State::Skipped { why, .. } => why.as_str(),
         State::Unknown { .. } => "OUTCOME_UNKNOWN",
     }
 }

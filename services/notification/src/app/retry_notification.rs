@@ -6,12 +6,12 @@ use types::NotificationId;
 
 use super::{App, CONTEXT, Error, reaches, scope};
 use crate::domain::Notice;
-use crate::store::{Versioned, notices};
+use crate::store::{Versioned, notices, tickets};
 use crate::{record, wire};
 
 impl App {
-    /// Queues a notice anew that failed, was skipped or is unknown. What is queued again is sent by the sender; a
-    /// consent is spent as for any other.
+    /// Queues a notice anew that failed, was skipped or is unknown, as long as its ticket has something to tell. What
+    /// is queued again is sent by the sender; a consent is spent as for any other.
     #[tracing::instrument(name = "notification.retry", skip_all, fields(notification.id = %id))]
     pub async fn retry_notification(
         &self,
@@ -25,7 +25,8 @@ impl App {
             .ok_or(Error::NotFound)?;
         let before = snapshot(&notice.value);
         let at = self.shell.clock.now();
-        notice.value.retry(at)?;
+        let words = tickets::words(&mut tx, std::slice::from_ref(&notice)).await?;
+        notice.value.retry(words.get(&id), at)?;
         notice.value.traceparent = telemetry::current_traceparent().or(notice.value.traceparent);
         record::save(&mut tx, &mut notice, at).await?;
         let fact = AuditFact {

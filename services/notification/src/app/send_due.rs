@@ -9,9 +9,9 @@ use types::WorkerId;
 use wechat::SubscribeMessage;
 
 use super::{App, CONTEXT, Error};
-use crate::domain::{Answer, Consent, Message, Notice, Skip, State, render};
+use crate::domain::{Answer, Consent, Message, Notice, Skip, State, Status, render};
 use crate::record;
-use crate::store::{Versioned, areas, consents, notices, workers};
+use crate::store::{Versioned, areas, consents, notices, tickets, workers};
 
 /// Sent at a time.
 const BATCH: i64 = 20;
@@ -63,7 +63,8 @@ impl App {
         Ok(abandoned.len())
     }
 
-    /// Takes due notices in one transaction with their consents. Who has none left is skipped here, uncalled.
+    /// Takes due notices in one transaction with their consents. Who has none left is skipped here, uncalled, and so is
+    /// what was queued while its ticket took it back.
     pub async fn claim_due(&self) -> Result<Claimed, Error> {
         let at = self.shell.clock.now();
         let lease_until = self.shell.system.now() + LEASE;
@@ -72,8 +73,17 @@ impl App {
         if due.is_empty() {
             return Ok(Claimed::default());
         }
+        let words = tickets::words(&mut tx, &due).await?;
         let mut claimed = Claimed::default();
         for mut notice in due {
+            if let Some(word) = words.get(&notice.value.id) {
+                notice.value.follow(word, at);
+            }
+            if notice.value.status() == Status::Skipped {
+                record::save(&mut tx, &mut notice, at).await?;
+                claimed.skipped += 1;
+                continue;
+            }
             let template = self.templates.of(notice.value.kind);
             if consents::spend(&mut tx, notice.value.worker, template).await? {
                 notice.value.claim(lease_until)?;

@@ -1,10 +1,11 @@
 use events::{Delivery, Failure, Handler};
 use proto::Event;
-use proto::ticket::v1::{DailyTicket, Ticket, TicketAmended, TicketPublished};
+use proto::ticket::v1::{Ticket, TicketAmended, TicketPublished};
 use service::{Tx, telemetry};
 use types::{NotificationId, SiteZone, WorkerId};
 
-use crate::domain::{Content, Kind, Notice, Skip, State};
+use super::task;
+use crate::domain::{Kind, Notice, Skip, State, Task};
 use crate::record;
 use crate::store::workers;
 
@@ -52,8 +53,11 @@ impl Handler for AnnounceTicket {
             _ => return Err(delivery.unexpected()),
         };
         let ticket = delivery.carried("ticket", ticket)?;
-        let Some(day) = first_open(&ticket).filter(|_| ticket.publish_now) else { return Ok(()) };
-        let template = notice(delivery, &ticket, day)?;
+        if !ticket.publish_now {
+            return Ok(());
+        }
+        let Some(task) = task(delivery, &ticket)? else { return Ok(()) };
+        let template = notice(delivery, &ticket, task)?;
         let named: Vec<WorkerId> = delivery.parse_all("worker_ids", &ticket.worker_ids)?;
         let bound = workers::bound(tx, &named).await?;
         for worker in named {
@@ -67,32 +71,20 @@ impl Handler for AnnounceTicket {
     }
 }
 
-fn first_open(ticket: &Ticket) -> Option<&DailyTicket> {
-    let open = |day: &&DailyTicket| matches!(day.status.as_str(), "PUBLISHED" | "IN_PROGRESS");
-    // "YYYY-MM-DD" sorts as it should.
-    ticket.daily_tickets.iter().filter(open).min_by_key(|day| &day.date)
-}
-
 /// What all workers' notices have in common.
-fn notice(delivery: &Delivery, ticket: &Ticket, day: &DailyTicket) -> Result<Notice, Failure> {
+fn notice(delivery: &Delivery, ticket: &Ticket, task: Task) -> Result<Notice, Failure> {
     let zone: SiteZone = delivery.parse("time_zone", &ticket.time_zone)?;
-    let deadline_at = proto::instant(day.deadline_at.as_ref());
     Ok(Notice {
         id: NotificationId::new(),
         site: delivery.parse("site_id", &ticket.site_id)?,
         contractor: delivery.parse("contractor_id", &ticket.contractor_id)?,
         worker: WorkerId::new(),
         ticket: delivery.parse("ticket_id", &ticket.ticket_id)?,
-        day: delivery.parse("daily_ticket_id", &day.daily_ticket_id)?,
+        ticket_version: delivery.version,
+        day: task.day,
         kind: Kind::TicketPublished,
         zone,
-        content: Content {
-            title: ticket.title.clone(),
-            date: delivery.parse("date", &day.date)?,
-            deadline_at: delivery.carried("deadline", deadline_at)?,
-            areas: delivery.parse_all("area_ids", &ticket.area_ids)?,
-            video_count: u32::try_from(ticket.video_ids.len()).unwrap_or(u32::MAX),
-        },
+        content: task.content,
         state: State::Queued { due_at: delivery.at },
         attempts: 0,
         by_hand: None,

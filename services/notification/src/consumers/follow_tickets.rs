@@ -6,9 +6,13 @@ use proto::ticket::v1::{
 };
 use service::Tx;
 
+use super::task;
+use crate::record;
+use crate::store::notices;
 use crate::store::tickets::{self, Ticket};
 
-/// Keeps who is named on which days: whose task it is to open.
+/// Keeps who is named on which days: whose task it is to open. What waits to be sent follows: it says what the ticket
+/// now says, and is withdrawn where there is nothing left to say.
 #[derive(Debug, Clone, Copy)]
 pub struct FollowTickets;
 
@@ -54,8 +58,20 @@ impl Handler for FollowTickets {
             site: delivery.parse("site_id", &ticket.site_id)?,
             workers: delivery.parse_all("worker_ids", &ticket.worker_ids)?,
             days: delivery.parse_all("daily_ticket_id", &days.collect::<Vec<_>>())?,
+            task: task(delivery, &ticket)?,
             version: delivery.row_version()?,
         };
-        Ok(tickets::keep(tx, &ticket).await?)
+        if !tickets::keep(tx, &ticket).await? {
+            return Ok(());
+        }
+        let mut following = notices::following(tx, ticket.id).await?;
+        let words = tickets::words(tx, &following).await?;
+        for notice in &mut following {
+            let word = words.get(&notice.value.id);
+            if word.is_some_and(|word| notice.value.follow(word, delivery.at)) {
+                record::save(tx, notice, delivery.at).await?;
+            }
+        }
+        Ok(())
     }
 }

@@ -50,12 +50,58 @@ pub struct Content {
     pub video_count: u32,
 }
 
+/// What a ticket has a worker do: its first open day, and what is said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    pub day: DailyTicketId,
+    pub content: Content,
+}
+
+/// What a version of its ticket says of a notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    pub version: u64,
+    /// Or why there is nothing to tell any more.
+    pub task: Result<Task, Skip>,
+}
+
 /// Why nobody was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skip {
     NotBound,
     /// No consent is left.
     NoBalance,
+    /// No day of its ticket is open any more.
+    DayClosed,
+    /// Its ticket does not name the worker any more.
+    NotInTicket,
+}
+
+impl Skip {
+    const ALL: [Self; 4] = [Self::NotBound, Self::NoBalance, Self::DayClosed, Self::NotInTicket];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotBound => "NOT_BOUND",
+            Self::NoBalance => "NO_BALANCE",
+            Self::DayClosed => "DAY_CLOSED",
+            Self::NotInTicket => "NOT_IN_TICKET",
+        }
+    }
+
+    /// Whether its ticket took it back.
+    const fn is_withdrawal(self) -> bool {
+        matches!(self, Self::DayClosed | Self::NotInTicket)
+    }
+}
+
+impl FromStr for Skip {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|skip| skip.as_str() == text);
+        found.ok_or("is no reason to call nobody")
+    }
 }
 
 /// Why it failed for good.
@@ -179,6 +225,8 @@ pub enum NotAllowed {
     State { from: Status, to: Status },
     #[error("was retried by hand three times today")]
     TooOften,
+    #[error("its ticket has nothing to tell the worker any more")]
+    Withdrawn(Skip),
 }
 
 /// One message to one worker.
@@ -189,6 +237,8 @@ pub struct Notice {
     pub contractor: ContractorId,
     pub worker: WorkerId,
     pub ticket: TicketId,
+    /// The version that queued it: an older one says nothing of it.
+    pub ticket_version: u64,
     pub day: DailyTicketId,
     pub kind: Kind,
     pub zone: SiteZone,
@@ -210,6 +260,28 @@ impl Notice {
             State::Failed { .. } => Status::Failed,
             State::Skipped { .. } => Status::Skipped,
             State::Unknown { .. } => Status::Unknown,
+        }
+    }
+
+    /// Goes by its ticket: what waits says what the ticket now says, or is withdrawn where nothing is left to tell;
+    /// what was withdrawn waits again once something is. Answers whether anything changed.
+    pub fn follow(&mut self, word: &Word, at: DateTime<Utc>) -> bool {
+        if word.version < self.ticket_version {
+            return false;
+        }
+        match (self.state, &word.task) {
+            (State::Queued { .. }, Ok(task)) => self.file(task),
+            (State::Queued { .. }, Err(why)) => {
+                self.state = State::Skipped { at, why: *why };
+                true
+            }
+            (State::Skipped { why, .. }, Ok(task)) if why.is_withdrawal() => {
+                self.file(task);
+                self.attempts = 0;
+                self.state = State::Queued { due_at: at };
+                true
+            }
+            _ => false,
         }
     }
 
@@ -259,24 +331,40 @@ impl Notice {
         Ok(())
     }
 
-    /// Queues it anew because a person says so, at most three times on each of the site's days.
-    pub fn retry(&mut self, at: DateTime<Utc>) -> Result<(), NotAllowed> {
+    /// Queues it anew because a person says so, at most three times on each of the site's days, and not where its
+    /// ticket has nothing to tell any more.
+    pub fn retry(&mut self, word: Option<&Word>, at: DateTime<Utc>) -> Result<(), NotAllowed> {
         match self.state {
             State::Failed { .. } | State::Skipped { .. } | State::Unknown { .. } => {}
             State::Queued { .. } | State::Sending { .. } | State::Sent { .. } => {
                 return Err(self.refuse(Status::Queued));
             }
         }
+        let word = word.filter(|word| word.version >= self.ticket_version);
+        let task = word.map(|word| word.task.as_ref()).transpose();
+        let task = task.map_err(|why| NotAllowed::Withdrawn(*why))?;
         let today = self.zone.date_at(at);
         let before = self.by_hand.filter(|by_hand| by_hand.on == today);
         let count = before.map_or(0, |by_hand| by_hand.count);
         if count >= BY_HAND_A_DAY {
             return Err(NotAllowed::TooOften);
         }
+        if let Some(task) = task {
+            self.file(task);
+        }
         self.by_hand = Some(ByHand { on: today, count: count + 1 });
         self.attempts = 0;
         self.state = State::Queued { due_at: at };
         Ok(())
+    }
+
+    fn file(&mut self, task: &Task) -> bool {
+        if (self.day, &self.content) == (task.day, &task.content) {
+            return false;
+        }
+        self.day = task.day;
+        self.content = task.content.clone();
+        true
     }
 
     fn after_failure(&self, at: DateTime<Utc>) -> State {

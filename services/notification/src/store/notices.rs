@@ -17,9 +17,9 @@ pub(crate) async fn insert(tx: &mut Tx, notice: &Notice) -> Result<bool, StoreEr
         "INSERT INTO notification.notices (notification_id, site_id, contractor_id, worker_id, ticket_id,
              daily_ticket_id, kind, title, date, deadline_at, time_zone, area_ids, video_count, status, reason,
              attempts, due_at, lease_until, settled_at, msgid, errcode, retried_on, retries, traceparent, created_at,
-             version)
+             ticket_version, version)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-             $23, $24, $25, 1)
+             $23, $24, $25, $26, 1)
          ON CONFLICT ON CONSTRAINT notices_once DO NOTHING",
         notice.id.as_uuid(),
         notice.site.as_uuid(),
@@ -46,6 +46,7 @@ pub(crate) async fn insert(tx: &mut Tx, notice: &Notice) -> Result<bool, StoreEr
         parts.retries,
         notice.traceparent,
         notice.created_at,
+        parts.ticket_version,
     )
     .execute(&mut **tx)
     .await?;
@@ -60,7 +61,8 @@ pub(crate) async fn save(tx: &mut Tx, notice: &mut Versioned<Notice>) -> Result<
     let saved = sqlx::query!(
         "UPDATE notification.notices
          SET status = $3, reason = $4, attempts = $5, due_at = $6, lease_until = $7, settled_at = $8, msgid = $9,
-             errcode = $10, retried_on = $11, retries = $12, traceparent = $13, version = version + 1
+             errcode = $10, retried_on = $11, retries = $12, traceparent = $13, daily_ticket_id = $14, title = $15,
+             date = $16, deadline_at = $17, area_ids = $18, video_count = $19, version = version + 1
          WHERE notification_id = $1 AND version = $2",
         notice.value.id.as_uuid(),
         version,
@@ -75,6 +77,12 @@ pub(crate) async fn save(tx: &mut Tx, notice: &mut Versioned<Notice>) -> Result<
         parts.retried_on,
         parts.retries,
         notice.value.traceparent,
+        notice.value.day.as_uuid(),
+        notice.value.content.title,
+        notice.value.content.date,
+        notice.value.content.deadline_at,
+        &parts.areas,
+        parts.video_count,
     )
     .execute(&mut **tx)
     .await?;
@@ -91,9 +99,9 @@ pub(crate) async fn get(
 ) -> Result<Option<Versioned<Notice>>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, daily_ticket_id, kind, title, date,
-             deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until, settled_at,
-             msgid, errcode, retried_on, retries, traceparent, created_at, version
+        "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, ticket_version, daily_ticket_id, kind,
+             title, date, deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until,
+             settled_at, msgid, errcode, retried_on, retries, traceparent, created_at, version
          FROM notification.notices WHERE notification_id = $1",
         id.as_uuid(),
     )
@@ -110,9 +118,9 @@ pub(crate) async fn due(
 ) -> Result<Vec<Versioned<Notice>>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, daily_ticket_id, kind, title, date,
-             deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until, settled_at,
-             msgid, errcode, retried_on, retries, traceparent, created_at, version
+        "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, ticket_version, daily_ticket_id, kind,
+             title, date, deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until,
+             settled_at, msgid, errcode, retried_on, retries, traceparent, created_at, version
          FROM notification.notices WHERE status = 'QUEUED' AND due_at <= $1
          ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED",
         now,
@@ -135,13 +143,33 @@ pub(crate) async fn abandoned(
 ) -> Result<Vec<Versioned<Notice>>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, daily_ticket_id, kind, title, date,
-             deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until, settled_at,
-             msgid, errcode, retried_on, retries, traceparent, created_at, version
+        "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, ticket_version, daily_ticket_id, kind,
+             title, date, deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until,
+             settled_at, msgid, errcode, retried_on, retries, traceparent, created_at, version
          FROM notification.notices WHERE status = 'SENDING' AND lease_until < $1
          ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED",
         now,
         limit,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.into_iter().map(Versioned::try_from).collect()
+}
+
+/// Takes hold of a ticket's notices that go by what it says: those that wait, and those that it took back.
+pub(crate) async fn following(
+    tx: &mut Tx,
+    ticket: TicketId,
+) -> Result<Vec<Versioned<Notice>>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, ticket_version, daily_ticket_id, kind,
+             title, date, deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until,
+             settled_at, msgid, errcode, retried_on, retries, traceparent, created_at, version
+         FROM notification.notices
+         WHERE ticket_id = $1 AND (status = 'QUEUED' OR reason IN ('DAY_CLOSED', 'NOT_IN_TICKET'))
+         ORDER BY notification_id FOR UPDATE",
+        ticket.as_uuid(),
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -175,9 +203,9 @@ pub(crate) async fn list(
     });
     let rows = sqlx::query_as!(
         Row,
-        "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, daily_ticket_id, kind, title, date,
-             deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until, settled_at,
-             msgid, errcode, retried_on, retries, traceparent, created_at, version
+        "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, ticket_version, daily_ticket_id, kind,
+             title, date, deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until,
+             settled_at, msgid, errcode, retried_on, retries, traceparent, created_at, version
          FROM notification.notices
          WHERE ($1::uuid IS NULL OR site_id = $1) AND ($2::uuid IS NULL OR contractor_id = $2)
            AND ($3::uuid IS NULL OR ticket_id = $3) AND ($4::uuid IS NULL OR worker_id = $4)

@@ -3,6 +3,7 @@
 
 mod announce_ticket;
 mod follow;
+mod follow_ticket;
 mod list_notifications;
 mod mark_task_read;
 mod record_consent;

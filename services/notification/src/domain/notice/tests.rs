@@ -3,7 +3,9 @@ use types::{
     AreaId, ContractorId, DailyTicketId, NotificationId, SiteId, SiteZone, TicketId, WorkerId,
 };
 
-use super::{Answer, Consent, Content, Kind, NotAllowed, Notice, Refusal, Skip, State, Status};
+use super::{
+    Answer, Consent, Content, Kind, NotAllowed, Notice, Refusal, Skip, State, Status, Task, Word,
+};
 
 fn morning() -> DateTime<Utc> {
     "2026-03-02T00:00:00Z".parse().unwrap()
@@ -16,6 +18,7 @@ pub(in crate::domain) fn queued() -> Notice {
         contractor: ContractorId::new(),
         worker: WorkerId::new(),
         ticket: TicketId::new(),
+        ticket_version: 2,
         day: DailyTicketId::new(),
         kind: Kind::TicketPublished,
         zone: SiteZone::default(),
@@ -123,12 +126,12 @@ fn an_abandoned_attempt_is_unknown() {
 fn what_ended_badly_is_queued_again_by_hand_and_what_did_not_is_not() {
     for answer in [Answer::Lost, Answer::NoBalance, Answer::Refused { errcode: 1 }] {
         let (mut notice, _) = settled(answer);
-        notice.retry(morning()).unwrap();
+        notice.retry(None, morning()).unwrap();
         assert_eq!((notice.state, notice.attempts), (State::Queued { due_at: morning() }, 0));
     }
     let (mut sent, _) = settled(Answer::Taken { msgid: 7 });
     for notice in [&mut sent, &mut queued(), &mut sending()] {
-        assert!(matches!(notice.retry(morning()), Err(NotAllowed::State { .. })));
+        assert!(matches!(notice.retry(None, morning()), Err(NotAllowed::State { .. })));
     }
 }
 
@@ -138,17 +141,95 @@ fn by_hand_it_is_retried_three_times_on_a_day_of_the_site() {
     let late = "2026-03-02T15:59:59Z".parse().unwrap();
     notice.skip(Skip::NotBound, morning()).unwrap();
     for _ in 0..3 {
-        notice.retry(late).unwrap();
+        notice.retry(None, late).unwrap();
         notice.skip(Skip::NotBound, late).unwrap();
     }
-    assert_eq!(notice.retry(late), Err(NotAllowed::TooOften));
+    assert_eq!(notice.retry(None, late), Err(NotAllowed::TooOften));
     // Midnight in Asia/Shanghai.
-    notice.retry(late + TimeDelta::seconds(1)).unwrap();
+    notice.retry(None, late + TimeDelta::seconds(1)).unwrap();
     assert_eq!(notice.by_hand.map(|by_hand| by_hand.count), Some(1));
 }
 
+fn later() -> DateTime<Utc> {
+    morning() + TimeDelta::hours(1)
+}
+
+/// What the ticket says in the version that queued the notice, of tomorrow.
+fn tomorrow(notice: &Notice) -> Word {
+    let date = NaiveDate::from_ymd_opt(2026, 3, 3).unwrap();
+    let content = Content { date, ..notice.content.clone() };
+    Word { version: 2, task: Ok(Task { day: DailyTicketId::new(), content }) }
+}
+
+fn withdrawn(why: Skip) -> Word {
+    Word { version: 2, task: Err(why) }
+}
+
 #[test]
-fn words_for_kinds_and_statuses_are_read_back() {
+fn what_waits_says_what_its_ticket_says() {
+    let mut notice = queued();
+    let word = tomorrow(&notice);
+    assert!(notice.follow(&word, later()));
+    let task = word.task.clone().unwrap();
+    assert_eq!((notice.day, &notice.content), (task.day, &task.content));
+    assert_eq!(notice.state, State::Queued { due_at: morning() });
+    assert!(!notice.follow(&word, later()));
+}
+
+#[test]
+fn what_waits_is_withdrawn_where_nothing_is_left_to_tell_and_waits_again_once_something_is() {
+    for why in [Skip::DayClosed, Skip::NotInTicket] {
+        let mut notice = Notice { attempts: 3, ..queued() };
+        assert!(notice.follow(&withdrawn(why), later()));
+        assert_eq!(notice.state, State::Skipped { at: later(), why });
+        assert!(!notice.follow(&withdrawn(Skip::DayClosed), later()));
+        let word = tomorrow(&notice);
+        assert!(notice.follow(&word, later()));
+        assert_eq!((notice.state, notice.attempts), (State::Queued { due_at: later() }, 0));
+        assert_eq!(Ok(notice.day), word.task.map(|task| task.day));
+    }
+}
+
+#[test]
+fn an_older_word_of_the_ticket_changes_nothing() {
+    let mut notice = queued();
+    let word = Word { version: 1, ..withdrawn(Skip::NotInTicket) };
+    assert!(!notice.follow(&word, later()));
+    notice.skip(Skip::NoBalance, morning()).unwrap();
+    notice.retry(Some(&word), later()).unwrap();
+    assert_eq!(notice.status(), Status::Queued);
+}
+
+#[test]
+fn what_is_being_sent_or_ended_otherwise_does_not_follow() {
+    let answers = [Answer::Taken { msgid: 7 }, Answer::Lost, Answer::NoBalance, Answer::NotBound];
+    let ended = answers.into_iter().chain([Answer::Refused { errcode: 1 }]);
+    for mut notice in ended.map(|answer| settled(answer).0).chain([sending()]) {
+        let before = notice.clone();
+        for word in [tomorrow(&notice), withdrawn(Skip::DayClosed)] {
+            assert!(!notice.follow(&word, later()));
+        }
+        assert_eq!(notice, before);
+    }
+}
+
+#[test]
+fn by_hand_it_is_queued_with_what_its_ticket_says_or_not_at_all() {
+    let (mut notice, _) = settled(Answer::Lost);
+    let before = notice.clone();
+    let refused = notice.retry(Some(&withdrawn(Skip::NotInTicket)), later());
+    assert_eq!(refused, Err(NotAllowed::Withdrawn(Skip::NotInTicket)));
+    assert_eq!(notice, before);
+    let word = tomorrow(&notice);
+    notice.retry(Some(&word), later()).unwrap();
+    assert_eq!(Ok(notice.day), word.task.map(|task| task.day));
+}
+
+#[test]
+fn words_for_kinds_statuses_and_reasons_are_read_back() {
+    for why in Skip::ALL {
+        assert_eq!(why.as_str().parse(), Ok(why));
+    }
     for status in Status::ALL {
         assert_eq!(status.to_string().parse(), Ok(status));
     }

@@ -5,7 +5,7 @@ use types::{
 };
 use uuid::Uuid;
 
-use crate::domain::{ByHand, Content, Notice, Refusal, Skip, State};
+use crate::domain::{ByHand, Content, Notice, Refusal, State};
 use crate::store::Versioned;
 
 /// A row as it is stored.
@@ -15,6 +15,7 @@ pub(super) struct Row {
     pub(super) contractor_id: Uuid,
     pub(super) worker_id: Uuid,
     pub(super) ticket_id: Uuid,
+    pub(super) ticket_version: i64,
     pub(super) daily_ticket_id: Uuid,
     pub(super) kind: String,
     pub(super) title: String,
@@ -50,6 +51,7 @@ impl TryFrom<Row> for Versioned<Notice> {
             contractor: ContractorId::from_uuid(row.contractor_id),
             worker: WorkerId::from_uuid(row.worker_id),
             ticket: TicketId::from_uuid(row.ticket_id),
+            ticket_version: u64::try_from(row.ticket_version).map_err(|_| corrupt())?,
             day: DailyTicketId::from_uuid(row.daily_ticket_id),
             kind: row.kind.parse().map_err(|_| corrupt())?,
             zone: SiteZone::parse(&row.time_zone).map_err(|_| corrupt())?,
@@ -90,11 +92,8 @@ fn state(row: &Row) -> Option<State> {
         ("FAILED", Some("PROVIDER_ERROR"), (None, None, Some(at))) => {
             State::Failed { at, why: Refusal::ProviderError }
         }
-        ("SKIPPED", Some("NOT_BOUND"), (None, None, Some(at))) => {
-            State::Skipped { at, why: Skip::NotBound }
-        }
-        ("SKIPPED", Some("NO_BALANCE"), (None, None, Some(at))) => {
-            State::Skipped { at, why: Skip::NoBalance }
+        ("SKIPPED", Some(why), (None, None, Some(at))) => {
+            State::Skipped { at, why: why.parse().ok()? }
         }
         ("UNKNOWN", None, (None, None, Some(at))) => State::Unknown { at },
         _ => return None,
@@ -104,6 +103,7 @@ fn state(row: &Row) -> Option<State> {
 /// A notice's columns that are not plain fields of it.
 #[derive(Default)]
 pub(super) struct Parts {
+    pub(super) ticket_version: i64,
     pub(super) areas: Vec<Uuid>,
     pub(super) video_count: i32,
     pub(super) status: &'static str,
@@ -124,6 +124,8 @@ impl Parts {
             i32::try_from(number).map_err(|_| StoreError::corrupt("notices", notice.id))
         };
         let parts = Self {
+            ticket_version: i64::try_from(notice.ticket_version)
+                .map_err(|_| StoreError::corrupt("notices", notice.id))?,
             areas: notice.content.areas.iter().map(|area| area.as_uuid()).collect(),
             video_count: number(notice.content.video_count)?,
             attempts: number(notice.attempts)?,
@@ -155,13 +157,12 @@ impl Parts {
                     ..parts
                 }
             }
-            State::Skipped { at, why } => {
-                let reason = match why {
-                    Skip::NotBound => "NOT_BOUND",
-                    Skip::NoBalance => "NO_BALANCE",
-                };
-                Self { status: "SKIPPED", settled_at: Some(at), reason: Some(reason), ..parts }
-            }
+            State::Skipped { at, why } => Self {
+                status: "SKIPPED",
+                settled_at: Some(at),
+                reason: Some(why.as_str()),
+                ..parts
+            },
             State::Unknown { at } => Self { status: "UNKNOWN", settled_at: Some(at), ..parts },
         })
     }
