@@ -1,4 +1,5 @@
 use auth::Caller;
+use futures::future::join_all;
 use proto::notification::v1::{MarkTaskReadRequest, TaskRead};
 use service::Refusal;
 use types::{DailyTicketId, ErrorCode, SiteId, WorkerId};
@@ -31,6 +32,19 @@ async fn an_opened_task_is_told_once_for_each_worker_and_day() {
         (&world.site.to_string(), &worker.to_string())
     );
     assert_eq!(world.rows("task_reads").await, 2);
+}
+
+#[tokio::test]
+async fn a_task_opened_fifty_times_at_once_is_told_once() {
+    let world = World::new().await;
+    let worker = world.worker().await;
+    let ticket = world.publish(&[worker]).await;
+    let caller = world.harness.worker(worker, world.site);
+    let day = &ticket.daily_tickets[0].daily_ticket_id;
+    let answers = join_all((0..50).map(|_| mark(&world, &caller, "", day))).await;
+    assert_eq!(answers, [Ok(()); 50]);
+    assert_eq!((world.told("TaskRead").await, world.told("CommandAudited").await), (1, 1));
+    assert_eq!(world.rows("task_reads").await, 1);
 }
 
 #[tokio::test]

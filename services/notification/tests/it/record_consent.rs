@@ -1,5 +1,8 @@
+use auth::Caller;
+use futures::future::join_all;
 use proto::notification::v1::RecordConsentRequest;
 use service::Refusal;
+use service::idempotency::METADATA;
 use types::{ErrorCode, WorkerId};
 
 use crate::world::{TEMPLATE, World};
@@ -28,17 +31,32 @@ async fn consents_add_up_for_each_worker_and_template() {
     assert_eq!(world.told("CommandAudited").await, 5);
 }
 
+/// Agrees to one message under a key; answers the balance.
+async fn tap(world: &World, caller: &Caller) -> u32 {
+    let mut request = world.harness.request(caller, ask("", TEMPLATE, 1));
+    request.metadata_mut().insert(METADATA, "tap-1".parse().unwrap());
+    world.client().record_consent(request).await.unwrap().into_inner().balance
+}
+
 #[tokio::test]
 async fn a_call_repeated_with_its_key_adds_once() {
     let world = World::new().await;
     let worker = WorkerId::new();
     let caller = world.harness.worker(worker, world.site);
     for _ in 0..3 {
-        let mut request = world.harness.request(&caller, ask("", TEMPLATE, 1));
-        request.metadata_mut().insert("idempotency-key", "tap-1".parse().unwrap());
-        let answer = world.client().record_consent(request).await.unwrap().into_inner();
-        assert_eq!(answer.balance, 1);
+        assert_eq!(tap(&world, &caller).await, 1);
     }
+    assert_eq!(world.balance(worker).await, 1);
+}
+
+#[tokio::test]
+async fn the_same_key_fifty_times_at_once_adds_once() {
+    let world = World::new().await;
+    let worker = WorkerId::new();
+    let caller = world.harness.worker(worker, world.site);
+    let balances = join_all((0..50).map(|_| tap(&world, &caller))).await;
+    assert_eq!(balances, [1; 50]);
+    assert_eq!(world.told("CommandAudited").await, 1);
     assert_eq!(world.balance(worker).await, 1);
 }
 
