@@ -188,7 +188,7 @@ impl Figures {
         self.series.iter().find(|series| series.name == name).map_or(&[], |series| &series.rounds)
     }
 
-    /// Why it may not be reported: series whose rounds do not agree.
+    /// Series whose rounds do not agree: what they say is not sure.
     pub(crate) fn unstable(&self) -> Vec<String> {
         self.series
             .iter()

@@ -54,6 +54,10 @@ fn compose(text: &mut String, machine: &Machine, figures: &Figures) -> std::fmt:
             rounds.join(", ")
         )?;
     }
+    let unstable = figures.unstable();
+    if !unstable.is_empty() {
+        writeln!(text, "\n**The rounds disagree**: {}. An order of magnitude.", unstable.join("; "))?;
+    }
     if figures.lost.is_empty() {
         writeln!(
             text,
