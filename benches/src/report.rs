@@ -56,7 +56,11 @@ fn compose(text: &mut String, machine: &Machine, figures: &Figures) -> std::fmt:
     }
     let unstable = figures.unstable();
     if !unstable.is_empty() {
-        writeln!(text, "\n**The rounds disagree**: {}. An order of magnitude.", unstable.join("; "))?;
+        writeln!(
+            text,
+            "\n**The rounds disagree**: {}. An order of magnitude.",
+            unstable.join("; ")
+        )?;
     }
     if figures.lost.is_empty() {
         writeln!(
