@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_BATCH_ID, NATS_BATCH_SEQUENCE};
 use events::testing::{Halt, Point};
-use events::{Pace, subject};
+use events::{Bus, Pace, Relay, subject};
 use rand::Rng;
 use servers::PrivateNats;
 use service::Scope;
 use sqlx::PgPool;
-use test_support::eventually;
+use test_support::{NetFault, eventually};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +56,31 @@ async fn a_few_facts_go_one_by_one_and_some_more_together() {
     let messages = world.messages().await;
     let batched: Vec<bool> = messages.iter().map(|(_, _, batched)| *batched).collect();
     assert_eq!(batched, [[false; 15].as_slice(), [true; 16].as_slice()].concat());
+    world.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_few_facts_are_on_their_way_together() {
+    const FACTS: usize = 10;
+    const ONE_WAY: Duration = Duration::from_millis(200);
+    let mut world = World::new().await;
+    let (nats, proxy) = world.nats_behind_proxy().await;
+    let store = world.database.store(CONTEXT).await;
+    let patient = Pace { confirmation: Duration::from_secs(20), ..quick() };
+    let relay = Relay::new(Bus::new(nats, world.prefix.clone()), store, CONTEXT);
+    world.running.spawn(relay.with_pace(patient).run(world.stop.clone()));
+    world.publish(0..1).await;
+    world.until_sent().await;
+    proxy.set(NetFault::Latency(ONE_WAY));
+    let started = Instant::now();
+    world.publish_all(1..1 + FACTS).await;
+    world.until_sent().await;
+    let took = started.elapsed();
+    proxy.set(NetFault::None);
+    let one_by_one = 2 * ONE_WAY * u32::try_from(FACTS).unwrap();
+    assert!(took > ONE_WAY, "{took:?}: they did not go through the proxy");
+    assert!(took < one_by_one / 2, "{took:?}: one by one they take {one_by_one:?}");
+    assert!(world.messages().await.iter().all(|(_, _, batched)| !batched), "as singles");
     world.shut_down().await;
 }
 

@@ -9,6 +9,7 @@ mod broker;
 mod consumer;
 mod days;
 mod inbox;
+mod measured;
 mod outbox;
 mod owner;
 mod parked;

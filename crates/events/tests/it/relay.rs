@@ -1,11 +1,9 @@
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, ServerAddr};
 use events::testing::{Halt, Point};
 use events::{Bus, Pace, Relay, subject};
 use service::Scope;
-use test_support::{NetFault, Proxy, eventually};
+use test_support::{NetFault, eventually};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -113,10 +111,7 @@ async fn a_leader_that_sleeps_is_replaced_and_publishes_nothing_when_it_wakes() 
 #[tokio::test]
 async fn a_leader_cut_off_from_the_broker_leaves_the_lead_although_it_connected_while_it_waited() {
     let mut world = World::new().await;
-    let broker: ServerAddr = world.nats.as_ref().unwrap().url().parse().unwrap();
-    let proxy = Proxy::start((Ipv4Addr::LOCALHOST, broker.port()).into(), 1).await;
-    let url = format!("nats://127.0.0.1:{}", proxy.port());
-    let nats = service::Nats::connect(ConnectOptions::new(), &url).await.unwrap();
+    let (nats, proxy) = world.nats_behind_proxy().await;
     let (stop, mut first) = (CancellationToken::new(), JoinSet::new());
     first.spawn(world.replica().await.run(stop.clone()));
     world.publish(0..1).await;

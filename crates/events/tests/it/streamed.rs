@@ -1,13 +1,25 @@
-//! What the stream holds, and what the outbox says it does.
+//! The way to the broker; what the stream holds, and what the outbox says it does.
+
+use std::net::Ipv4Addr;
 
 use async_nats::header::{NATS_BATCH_ID, NATS_MESSAGE_ID};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::{ConnectOptions, ServerAddr};
 use futures::StreamExt;
-use test_support::eventually;
+use test_support::{Proxy, eventually};
 
 use crate::world::World;
 
 impl World {
+    /// Another connection to the broker, by a way that can be broken.
+    pub(crate) async fn nats_behind_proxy(&self) -> (service::Nats, Proxy) {
+        let broker: ServerAddr = self.nats.as_ref().unwrap().url().parse().unwrap();
+        let proxy = Proxy::start((Ipv4Addr::LOCALHOST, broker.port()).into(), 1).await;
+        let url = format!("nats://127.0.0.1:{}", proxy.port());
+        let nats = service::Nats::connect(ConnectOptions::new(), &url).await.unwrap();
+        (nats, proxy)
+    }
+
     /// The message ids in the stream, in order.
     pub(crate) async fn streamed(&self) -> Vec<String> {
         self.messages().await.into_iter().map(|(_, id, _)| id).collect()
