@@ -25,16 +25,37 @@ async fn a_search_by_personal_words_stands_in_the_body() {
         };
         Ok(SearchWorkersResponse { workers: vec![row], total: 1, roster_synced_at: None })
     });
-    let search = json!({"keyword": "测试", "bound": false, "page": 2, "page_size": 5});
+    let site = edge.site.to_string();
+    let search =
+        json!({"site_id": site, "keyword": "测试", "bound": false, "page": 2, "page_size": 5});
     let found = edge.post(&edge.sysadmin(), "/api/admin/workers/search", &search).await;
     assert_eq!(found.data()["items"][0]["id_no"], "659***********1234");
     assert_eq!((&found.data()["page"], &found.data()["total"]), (&json!(2), &json!(1)));
     let asked: SearchWorkersRequest = edge.fakes.only("DirectoryService/SearchWorkers").message();
     assert_eq!((asked.keyword.as_str(), asked.bound.as_str()), ("测试", "false"));
     assert_eq!((asked.page.unwrap().page_size, asked.departed_too), (5, false));
-    edge.get(&edge.sysadmin(), "/api/admin/workers?keyword=x").await.data();
+    edge.get(&edge.sysadmin(), &format!("/api/admin/workers?site_id={site}&keyword=x"))
+        .await
+        .data();
     let asked = edge.fakes.asked("DirectoryService/SearchWorkers");
     assert_eq!(asked[1].message::<SearchWorkersRequest>().keyword, "");
+}
+
+#[tokio::test]
+async fn a_list_of_one_site_asks_for_the_site_and_the_document_says_so() {
+    let edge = edge().await;
+    let document = edge.get("", "/openapi.json").await.body;
+    for path in ["/api/admin/workers", "/api/admin/videos"] {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let site = parameters.iter().find(|parameter| parameter["name"] == "site_id").unwrap();
+        assert_eq!(site["required"], true, "{path}");
+        let refused = edge.get(&edge.sysadmin(), path).await;
+        assert_eq!((refused.code(), refused.fields()), (40001, vec!["site_id".to_owned()]));
+    }
+    assert_eq!(document["components"]["schemas"]["Search"]["required"], json!(["site_id"]));
+    let search = json!({"keyword": "测试"});
+    let refused = edge.post(&edge.sysadmin(), "/api/admin/workers/search", &search).await;
+    assert_eq!((refused.code(), refused.fields()), (40001, vec!["site_id".to_owned()]));
 }
 
 #[tokio::test]

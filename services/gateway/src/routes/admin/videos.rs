@@ -16,7 +16,7 @@ use crate::answer::{Answer, Enveloped, Items, answer, instant};
 use crate::call::{Call, Shared, ask};
 use crate::failure::Failure;
 use crate::form;
-use crate::request::{Id, Listed, Query, id};
+use crate::request::{Id, Listed, Query};
 use crate::routes::mp::public_url;
 
 const MAX_VIDEO_BYTES: usize = 50 << 20;
@@ -33,7 +33,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
 
 #[derive(Deserialize, IntoParams)]
 struct Filter {
-    site_id: Option<Uuid>,
+    site_id: Uuid,
 }
 
 /// `multipart/form-data`.
@@ -80,7 +80,7 @@ struct PlayUrl {
 )]
 async fn list_videos(call: Call, Query(listed): Query<Listed<Filter>>) -> Answer<Items<Video>> {
     let page = listed.paging.page()?;
-    let message = ListVideosRequest { site_id: id(listed.filter.site_id) };
+    let message = ListVideosRequest { site_id: listed.filter.site_id.to_string() };
     let found = ask!(call.training.list_videos(message)).await?;
     answer(Items::page_of(found.videos, page))
 }

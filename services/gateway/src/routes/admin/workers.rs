@@ -31,7 +31,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
 
 #[derive(Deserialize, IntoParams)]
 struct Filter {
-    site_id: Option<Uuid>,
+    site_id: Uuid,
     contractor_id: Option<Uuid>,
     /// Whether the worker is bound to a WeChat identity; both when absent.
     bound: Option<bool>,
@@ -40,7 +40,7 @@ struct Filter {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Search {
-    site_id: Option<Uuid>,
+    site_id: Uuid,
     contractor_id: Option<Uuid>,
     /// A name, or a whole phone or identity number.
     keyword: Option<String>,
@@ -191,22 +191,20 @@ async fn list_workers(call: Call, Query(listed): Query<Listed<Filter>>) -> Answe
 async fn search_workers(call: Call, Command(search): Command<Search>) -> Answer<Workers> {
     let page = page(search.page, search.page_size)?;
     let keyword = search.keyword.unwrap_or_default();
-    if let Some(site) = search.site_id {
-        call.looks_at(&site.to_string()).await?;
-    }
+    call.looks_at(&search.site_id.to_string()).await?;
     found(&call, search.site_id, search.contractor_id, keyword, search.bound, page).await
 }
 
 async fn found(
     call: &Call,
-    site_id: Option<Uuid>,
+    site_id: Uuid,
     contractor_id: Option<Uuid>,
     keyword: String,
     bound: Option<bool>,
     page: Page,
 ) -> Answer<Workers> {
     let message = SearchWorkersRequest {
-        site_id: id(site_id),
+        site_id: site_id.to_string(),
         contractor_id: id(contractor_id),
         keyword,
         bound: bound.map(|bound| bound.to_string()).unwrap_or_default(),
