@@ -78,6 +78,12 @@ impl Route {
         self.method == Method::POST && all.iter().any(|other| listed(&other))
     }
 
+    /// Carried out once under a key of the client's.
+    pub(crate) fn takes_key(&self) -> bool {
+        let mut parameters = self.operation["parameters"].as_array().into_iter().flatten();
+        parameters.any(|parameter| parameter["name"] == "Idempotency-Key")
+    }
+
     /// The same list of all that its asker may see; none where a site has to be named, or cannot be.
     pub(crate) fn anywhere(&self) -> Option<Self> {
         let mut wide = self.clone();

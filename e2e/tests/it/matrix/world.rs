@@ -45,6 +45,8 @@ pub(crate) struct World {
 pub(crate) struct Answered {
     pub(crate) code: u64,
     pub(crate) body: Value,
+    /// What it was asked in.
+    pub(crate) trace: String,
 }
 
 impl World {
@@ -113,7 +115,9 @@ impl World {
     ) -> Answered {
         let address = route.address(&self.document, &self.objects);
         let url = format!("{}{address}", self.installation.urls.gateway);
+        let trace = uuid::Uuid::new_v4().simple().to_string();
         let mut request = self.client.request(route.method.clone(), url);
+        request = request.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -131,7 +135,7 @@ impl World {
         let status = if status == 200 { 0 } else { status * 100 };
         let body: Value =
             serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
-        Answered { code: body["code"].as_u64().unwrap_or(status), body }
+        Answered { code: body["code"].as_u64().unwrap_or(status), body, trace }
     }
 
     /// The request as the document describes it.
