@@ -22,7 +22,7 @@ pub(crate) async fn held(world: &mut World) {
         Scale::Full { snapshot } => (snapshot, 0.9),
     };
     let before = rate(world).await;
-    let start = Outbox::cleaned(world).await;
+    let (start, marked) = (Outbox::cleaned(world).await, Marks::cleaned(world).await);
     let url = world.postgres.url("sitepass");
     let mut holder = PgConnection::connect(&url).await.expect("PostgreSQL answers");
     for statement in ["BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM ticket.outbox"]
@@ -38,18 +38,22 @@ pub(crate) async fn held(world: &mut World) {
     }
     recorded(world, newest).await;
     let held = rate(world).await;
-    let full = Outbox::of(world).await;
+    let (full, marks) = (Outbox::of(world).await, Marks::of(world).await);
     world.ledger.note(format!("{before:.0} events a second before, {held:.0} under the snapshot"));
+    world.ledger.note(format!("the leader's row: {marked:?}, then {marks:?}"));
     assert!(
         held >= before * ratio,
         "{before:.0} events a second before, {held:.0} under an old snapshot"
     );
     full.assert_bounded(start);
+    marks.assert_bounded(marked, full.rows - start.rows);
     // Waits for its end, as a connection that is closed does not.
     sqlx::query("ROLLBACK").execute(&mut holder).await.expect("the snapshot ends");
     let after = Outbox::cleaned(world).await;
     world.ledger.note(format!("the snapshot has ended: {start:?}, then {full:?}, then {after:?}"));
     assert!(after.dead * 10 <= full.dead, "something still holds {after:?} of {full:?}");
+    let after = Marks::cleaned(world).await;
+    assert!(after.dead * 10 <= marks.dead, "something still holds {after:?} of {marks:?}");
 }
 
 /// The outbox of `ticket`, all days together.
@@ -90,6 +94,44 @@ impl Outbox {
         assert!(
             self.bytes / self.rows * 10 <= start.bytes / start.rows * 22,
             "it grows by more than what it holds: {start:?}, then {self:?}"
+        );
+    }
+}
+
+/// The row of the leader of `ticket`'s outbox, which every mark writes anew.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+struct Marks {
+    /// Versions of it that nobody needs, as PostgreSQL has counted them.
+    dead: i64,
+    /// With its index.
+    bytes: i64,
+}
+
+impl Marks {
+    /// Without what may be cleaned away.
+    async fn cleaned(world: &World) -> Self {
+        let pool = world.checker.pool();
+        sqlx::query("VACUUM ticket.relay_state").execute(pool).await.expect("PostgreSQL answers");
+        Self::of(world).await
+    }
+
+    async fn of(world: &World) -> Self {
+        sqlx::query_as(
+            "SELECT n_dead_tup AS dead, pg_total_relation_size(relid) AS bytes
+             FROM pg_stat_user_tables WHERE schemaname = 'ticket' AND relname = 'relay_state'",
+        )
+        .fetch_one(world.checker.pool())
+        .await
+        .expect("PostgreSQL answers")
+    }
+
+    /// Under the snapshot each mark leaves one dead version; it is of a batch, and not of a row.
+    fn assert_bounded(self, start: Self, rows: i64) {
+        let dead = self.dead - start.dead;
+        assert!(dead * 10 <= rows, "{dead} marks for {rows} rows: {start:?}, then {self:?}");
+        assert!(
+            self.bytes - start.bytes <= dead * 200,
+            "it grows by more than what it held: {start:?}, then {self:?}"
         );
     }
 }
