@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::cargo::{cargo, root, tools_dir};
 use crate::child::run_program;
 use crate::demo::ports::{DEMO_PASSWORD, url};
-use crate::demo::program;
-use crate::demo::sitepass::Sitepass;
+use crate::demo::sitepass::{self, Sitepass};
+use crate::demo::{folders, forget_folders, program};
 use crate::stop::Stop;
 use crate::test::build;
 use crate::test_servers::TestServers;
@@ -20,6 +21,8 @@ use crate::test_servers::TestServers;
 const SEEDS: [&str; 3] = ["1", "20", "300"];
 /// Of one seed: three of them and what is around them stay below three minutes.
 const SECONDS: &str = "45";
+/// Operations that `configure.py` leaves out: signing out, choosing a password, a video's bytes.
+const LEFT_OUT: u64 = 3;
 
 pub(crate) fn run(stop: &Stop) -> Result<()> {
     let servers = TestServers::start()?;
@@ -32,6 +35,7 @@ pub(crate) fn check(stop: &Stop, servers: &TestServers) -> Result<()> {
     let schemathesis = install(stop)?;
     let state = servers::state_dir().join("api-test");
     fs::create_dir_all(&state).with_context(|| format!("create {}", state.display()))?;
+    forget_folders(&state)?;
     let ports = Ports::free()?;
     let environment = environment(servers, &state, &ports)?;
     migrate(stop, &environment)?;
@@ -41,7 +45,12 @@ pub(crate) fn check(stop: &Stop, servers: &TestServers) -> Result<()> {
     sitepass.wait_ready(stop, ports.admin)?;
     let outcome = ask(stop, &schemathesis, &state, &ports);
     let stopped = sitepass.stop();
-    outcome.with_context(|| format!("the service's log is in {}", state.display())).and(stopped)
+    outcome.with_context(|| format!("the service's log is in {}", state.display())).and(stopped)?;
+    let errors = sitepass::errors(&state)?;
+    if !errors.is_empty() {
+        bail!("the service logged {} errors:\n{}", errors.len(), errors.join("\n"));
+    }
+    Ok(())
 }
 
 fn ask(stop: &Stop, schemathesis: &Path, state: &Path, ports: &Ports) -> Result<()> {
@@ -54,19 +63,40 @@ fn ask(stop: &Stop, schemathesis: &Path, state: &Path, ports: &Ports) -> Result<
     configure.arg(root().join("xtask/api-test/configure.py"));
     configure.args([&gateway, &sandbox, DEMO_PASSWORD]).arg(&file);
     run_program(stop, &mut configure).context("sign in for the test of the API")?;
+    let mut whole = false;
     for walk in SEEDS {
         say!("    seed {walk}");
+        let report = state.join(format!("walk-{walk}.json"));
         let mut run = Command::new(schemathesis);
         run.current_dir(state).arg("--config-file").arg(&file).arg("run");
         run.arg(format!("{gateway}/openapi.json"));
         run.args(["--seed", walk, "--max-time", SECONDS, "--no-color", "--continue-on-failure"]);
+        run.args(["--report", "json", "--report-json-path"]).arg(&report);
         for key in ["http_proxy", "https_proxy", "all_proxy"] {
             run.env_remove(key).env_remove(key.to_uppercase());
         }
         run_program(stop, &mut run)
             .with_context(|| format!("the API is not as it says it is (seed {walk})"))?;
+        let report = fs::read(&report).context("read what the walk came by")?;
+        whole |= is_whole(&serde_json::from_slice(&report).context("its report is JSON")?)?;
+    }
+    if !whole {
+        bail!("no walk came by every operation in its {SECONDS} s");
     }
     Ok(())
+}
+
+/// Whether a walk came by every operation that it was to. Fails when it was to leave out more than is said here.
+fn is_whole(report: &Value) -> Result<bool> {
+    let count = |name: &str| {
+        let count = report["operations"][name].as_u64();
+        count.with_context(|| format!("the report counts what is {name}"))
+    };
+    let (total, selected, tested) = (count("total")?, count("selected")?, count("tested")?);
+    if selected + LEFT_OUT != total {
+        bail!("{selected} of {total} operations were to be asked: all but {LEFT_OUT} are");
+    }
+    Ok(tested == selected)
 }
 
 /// Installs what `requirements.txt` pins by hash, once for each state of that file.
@@ -131,13 +161,12 @@ fn environment(
         ("SITEPASS_SANDBOX_LISTEN", listen(ports.sandbox)),
         ("SITEPASS_ADMIN_LISTEN", listen(ports.admin)),
         ("SITEPASS_PUBLIC_URL", url(ports.gateway)),
-        ("SITEPASS_BLOB_DIR", state.join("blobs").display().to_string()),
-        ("SITEPASS_AUDIT_CHECKPOINT_DIR", state.join("checkpoints").display().to_string()),
         ("SITEPASS_FIRST_ADMIN_PASSWORD", DEMO_PASSWORD.to_owned()),
         ("SITEPASS_DOOR_WEBHOOK_SECRET", format!("whsec_{}", "MDEy".repeat(11))),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
+    pairs.extend(folders(state));
     for key in ["CALLER", "TOKEN", "VAULT", "BLOB", "AUDIT_CHECKPOINT"] {
         let key = format!("SITEPASS_{key}_SECRET");
         // Of a throwaway installation on loopback.
@@ -154,4 +183,23 @@ fn migrate(stop: &Stop, environment: &[(String, String)]) -> Result<()> {
     let mut migrate =
         cargo(["run", "--quiet", "--package", "service", "--example", "migrate", "--", "--create"]);
     run_program(stop, migrate.arg("--admin-url").arg(url)).context("migrate every schema")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_walk_is_whole_that_came_by_all_that_is_asked() {
+        let walk = |selected: u64, tested: u64| {
+            let operations = json!({ "total": 80, "selected": selected, "tested": tested });
+            is_whole(&json!({ "operations": operations }))
+        };
+        assert!(walk(77, 77).unwrap());
+        assert!(!walk(77, 76).unwrap());
+        assert!(walk(76, 76).is_err(), "one more was left out");
+        assert!(is_whole(&json!({})).is_err());
+    }
 }

@@ -20,6 +20,9 @@ use crate::demo::ports::{DEMO_PASSWORD, Ports};
 use crate::demo::sitepass::Sitepass;
 use crate::stop::Stop;
 
+const FOLDERS: [(&str, &str); 2] =
+    [("SITEPASS_BLOB_DIR", "blobs"), ("SITEPASS_AUDIT_CHECKPOINT_DIR", "checkpoints")];
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Plays, checks that every step was seen to happen, and stops.
@@ -55,11 +58,7 @@ pub(crate) fn run(stop: &Stop, options: &Options) -> Result<()> {
     let mut environment = secrets::read_or_make(&state.join("secrets.env"))?;
     environment.extend(backing.settings());
     environment.extend(ports.settings());
-    for (key, folder) in
-        [("SITEPASS_BLOB_DIR", "blobs"), ("SITEPASS_AUDIT_CHECKPOINT_DIR", "checkpoints")]
-    {
-        environment.push((key.to_owned(), state.join(folder).display().to_string()));
-    }
+    environment.extend(folders(&state));
     step("migrate", || {
         let mut migrate = program("sitepass")?;
         migrate
@@ -158,16 +157,33 @@ fn only_one(state: &Path) -> Result<File> {
     }
 }
 
+/// Settings of what is kept beside the database.
+pub(crate) fn folders(state: &Path) -> impl Iterator<Item = (String, String)> {
+    let folder = |folder| state.join(folder).display().to_string();
+    FOLDERS.into_iter().map(move |(key, name)| (key.to_owned(), folder(name)))
+}
+
+/// What is kept beside a database that is no more: to the next one it would be a past that was taken away.
+pub(crate) fn forget_folders(state: &Path) -> Result<()> {
+    forget(state, FOLDERS.map(|(_, name)| name))
+}
+
+fn forget<const N: usize>(state: &Path, names: [&str; N]) -> Result<()> {
+    for name in names {
+        if state.join(name).exists() {
+            fs::remove_dir_all(state.join(name)).with_context(|| format!("remove {name}"))?;
+        }
+    }
+    Ok(())
+}
+
 fn reset(state: &Path) -> Result<()> {
     say!("==> forgetting earlier runs");
     for server in ["postgres", "nats"] {
         servers::erase(&state.join(server))?;
     }
-    for folder in ["blobs", "checkpoints", "logs"] {
-        if state.join(folder).exists() {
-            fs::remove_dir_all(state.join(folder)).with_context(|| format!("remove {folder}"))?;
-        }
-    }
+    forget_folders(state)?;
+    forget(state, ["logs"])?;
     let secrets = state.join("secrets.env");
     if secrets.exists() {
         fs::remove_file(secrets).context("remove the secrets")?;

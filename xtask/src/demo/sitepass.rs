@@ -116,6 +116,22 @@ pub(crate) fn stop_left_over(state: &Path) {
     fs::remove_file(&file).ok();
 }
 
+/// What a person should have looked at, by the log of the run that ended last.
+pub(crate) fn errors(state: &Path) -> Result<Vec<String>> {
+    let path = log_path(state, "sitepass");
+    let text = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+    let text = String::from_utf8_lossy(&text);
+    Ok(text.lines().filter(|line| is_error(line)).map(str::to_owned).collect())
+}
+
+/// A line that is no JSON is none of the program's own: a panic's.
+fn is_error(line: &str) -> bool {
+    match serde_json::from_str::<serde_json::Value>(line) {
+        Ok(line) => line["level"] == "ERROR",
+        Err(_) => true,
+    }
+}
+
 /// A log of its own for each run; the one before is kept beside it.
 pub(crate) fn log(state: &Path, name: &str) -> Result<File> {
     let path = log_path(state, name);
@@ -153,4 +169,16 @@ fn is_ready(port: u16) -> bool {
         Ok(&status[9..] == b"200")
     };
     ask().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_asks_for_a_person_is_an_error() {
+        assert!(is_error(r#"{"level":"ERROR","message":"the audit log is not what it was"}"#));
+        assert!(is_error("thread 'main' panicked at src/main.rs:1:1:"));
+        assert!(!is_error(r#"{"level":"WARN","message":"shown without the ERROR's age"}"#));
+    }
 }
