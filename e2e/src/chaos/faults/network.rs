@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream;
+use rand::Rng;
 use rand::seq::SliceRandom;
 use test_support::{NetFault, eventually};
 
@@ -13,7 +14,8 @@ enum Way {
     Services,
 }
 
-/// F9: every kind of bad network on every kind of way.
+/// F9: every kind of bad network on every kind of way; at full length on all of a kind at once or on one alone, as the
+/// seed says.
 pub(crate) async fn bad_ways(world: &mut World) {
     let faults = [
         NetFault::Reset { within: 4096 },
@@ -37,15 +39,23 @@ pub(crate) async fn bad_ways(world: &mut World) {
         });
     }
     for (way, fault) in all {
-        let proxies: Vec<_> = match way {
+        let alone = world.scale != Scale::Quick && world.random.random_bool(0.5);
+        let any = world.random.random_range(0..usize::MAX);
+        let mut proxies: Vec<_> = match way {
             Way::Database => world.ways.postgres.iter().collect(),
             Way::Broker => world.ways.nats.iter().collect(),
             Way::Services => world.ways.grpc.values().collect(),
         };
+        let mut which = "each way".to_owned();
+        if alone {
+            let one = any % proxies.len();
+            proxies = vec![proxies[one]];
+            which = format!("way {one} alone");
+        }
         for proxy in proxies {
             proxy.set(fault);
         }
-        world.suffer(format!("{fault:?} on the way to {way:?}"), world.lasts(3, 10)).await;
+        world.suffer(format!("{fault:?} on {which} to {way:?}"), world.lasts(3, 10)).await;
         world.ways.heal();
         world.ledger.note("the network is well");
         world.acked(3).await;
