@@ -12,6 +12,9 @@ const UNMASKING: [&str; 1] = ["ResolveWorkers"];
 const ONE_USE_CASE: [(&str, &str); 2] =
     [("AddWorkers", "AmendTicket"), ("RemoveWorker", "AmendTicket")];
 
+/// What writes a record, alone or for each site that it concerns.
+const WRITES: [&str; 2] = ["events::audit(", "records::of_sites("];
+
 /// Calls of a policy that leave a record: every command of an account, and whatever unmasks.
 fn recorded(policy: &str) -> Vec<String> {
     let policy: String =
@@ -65,7 +68,7 @@ fn leaves_a_record(files: &[Source], service: &str, call: &str) -> bool {
                 continue;
             }
             let code = file.code();
-            if code.contains("events::audit(") {
+            if WRITES.iter().any(|write| code.contains(write)) {
                 return true;
             }
             // `use super::record_edit::…`, or a method of another use case: `self.make_ticket(`.
@@ -139,6 +142,8 @@ fn a_use_case_without_a_record_is_found() {
         file("services/x/src/app/copy_thing.rs", "self.make_thing(cmd).await"),
         file("services/x/src/app/move_thing.rs", "use super::write_down::record;"),
         file("services/x/src/app/write_down.rs", "events::audit(tx, fact).await?;"),
+        file("services/x/src/app/give_thing.rs", "records::of_sites(&mut tx, sites, record)"),
+        file("services/x/src/app/take_thing.rs", "records::compared(before, after)"),
         file("services/x/src/app/lose_thing.rs", "use super::nothing::record;"),
     ];
     assert!(leaves_a_record(&files, "x", "MakeThing"));
@@ -146,6 +151,8 @@ fn a_use_case_without_a_record_is_found() {
     assert!(leaves_a_record(&files, "x", "MendThing"));
     assert!(leaves_a_record(&files, "x", "CopyThing"));
     assert!(leaves_a_record(&files, "x", "MoveThing"));
+    assert!(leaves_a_record(&files, "x", "GiveThing"));
+    assert!(!leaves_a_record(&files, "x", "TakeThing"));
     assert!(!leaves_a_record(&files, "x", "LoseThing"));
     assert!(!leaves_a_record(&files, "y", "MakeThing"));
 }
