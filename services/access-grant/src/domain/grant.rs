@@ -148,13 +148,18 @@ impl Grant {
         true
     }
 
-    /// Asks for another push and read-back, or removal. What is proved stays proved meanwhile.
-    pub fn resync(&mut self, now: DateTime<Utc>) {
+    /// Asks for another push and read-back, or removal. What is proved stays proved meanwhile. Asking again before it
+    /// has come to that changes nothing and answers `false`.
+    pub fn resync(&mut self, now: DateTime<Utc>) -> bool {
+        if self.attempts == 0 && self.due_at.is_some_and(|due_at| due_at <= now) {
+            return false;
+        }
         if self.state == State::Failed {
             self.state = State::Pending;
         }
         self.attempts = 0;
         self.schedule(now);
+        true
     }
 
     /// A door was called for it, whatever came of that.

@@ -2,9 +2,8 @@ use access_grant::app::Error;
 use access_grant::domain::{RevokeReason, State};
 use access_grant::store::grants::Filter;
 use events::Delivery;
-use prost::Message;
+use futures::future::join_all;
 use proto::access_grant::v1::{AccessGranted, AccessRevoked, LateGrantReleased};
-use proto::common::v1::CommandAudited;
 use proto::training::v1::TrainingCompleted;
 use types::{AreaId, WorkerId};
 
@@ -79,17 +78,32 @@ async fn who_finished_late_is_granted_only_by_release() {
         (released[0].reason.as_str(), &released[0].released_by),
         ("lift was stuck", &admin.subject.to_string())
     );
-    let audited: Vec<CommandAudited> = events::testing::outbox(&world.store)
-        .await
-        .into_iter()
-        .filter(|(name, _)| name == "CommandAudited")
-        .map(|(_, data)| CommandAudited::decode(data.as_slice()).unwrap())
-        .collect();
+    let audited = world.audited().await;
     assert_eq!(audited.len(), 1);
     assert_eq!(
         (audited[0].action.as_str(), audited[0].reason.as_str()),
         ("grant.release", "lift was stuck")
     );
+}
+
+#[tokio::test]
+async fn fifty_releases_at_once_let_one_in_once() {
+    let world = World::new().await;
+    let area = world.area("acg_01").await;
+    let worker = world.worker("face-1").await;
+    let job = world.job(&[worker], &[area]);
+    world.publish(&job).await;
+    world.train(&job, worker, 61).await;
+    let admin = world.harness.sysadmin(&[world.site]);
+    let release = || world.app.release_late_grant(&admin, job.day, worker, "lift was stuck");
+    let answers = join_all((0..50).map(|_| release())).await;
+    let granted = [world.grant_of(&job).await];
+    for answer in answers {
+        assert_eq!(answer.unwrap(), granted);
+    }
+    assert_eq!(world.told::<LateGrantReleased>().await.len(), 1);
+    assert_eq!(world.told::<AccessGranted>().await.len(), 1);
+    assert_eq!(world.audited().await.len(), 1);
 }
 
 #[tokio::test]

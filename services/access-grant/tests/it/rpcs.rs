@@ -1,5 +1,6 @@
 use access_grant::{Api, Config, POLICY};
 use auth::Caller;
+use futures::future::join_all;
 use proto::access_grant::v1 as pb;
 use proto::access_grant::v1::access_grant_service_client::AccessGrantServiceClient;
 use proto::access_grant::v1::access_grant_service_server::AccessGrantServiceServer;
@@ -127,12 +128,29 @@ async fn a_resync_pushes_again_and_is_audited() {
     world.push().await;
     assert_eq!(world.door.pushes(), [grant.id, grant.id]);
     assert_eq!(world.door.held(), 1, "the same grant twice is one entry");
-    let names: Vec<String> =
-        events::testing::outbox(&world.store).await.into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names.iter().filter(|name| *name == "CommandAudited").count(), 1);
+    assert_eq!(world.audited().await.len(), 1);
     let stranger = world.harness.sysadmin(&[SiteId::new()]);
     let answer = client.resync_grant(world.harness.request(&stranger, message)).await;
     assert_eq!(code(answer), Some(ErrorCode::NotFound));
+}
+
+#[tokio::test]
+async fn fifty_resyncs_at_once_queue_one_push_and_are_one_command() {
+    let (world, _, job, _) = world().await;
+    world.push().await;
+    let grant = world.grant_of(&job).await;
+    let client = client(&world);
+    let admin = world.harness.sysadmin(&[world.site]);
+    let message = pb::ResyncGrantRequest { grant_id: grant.id.to_string() };
+    let calls = (0..50).map(|_| async {
+        client.clone().resync_grant(world.harness.request(&admin, message.clone())).await
+    });
+    for answer in join_all(calls).await {
+        assert_eq!(answer.unwrap().into_inner().grant.unwrap().version, grant.version + 1);
+    }
+    assert_eq!(world.audited().await.len(), 1);
+    world.push().await;
+    assert_eq!(world.door.pushes(), [grant.id, grant.id]);
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use access_grant::domain::Grant;
 use access_grant::store::grants::{self, Filter};
 use chrono::{DateTime, TimeDelta, Utc};
 use events::{Delivery, Handler};
+use prost::Message;
 use proto::Event;
+use proto::common::v1::CommandAudited;
 use proto::device::v1 as device;
 use proto::directory::v1 as directory;
 use proto::ticket::v1 as ticket;
@@ -241,6 +243,13 @@ impl World {
         let all = events::testing::outbox(&self.store).await;
         let of_kind = all.iter().filter(|(name, _)| name == E::NAME);
         of_kind.map(|(_, data)| E::decode(data.as_slice()).unwrap()).collect()
+    }
+
+    /// The records of commands in the outbox.
+    pub(crate) async fn audited(&self) -> Vec<CommandAudited> {
+        let all = events::testing::outbox(&self.store).await;
+        let audited = all.iter().filter(|(name, _)| name == "CommandAudited");
+        audited.map(|(_, data)| CommandAudited::decode(data.as_slice()).unwrap()).collect()
     }
 
     pub(crate) fn passage(

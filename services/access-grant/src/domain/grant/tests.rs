@@ -80,10 +80,22 @@ fn a_failure_is_told_once_and_retried_for_ever() {
 fn a_silent_door_does_not_refute_what_it_was_seen_to_hold() {
     let mut grant = grant();
     grant.saw(Sight::Right, at(1));
-    grant.resync(at(2));
+    assert!(grant.resync(at(2)));
     assert_eq!(grant.saw(unknown(), at(2)), Step::Nothing);
     assert_eq!(grant.state, State::Synced);
     assert_eq!(grant.saw(missing(), at(3)), Step::Failed);
+}
+
+#[test]
+fn a_resync_asked_for_again_before_the_push_changes_nothing() {
+    let mut grant = grant();
+    assert!(!grant.resync(at(1)), "its first push is still to come");
+    grant.saw(missing(), at(1));
+    assert!(grant.resync(at(2)));
+    assert_eq!((grant.state, grant.due_at), (State::Pending, Some(at(2))));
+    let queued = grant.clone();
+    assert!(!grant.resync(at(3)));
+    assert_eq!(grant, queued);
 }
 
 #[test]
