@@ -7,7 +7,9 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use device::{Config, FollowAreas, FollowWorkers};
 use events::Handler;
 use events::testing::{delivery, outbox};
+use prost::Message;
 use proto::Event;
+use proto::common::v1::CommandAudited;
 use proto::device::v1::device_service_client::DeviceServiceClient;
 use proto::device::v1::{
     ListPassagesRequest, Passage, RegisterDeviceRequest, RegisterDeviceResponse,
@@ -152,6 +154,13 @@ impl Bed {
         let all = outbox(&self.store).await;
         let ours = all.iter().filter(|(name, _)| name == E::NAME);
         ours.map(|(_, data)| E::decode(data.as_slice()).unwrap()).collect()
+    }
+
+    /// The records of commands in the outbox.
+    pub(crate) async fn audited(&self) -> Vec<CommandAudited> {
+        let all = outbox(&self.store).await;
+        let audited = all.iter().filter(|(name, _)| name == "CommandAudited");
+        audited.map(|(_, data)| CommandAudited::decode(data.as_slice()).unwrap()).collect()
     }
 }
 

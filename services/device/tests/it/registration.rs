@@ -1,11 +1,10 @@
 use std::sync::{Arc, Mutex};
 
-use prost::Message;
-use proto::common::v1::CommandAudited;
+use futures::future::join_all;
 use proto::device::v1::{DeviceChanged, ListDevicesRequest, RegisterDeviceRequest};
 use proto::directory::v1::{CheckReferencesRequest, CheckReferencesResponse};
 use service::Refusal;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 use types::{AreaId, ContractorId, ErrorCode, SiteId};
 
 use crate::bed::{Bed, area_changed, code};
@@ -34,8 +33,7 @@ async fn a_registered_device_is_told_and_audited_and_its_secret_is_kept_by_nobod
     assert_eq!((device.device_id.as_str(), device.version, device.online), ("dev_01", 1, false));
     assert_eq!(bed.facts::<DeviceChanged>().await, [DeviceChanged { device: Some(device) }]);
     let all = events::testing::outbox(&bed.store).await;
-    let (_, audited) = all.iter().find(|(name, _)| name == "CommandAudited").unwrap();
-    let audited = CommandAudited::decode(audited.as_slice()).unwrap();
+    let audited = bed.audited().await.remove(0);
     assert_eq!(
         (audited.action.as_str(), audited.target_id.as_str()),
         ("device.register", "dev_01")
@@ -73,6 +71,43 @@ async fn the_same_key_again_answers_the_device_without_its_secret() {
     let other = refused(&bed, with_key(&bed, "k1", bed.registration("dev_02"))).await;
     assert_eq!(code(&other), ErrorCode::IdempotencyKeyReused);
     bed.door_of("dev_01", &first.secret).beat(bed.now(), chrono::TimeDelta::zero()).await;
+    bed.harness.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_key_fifty_times_at_once_registers_one_device_and_shows_one_secret() {
+    let bed = Bed::new().await;
+    let calls = (0..50).map(|_| {
+        let (mut client, request) =
+            (bed.client.clone(), with_key(&bed, "k1", bed.registration("dev_01")));
+        async move { client.register_device(request).await.map(Response::into_inner) }
+    });
+    let answers: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    assert!(answers.iter().all(|answer| answer.device == answers[0].device));
+    let shown: Vec<_> = answers.iter().filter(|answer| !answer.secret.is_empty()).collect();
+    assert_eq!(shown.len(), 1);
+    assert_eq!(bed.facts::<DeviceChanged>().await.len(), 1);
+    assert_eq!(bed.audited().await.len(), 1);
+    bed.door_of("dev_01", &shown[0].secret).beat(bed.now(), chrono::TimeDelta::zero()).await;
+    bed.harness.stop().await;
+}
+
+#[tokio::test]
+async fn of_fifty_registrations_of_an_id_at_once_one_is_made() {
+    let bed = Bed::new().await;
+    let calls = (0..50).map(|_| {
+        let request = bed.harness.request(&bed.admin, bed.registration("dev_01"));
+        let mut client = bed.client.clone();
+        async move { client.register_device(request).await }
+    });
+    let (made, refused): (Vec<_>, Vec<_>) =
+        join_all(calls).await.into_iter().partition(Result::is_ok);
+    assert_eq!(made.len(), 1);
+    assert!(refused.iter().all(|answer| {
+        answer.as_ref().is_err_and(|status| code(status) == ErrorCode::StateConflict)
+    }));
+    assert_eq!(bed.facts::<DeviceChanged>().await.len(), 1);
+    assert_eq!(bed.audited().await.len(), 1);
     bed.harness.stop().await;
 }
 
