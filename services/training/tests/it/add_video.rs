@@ -1,7 +1,10 @@
+use auth::Caller;
 use proto::training::v1::{
     AddVideoRequest, CheckVideosRequest, GetPlayUrlRequest, ListVideosRequest, VideoChanged,
 };
+use service::idempotency::METADATA;
 use tonic::metadata::MetadataValue;
+use tonic::{Request, Response};
 use types::{ErrorCode, SiteId, VideoId};
 
 use crate::world::{DEMO, World, code, refused};
@@ -12,6 +15,12 @@ fn upload(site: SiteId, content: &[u8]) -> AddVideoRequest {
         title: "高处作业安全".to_owned(),
         content: content.to_vec(),
     }
+}
+
+fn under_a_key(world: &World, admin: &Caller) -> Request<AddVideoRequest> {
+    let mut request = world.request(admin, upload(world.site, DEMO));
+    request.metadata_mut().insert(METADATA, MetadataValue::from_static("one"));
+    request
 }
 
 #[tokio::test]
@@ -34,15 +43,29 @@ async fn the_same_idempotency_key_makes_one_video() {
     let admin = world.admin();
     let mut ids = Vec::new();
     for _ in 0..2 {
-        let mut request = world.request(&admin, upload(world.site, DEMO));
-        request.metadata_mut().insert("idempotency-key", MetadataValue::from_static("one"));
-        ids.push(
-            world.client().add_video(request).await.unwrap().into_inner().video.unwrap().video_id,
-        );
+        let answer = world.client().add_video(under_a_key(&world, &admin)).await.unwrap();
+        ids.push(answer.into_inner().video.unwrap().video_id);
     }
     assert_eq!(ids[0], ids[1]);
     assert_eq!(world.facts::<VideoChanged>().await.len(), 1);
     assert!(world.blobs.get(&format!("videos/{}.mp4", ids[0])).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_same_key_fifty_times_at_once_makes_one_video_and_keeps_one_file() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let calls = (0..50).map(|_| async {
+        world.client().add_video(under_a_key(&world, &admin)).await.map(Response::into_inner)
+    });
+    let answers: Vec<_> =
+        futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    assert_eq!(world.facts::<VideoChanged>().await.len(), 1);
+    assert_eq!(world.audited().await, ["video.add"]);
+    let kept = world.blobs.list("videos").await.unwrap();
+    let named = format!("videos/{}.mp4", answers[0].video.as_ref().unwrap().video_id);
+    assert_eq!(kept.blobs, [named]);
 }
 
 #[tokio::test]

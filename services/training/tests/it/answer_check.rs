@@ -1,8 +1,9 @@
-use proto::training::v1::TrainingFailed;
+use futures::future::join_all;
+use proto::training::v1::{AnswerCheckResponse, TrainingFailed};
 use training::face::{Unavailable, Verdict};
 use types::ErrorCode;
 
-use crate::phone::{Phone, face_token};
+use crate::phone::{Answer, Phone, face_token};
 use crate::world::{World, code, day, refused};
 
 #[tokio::test]
@@ -81,4 +82,42 @@ async fn a_check_drawn_anew_is_not_answered_by_the_old_ones_face() {
     assert_eq!(code(phone.answer_with(&first, &token).await), ErrorCode::StateConflict);
     assert_eq!(code(phone.answer_with(&second, &token).await), ErrorCode::FaceVerifyFailed);
     assert!(phone.answer(&second).await.is_ok());
+}
+
+/// Each who came after the one that counted is told that the check is over or that the token is used.
+fn assert_all_refused(answers: Vec<Answer<AnswerCheckResponse>>) {
+    for refused in answers.into_iter().map(code) {
+        assert!(matches!(refused, ErrorCode::StateConflict | ErrorCode::FaceVerifyFailed));
+    }
+}
+
+async fn answered(world: &World) -> usize {
+    let answered = |action: &&String| *action == "training_session.answer_check";
+    world.audited().await.iter().filter(answered).count()
+}
+
+#[tokio::test]
+async fn fifty_answers_at_once_pass_a_check_once() {
+    let world = World::new().await;
+    let (_, day, video) = day(&world).await;
+    let mut phone = Phone::start(&world, day, video).await;
+    let check = phone.play_to_check().await;
+    let token = face_token(&world, &phone.caller, day, Some(&check)).await.unwrap().into_inner();
+    let answers = join_all((0..50).map(|_| phone.answer_with(&check, &token))).await;
+    let (passed, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!((passed.len(), answered(&world).await), (1, 1));
+    assert_all_refused(refused);
+    assert_eq!(phone.play().await.valid_watch_sec, 20);
+}
+
+#[tokio::test]
+async fn fifty_answers_at_once_with_someone_elses_face_fail_the_session_once() {
+    let world = World::new().await;
+    let (_, day, video) = day(&world).await;
+    let mut phone = Phone::start(&world, day, video).await;
+    let check = phone.play_to_check().await;
+    let token = face_token(&world, &phone.caller, day, Some(&check)).await.unwrap().into_inner();
+    world.verdict(Ok(Verdict::Failed));
+    assert_all_refused(join_all((0..50).map(|_| phone.answer_with(&check, &token))).await);
+    assert_eq!((world.facts::<TrainingFailed>().await.len(), answered(&world).await), (1, 1));
 }

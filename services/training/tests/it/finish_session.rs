@@ -32,13 +32,13 @@ async fn the_last_video_completes_the_day_once() {
 }
 
 #[tokio::test]
-async fn twenty_finishes_at_once_complete_once() {
+async fn fifty_finishes_at_once_complete_once() {
     let world = World::new().await;
     let (_, day, video) = day(&world).await;
     let mut phone = Phone::start(&world, day, video).await;
     phone.watch().await;
     let mut finishes = tokio::task::JoinSet::new();
-    for _ in 0..20 {
+    for _ in 0..50 {
         let message = FinishSessionRequest {
             session_id: phone.session.session_id.clone(),
             session_token: phone.session.session_token.clone(),
@@ -51,6 +51,8 @@ async fn twenty_finishes_at_once_complete_once() {
     assert!(answers.iter().all(|answer| answer == &answers[0]), "{answers:?}");
     assert_eq!(world.facts::<VideoCompleted>().await.len(), 1);
     assert_eq!(world.facts::<TrainingCompleted>().await.len(), 1);
+    let ended = |action: &&String| *action == "training_session.finish";
+    assert_eq!(world.audited().await.iter().filter(ended).count(), 1);
 }
 
 #[tokio::test]

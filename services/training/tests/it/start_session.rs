@@ -84,12 +84,12 @@ async fn a_session_on_another_site_is_ended_too() {
 }
 
 #[tokio::test]
-async fn twenty_phones_at_once_leave_one_live_session() {
+async fn fifty_phones_at_once_leave_one_live_session() {
     let world = World::new().await;
     let (_, day, video) = day(&world).await;
     let worker = world.harness.worker(world.worker, world.site);
     let mut starts = tokio::task::JoinSet::new();
-    for _ in 0..20 {
+    for _ in 0..50 {
         let message = StartSessionRequest {
             worker_id: world.worker.to_string(),
             daily_ticket_id: day.to_string(),
@@ -98,10 +98,19 @@ async fn twenty_phones_at_once_leave_one_live_session() {
             device: String::new(),
         };
         let (mut client, request) = (world.client(), world.request(&worker, message));
-        starts.spawn(async move { client.start_session(request).await.is_ok() });
+        starts.spawn(async move { client.start_session(request).await });
     }
-    let started = starts.join_all().await.into_iter().filter(|started| *started).count();
-    assert!(started >= 1);
+    let (started, refused): (Vec<_>, Vec<_>) =
+        starts.join_all().await.into_iter().partition(Result::is_ok);
+    assert!(!started.is_empty());
+    // Who was overtaken twice is told so, and nothing of theirs is kept.
+    for answer in refused {
+        assert_eq!(code(answer), ErrorCode::VersionConflict);
+    }
+    assert_eq!(world.facts::<TrainingStarted>().await.len(), started.len());
+    let ended = world.facts::<TrainingFailed>().await;
+    assert!(ended.iter().all(|fact| fact.reason == "REPLACED"));
+    assert_eq!(ended.len(), started.len() - 1);
     let live: i64 =
         sqlx::query_scalar("SELECT count(*) FROM training.sessions WHERE status = 'IN_LEARNING'")
             .fetch_one(&world.harness.database.admin())
