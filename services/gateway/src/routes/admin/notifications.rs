@@ -41,7 +41,7 @@ struct Notification {
     kind: String,
     /// QUEUED, SENT, FAILED, SKIPPED or UNKNOWN.
     status: String,
-    /// `NOT_BOUND`, `NO_BALANCE`, REFUSED, `PROVIDER_ERROR` or `OUTCOME_UNKNOWN`.
+    /// `NOT_BOUND`, `NO_BALANCE`, `DAY_CLOSED`, `NOT_IN_TICKET`, REFUSED, `PROVIDER_ERROR` or `OUTCOME_UNKNOWN`.
     reason: Option<String>,
     attempts: u32,
     created_at: Option<DateTime<Utc>>,

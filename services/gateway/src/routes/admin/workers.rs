@@ -221,7 +221,8 @@ async fn found(
     })
 }
 
-/// Reads the site's roster from the real-name system.
+/// Reads the site's roster from the real-name system. A reading that takes longer than this call goes on, and its end stands
+/// among the readings.
 #[utoipa::path(
     post,
     path = "/api/admin/workers/sync",

@@ -53,6 +53,7 @@ struct TicketAmendment {
     title: Option<String>,
     remark: Option<String>,
     access_time_window: Option<Window>,
+    /// The one that is shown changes nothing: a site's own stays the site's.
     training_deadline: Option<TimeOfDay>,
     video_rule: Option<VideoRule>,
     notify_policy: Option<NotifyPolicy>,
