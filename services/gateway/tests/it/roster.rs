@@ -9,6 +9,7 @@ use proto::directory::v1::{
     ListRosterReadingsRequest, ListRosterReadingsResponse, RosterReading, SyncWorkersRequest,
     SyncWorkersResponse, WorkerRow,
 };
+use proto::report::v1::{GetOutlookRequest, GetOutlookResponse};
 use reqwest::Method;
 use serde_json::{Value, json};
 use types::{ErrorCode, SiteId};
@@ -176,6 +177,26 @@ async fn the_readings_of_a_roster_are_listed_for_one_site() {
     let first = &listed.data()["items"][0];
     assert_eq!((&first["asked_by"], &first["outcome"]), (&Value::Null, &json!("RUNNING")));
     assert_eq!(listed.data()["roster_synced_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_outlook_says_how_old_the_roster_is() {
+    let edge = edge().await;
+    edge.fakes.on("ReportService/GetOutlook", |_: GetOutlookRequest| {
+        Ok(GetOutlookResponse { expected: 3, ..GetOutlookResponse::default() })
+    });
+    let path = format!("/api/admin/outlook?site_id={}", edge.site);
+    let untold = edge.get(&edge.sysadmin(), &path).await;
+    assert_eq!(
+        (&untold.data()["expected"], &untold.data()["roster_synced_at"]),
+        (&json!(3), &Value::Null)
+    );
+    edge.fakes.on("DirectoryService/ListRosterReadings", |_: ListRosterReadingsRequest| {
+        let roster_synced_at = Some(prost_types::Timestamp { seconds: 1_772_406_309, nanos: 0 });
+        Ok(ListRosterReadingsResponse { roster_synced_at, ..ListRosterReadingsResponse::default() })
+    });
+    let told = edge.get(&edge.sysadmin(), &path).await;
+    assert_eq!(told.data()["roster_synced_at"], "2026-03-01T23:05:09Z");
 }
 
 #[tokio::test]

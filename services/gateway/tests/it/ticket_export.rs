@@ -119,6 +119,11 @@ async fn an_export_of_many_is_asked_for_some_at_a_time() {
     });
     assert_eq!(exported(&edge).await.len(), 1 + 450 * 2 - 1);
     assert_eq!(edge.fakes.asked(EXPORT).len(), 3);
+    assert_eq!(
+        edge.fakes.asked("DirectoryService/ListRosterReadings").len(),
+        1,
+        "the roster's age"
+    );
 }
 
 /// A ticket of one day and 250 workers that `version` tells of at each question.

@@ -68,6 +68,8 @@ struct Outlook {
     /// Who would be refused, by what mends it.
     groups: Vec<Group>,
     refused: Vec<Refused>,
+    /// How old the roster is; null where it was never read, or cannot be told now.
+    roster_synced_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -144,7 +146,11 @@ async fn get_outlook(call: Call, Query(of): Query<OutlookOf>) -> Answer<Outlook>
     let at = Some(proto::timestamp(at));
     let message = GetOutlookRequest { site_id: of.site_id.to_string(), at };
     let outlook = ask!(call.report.get_outlook(message)).await?;
-    let names = call.names(outlook.refused.iter().map(|line| line.worker_id.clone())).await;
+    let site_id = of.site_id.to_string();
+    let (names, roster_synced_at) = tokio::join!(
+        call.names(outlook.refused.iter().map(|line| line.worker_id.clone())),
+        call.roster_synced_at(&site_id),
+    );
     let refused = outlook.refused.into_iter().map(|line: OutlookLine| Refused {
         worker_name: names.get(&line.worker_id).map(|row| row.name.clone()),
         worker_id: line.worker_id,
@@ -168,5 +174,6 @@ async fn get_outlook(call: Call, Query(of): Query<OutlookOf>) -> Answer<Outlook>
         would_pass: outlook.would_pass,
         groups: groups.collect(),
         refused: refused.collect(),
+        roster_synced_at,
     })
 }

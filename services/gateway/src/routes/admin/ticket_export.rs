@@ -20,7 +20,7 @@ pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(export_work_ticket))
 }
 
-/// A workbook of how far each person is on each day. Identity numbers and phones are masked; names stand only for who
+/// A workbook of how far each person is on each day, and of how old the roster is. Identity numbers and phones are masked; names stand only for who
 /// may read workers.
 #[utoipa::path(
     get,
@@ -52,11 +52,16 @@ async fn export_work_ticket(call: Call, Id(ticket_id): Id) -> Result<Response, F
         HashMap::new()
     };
     let language = call.language;
+    let roster_synced_at = call.roster_synced_at(&ticket.site_id).await;
+    let now = Some(call.gateway.shell.system.now());
     let written = tokio::task::spawn_blocking(move || {
-        workbook::file(
-            &format!("work-ticket-{ticket_id}"),
-            vec![sheet(&ticket, &workers, &names, language)],
-        )
+        let what = match language {
+            Language::ZhCn => "作业票",
+            Language::En => "Work ticket",
+        };
+        let about = workbook::about((what, &ticket.title), roster_synced_at, now, language);
+        let sheets = vec![sheet(&ticket, &workers, &names, language), about];
+        workbook::file(&format!("work-ticket-{ticket_id}"), sheets)
     });
     written.await.map_err(|err| {
         tracing::error!(error = %err, "writing a workbook panicked");

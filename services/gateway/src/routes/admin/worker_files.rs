@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use axum::response::Response;
-use chrono::{DateTime, Utc};
 use proto::directory::v1::{ExportWorkersRequest, ExportWorkersResponse};
 use serde::Deserialize;
 use sheets::Sheet;
@@ -54,10 +53,10 @@ async fn export_workers(call: Call, Command(export): Command<Export>) -> Result<
         bound: export.bound.map(|bound| bound.to_string()).unwrap_or_default(),
     };
     let exported = call.directory().export_workers(call.command(message)).await?.into_inner();
-    workbook::file("workers", sheets_of(exported, call.language))
+    workbook::file("workers", sheets_of(&exported, call.language))
 }
 
-fn sheets_of(exported: ExportWorkersResponse, language: Language) -> Vec<Sheet> {
+fn sheets_of(exported: &ExportWorkersResponse, language: Language) -> Vec<Sheet> {
     let contractors: HashMap<&str, &str> = exported
         .contractors
         .iter()
@@ -79,18 +78,12 @@ fn sheets_of(exported: ExportWorkersResponse, language: Language) -> Vec<Sheet> 
             bound,
         ]);
     }
-    let at = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339()).unwrap_or_default();
-    let head = match language {
-        Language::ZhCn => ["工地", "名册同步时间", "导出时间"],
-        Language::En => ["site", "roster read at", "exported at"],
+    let site = match language {
+        Language::ZhCn => "工地",
+        Language::En => "site",
     };
-    let mut about = Sheet::new("about", &head);
-    about.row([
-        exported.site_name,
-        at(instant(exported.roster_synced_at)),
-        at(instant(exported.exported_at)),
-    ]);
-    vec![workers, about]
+    let (read, made) = (instant(exported.roster_synced_at), instant(exported.exported_at));
+    vec![workers, workbook::about((site, &exported.site_name), read, made, language)]
 }
 
 /// What heads the columns, and the words for bound and not bound.
