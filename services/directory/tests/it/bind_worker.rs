@@ -53,6 +53,23 @@ async fn the_same_pair_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn fifty_calls_at_once_bind_a_pair_once() {
+    let world = World::new().await;
+    world.staffed(1..=1).await;
+    let calls = (0..50).map(|_| world.bind("a", 1));
+    let answers = futures::future::join_all(calls).await;
+    let (bound, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    // Ten tries a day are a number's, and who is still being answered has used one until it has bound.
+    assert!(bound.len() >= 10, "{refused:?}");
+    assert!(bound.iter().all(|answer| *answer == bound[0]), "{bound:?}");
+    assert!(refused.iter().all(|answer| code(answer) == 42901), "{refused:?}");
+    assert_eq!(world.count(ACTIVE).await, 1);
+    assert_eq!(world.facts::<pb::WorkerBound>().await.len(), 1);
+    assert_eq!(world.records("worker.bind").await.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_new_phone_takes_the_worker_over() {
     let world = World::new().await;
     let (_, workers) = world.staffed(1..=1).await;

@@ -191,9 +191,9 @@ async fn a_used_refresh_token_ends_the_family() {
 #[tokio::test]
 async fn refreshes_at_once_with_one_token_end_the_family() {
     let (world, _) = with_account().await;
-    for _ in 0..4 {
+    for _ in 0..2 {
         let first = sign_in(&world, "foreman", PASSWORD).await.unwrap();
-        let at_once = (0..4).map(|_| refresh(&world, &first.refresh_token));
+        let at_once = (0..50).map(|_| refresh(&world, &first.refresh_token));
         let (won, lost): (Vec<_>, Vec<_>) =
             futures::future::join_all(at_once).await.into_iter().partition(Result::is_ok);
         assert_eq!(won.len(), 1);
@@ -227,13 +227,14 @@ async fn a_disabled_account_gets_no_new_token() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_the_family_and_doing_it_twice_is_fine() {
+async fn signing_out_ends_the_family_once_however_often_it_is_asked() {
     let (world, _) = with_account().await;
     let first = sign_in(&world, "foreman", PASSWORD).await.unwrap();
-    for _ in 0..2 {
+    let at_once = (0..50).map(async |_| {
         let message = pb::SignOutRequest { family_id: first.family_id.clone() };
         told(world.client.clone().sign_out(world.public(message)).await).unwrap();
-    }
+    });
+    futures::future::join_all(at_once).await;
     assert_eq!(code(&refresh(&world, &first.refresh_token).await), 40101);
     assert_eq!(world.records("account.sign_out").await.len(), 1);
     world.stop().await;
