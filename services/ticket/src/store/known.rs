@@ -141,8 +141,8 @@ pub struct Overlap {
     pub contractor: ContractorId,
 }
 
-/// Other published tickets that name a worker of this one for other areas, be it one more or one less, on the same date
-/// or at the same time, among what the transaction's scope lets be seen; those of the first dates where there are too many. Looked for date
+/// Other published tickets that name a worker of this one for another area, on the same date or at the same time,
+/// among what the transaction's scope lets be seen; those of the first dates where there are too many. Looked for date
 /// by date and worker by worker, so that a site on which everybody is named everywhere costs no more than the first of
 /// them. A window is at most a day long and zones differ by at most another: two dates away none is in the way.
 pub async fn overlaps(
@@ -152,9 +152,7 @@ pub async fn overlaps(
 ) -> Result<Vec<Overlap>, StoreError> {
     let open: Vec<_> = ticket.days.iter().filter(|day| !day.is_done(now)).collect();
     let workers: Vec<Uuid> = ticket.workers.iter().map(|worker| worker.as_uuid()).collect();
-    // Once each and in the database's order, as the other ticket's are.
-    let areas: BTreeSet<Uuid> = ticket.areas.iter().map(|area| area.as_uuid()).collect();
-    let areas: Vec<Uuid> = areas.into_iter().collect();
+    let areas: Vec<Uuid> = ticket.areas.iter().map(|area| area.as_uuid()).collect();
     let rows = sqlx::query!(
         r#"WITH named AS MATERIALIZED (
                SELECT own.worker_id FROM UNNEST($4::uuid[]) AS own (worker_id)
@@ -163,8 +161,8 @@ pub async fn overlaps(
                    WHERE w.worker_id = own.worker_id AND w.ticket_id <> $5
                      AND t.start_date <= (SELECT max(day) + 2 FROM UNNEST($1::date[]) AS day)
                      AND t.end_date >= (SELECT min(day) - 2 FROM UNNEST($1::date[]) AS day)
-                     AND ARRAY(SELECT a.area_id FROM ticket.ticket_areas a
-                               WHERE a.ticket_id = t.ticket_id ORDER BY a.area_id) <> $7))
+                     AND EXISTS (SELECT FROM ticket.ticket_areas a
+                                 WHERE a.ticket_id = w.ticket_id AND a.area_id <> ALL ($7))))
            SELECT own.date AS "date!", who.worker_id AS "worker_id!", met.ticket_id AS "ticket_id!",
                met.site_id AS "site_id!", met.contractor_id AS "contractor_id!"
            FROM (SELECT * FROM UNNEST($1::date[], $2::timestamptz[], $3::timestamptz[]) AS own (date, start_at, end_at)
@@ -179,8 +177,8 @@ pub async fn overlaps(
                  AND d.date BETWEEN own.date - 2 AND own.date + 2
                  AND (d.date = own.date OR (d.access_start_at < own.end_at AND own.start_at < d.access_end_at))
                  AND d.published_at IS NOT NULL AND d.cancelled_at IS NULL AND d.expired_at IS NULL AND d.expires_at > $6
-                 AND ARRAY(SELECT a.area_id FROM ticket.ticket_areas a
-                           WHERE a.ticket_id = d.ticket_id ORDER BY a.area_id) <> $7
+                 AND EXISTS (SELECT FROM ticket.ticket_areas a
+                             WHERE a.ticket_id = w.ticket_id AND a.area_id <> ALL ($7))
                ORDER BY t.ticket_id) AS met
            LIMIT $8"#,
         &open.iter().map(|day| day.date).collect::<Vec<_>>(),

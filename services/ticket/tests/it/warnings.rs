@@ -50,22 +50,6 @@ async fn the_same_areas_or_other_days_are_no_overlap() {
 }
 
 #[tokio::test]
-async fn one_area_more_on_either_ticket_is_told_on_both() {
-    let world = World::new().await;
-    let one = world.created(world.three_days()).await;
-    let areas = vec![world.area.to_string(), AreaId::new().to_string()];
-    let one_more = CreateTicketRequest { area_ids: areas, ..world.three_days() };
-    let more = world.create(&world.admin, one_more).await.unwrap();
-    let told = |warnings: &[Warning]| -> Vec<String> {
-        warnings.iter().map(|warning| warning.ticket_id.clone()).collect()
-    };
-    assert_eq!(codes(&more.warnings), ["OVERLAPPING_TICKET"; 6], "two workers, three days");
-    assert_eq!(told(&more.warnings), vec![one.clone(); 6]);
-    let on_other = world.get(&world.admin, &one).await.unwrap();
-    assert_eq!(told(&on_other.warnings), vec![more.ticket_id; 6]);
-}
-
-#[tokio::test]
 async fn last_nights_shift_overlaps_the_morning_after() {
     let world = World::new().await;
     let night = CreateTicketRequest {
