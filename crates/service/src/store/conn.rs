@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -14,7 +16,7 @@ use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTransactionManager, Pg
 use sqlx::{Connection, Describe, Either, Execute, Executor, PgConnection, Postgres, SqlStr};
 use sqlx_core::transaction::TransactionManager;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
 
 /// Longer than the server lets a statement work, and a commit wait for the disk.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -145,14 +147,19 @@ impl<'c> Executor<'c> for &'c mut Conn {
         E: 'q + Execute<'q, Postgres>,
     {
         let (conn, silent) = self.parts();
-        let steps = conn.fetch_many(query);
-        stream::unfold((Some(steps), silent), async |(steps, silent)| {
-            let mut steps = steps?;
-            let Ok(step) = timeout(ANSWER, steps.next()).await else {
-                *silent = true;
-                return Some((Err(silence()), (None, silent)));
-            };
-            Some((step?, (Some(steps), silent)))
+        let mut steps = Some(conn.fetch_many(query));
+        // Only while there is nothing to take: most rows are there with the one before.
+        let mut patience: Option<Pin<Box<Sleep>>> = None;
+        stream::poll_fn(move |cx| {
+            let Some(answer) = steps.as_mut() else { return Poll::Ready(None) };
+            if let Poll::Ready(step) = answer.poll_next_unpin(cx) {
+                patience = None;
+                return Poll::Ready(step);
+            }
+            ready!(patience.get_or_insert_with(|| Box::pin(sleep(ANSWER))).as_mut().poll(cx));
+            *silent = true;
+            steps = None;
+            Poll::Ready(Some(Err(silence())))
         })
         .boxed()
     }
