@@ -142,9 +142,10 @@ pub struct Overlap {
 }
 
 /// Other published tickets that name a worker of this one for another area, on the same date or at the same time,
-/// among what the transaction's scope lets be seen; those of the first dates where there are too many. Looked for date
-/// by date and worker by worker, so that a site on which everybody is named everywhere costs no more than the first of
-/// them. A window is at most a day long and zones differ by at most another: two dates away none is in the way.
+/// among what the transaction's scope lets be seen; those of the first dates where there are too many. The workers'
+/// other tickets are found once; which of them are in the way is looked for date by date, so that a site on which
+/// everybody is named everywhere costs no more than the first of them. A window is at most a day long and zones differ by
+/// at most another: two dates away none is in the way.
 pub async fn overlaps(
     tx: &mut Tx,
     ticket: &Ticket,
@@ -153,33 +154,34 @@ pub async fn overlaps(
     let open: Vec<_> = ticket.days.iter().filter(|day| !day.is_done(now)).collect();
     let workers: Vec<Uuid> = ticket.workers.iter().map(|worker| worker.as_uuid()).collect();
     let areas: Vec<Uuid> = ticket.areas.iter().map(|area| area.as_uuid()).collect();
+    // OFFSET 0 keeps the look for a ticket's days a look by its index, for which the planner would read them all.
     let rows = sqlx::query!(
         r#"WITH named AS MATERIALIZED (
-               SELECT own.worker_id FROM UNNEST($4::uuid[]) AS own (worker_id)
-               WHERE EXISTS (
-                   SELECT FROM ticket.ticket_workers w JOIN ticket.work_tickets t ON t.ticket_id = w.ticket_id
-                   WHERE w.worker_id = own.worker_id AND w.ticket_id <> $5
-                     AND t.start_date <= (SELECT max(day) + 2 FROM UNNEST($1::date[]) AS day)
-                     AND t.end_date >= (SELECT min(day) - 2 FROM UNNEST($1::date[]) AS day)
-                     AND EXISTS (SELECT FROM ticket.ticket_areas a
-                                 WHERE a.ticket_id = w.ticket_id AND a.area_id <> ALL ($7))))
-           SELECT own.date AS "date!", who.worker_id AS "worker_id!", met.ticket_id AS "ticket_id!",
+               SELECT w.worker_id, w.ticket_id FROM ticket.ticket_workers w
+               WHERE w.worker_id = ANY ($4) AND w.ticket_id <> $5),
+           other AS MATERIALIZED (
+               SELECT t.ticket_id, t.site_id, t.contractor_id
+               FROM (SELECT DISTINCT ticket_id FROM named) AS named
+               JOIN ticket.work_tickets t ON t.ticket_id = named.ticket_id
+               WHERE t.start_date <= (SELECT max(day) + 2 FROM UNNEST($1::date[]) AS day)
+                 AND t.end_date >= (SELECT min(day) - 2 FROM UNNEST($1::date[]) AS day)
+                 AND EXISTS (SELECT FROM ticket.ticket_areas a
+                             WHERE a.ticket_id = t.ticket_id AND a.area_id <> ALL ($7)))
+           SELECT own.date AS "date!", met.worker_id AS "worker_id!", met.ticket_id AS "ticket_id!",
                met.site_id AS "site_id!", met.contractor_id AS "contractor_id!"
            FROM (SELECT * FROM UNNEST($1::date[], $2::timestamptz[], $3::timestamptz[]) AS own (date, start_at, end_at)
                  ORDER BY own.date) AS own
-           CROSS JOIN LATERAL (SELECT named.worker_id FROM named ORDER BY named.worker_id) AS who
            CROSS JOIN LATERAL (
-               SELECT DISTINCT t.ticket_id, t.site_id, t.contractor_id
-               FROM ticket.ticket_workers w
-               JOIN ticket.work_tickets t ON t.ticket_id = w.ticket_id
-               JOIN ticket.daily_tickets d ON d.ticket_id = w.ticket_id
-               WHERE w.worker_id = who.worker_id AND w.ticket_id <> $5
-                 AND d.date BETWEEN own.date - 2 AND own.date + 2
-                 AND (d.date = own.date OR (d.access_start_at < own.end_at AND own.start_at < d.access_end_at))
-                 AND d.published_at IS NOT NULL AND d.cancelled_at IS NULL AND d.expired_at IS NULL AND d.expires_at > $6
-                 AND EXISTS (SELECT FROM ticket.ticket_areas a
-                             WHERE a.ticket_id = w.ticket_id AND a.area_id <> ALL ($7))
-               ORDER BY t.ticket_id) AS met
+               SELECT named.worker_id, other.ticket_id, other.site_id, other.contractor_id
+               FROM other JOIN named ON named.ticket_id = other.ticket_id
+               WHERE EXISTS (
+                   SELECT FROM ticket.daily_tickets d
+                   WHERE d.ticket_id = other.ticket_id AND d.date BETWEEN own.date - 2 AND own.date + 2
+                     AND (d.date = own.date OR (d.access_start_at < own.end_at AND own.start_at < d.access_end_at))
+                     AND d.published_at IS NOT NULL AND d.cancelled_at IS NULL AND d.expired_at IS NULL
+                     AND d.expires_at > $6
+                   OFFSET 0)
+               ORDER BY named.worker_id, other.ticket_id) AS met
            LIMIT $8"#,
         &open.iter().map(|day| day.date).collect::<Vec<_>>(),
         &open.iter().map(|day| day.window.start).collect::<Vec<_>>(),

@@ -50,6 +50,19 @@ async fn the_same_areas_or_other_days_are_no_overlap() {
 }
 
 #[tokio::test]
+async fn of_more_overlaps_than_are_told_those_of_the_first_dates_are() {
+    let world = World::new().await;
+    let worker_ids: Vec<String> = (0..240).map(|_| WorkerId::new().to_string()).collect();
+    let other = CreateTicketRequest { worker_ids: worker_ids.clone(), ..elsewhere(&world) };
+    world.created(other).await;
+    let ours = CreateTicketRequest { worker_ids, ..world.three_days() };
+    let made = world.create(&world.admin, ours).await.unwrap();
+    let on = |date| made.warnings.iter().filter(|warning| warning.date == date).count();
+    assert_eq!(made.warnings.len(), 500);
+    assert_eq!([on("2026-03-02"), on("2026-03-03"), on("2026-03-04")], [240, 240, 20]);
+}
+
+#[tokio::test]
 async fn last_nights_shift_overlaps_the_morning_after() {
     let world = World::new().await;
     let night = CreateTicketRequest {
