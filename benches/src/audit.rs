@@ -11,16 +11,15 @@ use proto::audit::v1::audit_service_client::AuditServiceClient;
 use proto::audit::v1::{ListEntriesRequest, VerifyChainRequest};
 use proto::common::v1::CommandAudited;
 use service::config::Secret;
-use service::grpc::{Peers, Transport};
-use service::health::Health;
-use service::{Scope, Shell, Store, Tasks};
+use service::grpc::Transport;
+use service::{Scope, Shell, Store};
 use types::{AccountId, EventId, Role, SiteClock, SiteId, SystemClock};
 
 use crate::facts::at;
 use crate::figures::{Figures, percentile};
 use crate::sizes::Sizes;
 use crate::wait::rate;
-use crate::world::{World, fresh_prefix};
+use crate::world::World;
 
 /// Entries taken in by one transaction, as a consumer would.
 const BATCH: usize = 500;
@@ -68,7 +67,8 @@ pub(crate) async fn measure(world: &World, sizes: &Sizes) -> Result<Figures> {
     let held = database.number("SELECT count(*) FROM audit.entries").await?;
     figures.count("entries", sizes.entries as u64, held);
 
-    let (shell, folder) = (shell(world)?, crate::folder().join("checkpoints"));
+    let shell = world.shell(SiteClock::system(), SystemClock::system())?;
+    let folder = crate::folder().join("checkpoints");
     let checkpoints =
         CheckpointConfig { dir: folder, secret: Secret::new(&[7; 32]), trusted: Vec::new() };
     audit::testing::offer(&shell, store.clone(), Archive::open(&checkpoints)?);
@@ -226,18 +226,4 @@ fn kind(number: usize) -> String {
 
 fn action(number: usize) -> String {
     format!("act.{}", number % ACTIONS)
-}
-
-fn shell(world: &World) -> Result<Shell> {
-    Ok(Shell {
-        clock: SiteClock::system(),
-        system: SystemClock::system(),
-        tasks: Tasks::new(),
-        peers: Peers::in_process(),
-        nats: world.connection.clone(),
-        stream_prefix: fresh_prefix(),
-        stream_replicas: 1,
-        keys: auth::CallerKeys::from_root(&[42; 32])?,
-        health: Health::default(),
-    })
 }

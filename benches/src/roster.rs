@@ -2,25 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
-use auth::{Caller, CallerKeys};
+use anyhow::{Context, Result, ensure};
+use auth::Caller;
 use directory::{Config, SmsConfig};
 use proto::directory::v1::directory_service_client::DirectoryServiceClient;
 use proto::directory::v1::{
     CreateContractorRequest, CreateSiteRequest, SyncWorkersRequest, SyncWorkersResponse,
 };
 use service::config::{DatabaseConfig, Secret, SecretRing};
-use service::grpc::{Peers, Transport};
-use service::health::Health;
+use service::grpc::Transport;
 use service::migrate::migrate;
 use service::{Shell, Tasks};
-use tonic::Status;
 use types::{AccountId, Role, SiteClock, SystemClock};
 
 use crate::figures::Figures;
 use crate::outside::{Outside, person};
 use crate::sizes::Sizes;
-use crate::world::{Database, World, fresh_prefix};
+use crate::world::{Database, World};
 
 const NEW: &str = "everybody is new";
 const AGAIN: &str = "the same again";
@@ -79,28 +77,18 @@ impl Bench {
         let tasks = Tasks::new();
         let outside = Outside::start(&tasks).await;
         outside.set_roster(&(0..people).map(person).collect::<Vec<_>>());
-        let shell = Shell {
-            clock: SiteClock::system(),
-            system: SystemClock::system(),
-            tasks: Tasks::new(),
-            peers: Peers::in_process(),
-            nats: world.connection.clone(),
-            stream_prefix: fresh_prefix(),
-            stream_replicas: 1,
-            keys: CallerKeys::from_root(&[42; 32]).map_err(|_| anyhow!("a key of 32 bytes"))?,
-            health: Health::default(),
-        };
+        let shell = world.shell(SiteClock::system(), SystemClock::system())?;
         directory::serve(config(&database, &outside)?, shell.clone()).await?;
         let caller = Caller::account(AccountId::new(), Role::SysAdmin, vec![], None);
         let mut bench = Self { database, shell, outside: tasks, caller, site_id: String::new() };
         let site = CreateSiteRequest { name: "一号工地".to_owned(), ..Default::default() };
-        let made = bench.client().create_site(bench.ask(site)).await.map_err(told)?.into_inner();
+        let made = bench.client().create_site(bench.ask(site)).await?.into_inner();
         bench.site_id = made.site.context("a site")?.site_id;
         let contractor = CreateContractorRequest {
             name: "示例一建".to_owned(),
             site_ids: vec![bench.site_id.clone()],
         };
-        bench.client().create_contractor(bench.ask(contractor)).await.map_err(told)?;
+        bench.client().create_contractor(bench.ask(contractor)).await?;
         Ok(bench)
     }
 
@@ -118,7 +106,7 @@ impl Bench {
         let mut request = self.ask(SyncWorkersRequest { site_id, ..Default::default() });
         request.set_timeout(PATIENCE);
         let began = Instant::now();
-        let read = self.client().sync_workers(request).await.map_err(told)?.into_inner();
+        let read = self.client().sync_workers(request).await?.into_inner();
         figures.show(name, "s", began.elapsed().as_secs_f64());
         ensure!(read.gone == 0, "{} people are gone", read.gone);
         Ok(read)
@@ -174,9 +162,4 @@ fn config(database: &Database, outside: &Outside) -> Result<Config> {
         roster_rhythm: None,
         first_admin_password: None,
     })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn told(status: Status) -> anyhow::Error {
-    anyhow!("the service refused: {status}")
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
-use auth::{Caller, CallerKeys};
+use anyhow::{Context, Result};
+use auth::Caller;
 use chrono::DateTime;
 use proto::common::v1::PageRequest;
 use proto::ticket::v1::ticket_service_client::TicketServiceClient;
@@ -11,19 +11,17 @@ use proto::ticket::v1::{
     CreateTicketRequest, ExportTicketRequest, GetDailyTicketRequest, GetTicketRequest,
     ListTicketsRequest,
 };
-use service::grpc::{Peers, Transport};
-use service::health::Health;
+use service::Shell;
+use service::grpc::Transport;
 use service::migrate::migrate;
-use service::{Shell, Tasks};
 use sqlx::{AssertSqlSafe, Connection};
-use tonic::Status;
 use types::{AccountId, Role, SiteClock, SiteId, SystemClock};
 use uuid::Uuid;
 
 use crate::figures::{Figures, median, percentile};
 use crate::sizes::Sizes;
 use crate::ticket_peers;
-use crate::world::{Database, World, fresh_prefix};
+use crate::world::{Database, World};
 
 /// 2026-03-02, 08:00 in Asia/Shanghai, in the middle of the filled tickets.
 const NOW: i64 = 1_772_409_600;
@@ -158,17 +156,7 @@ impl Bench {
         conn.close().await?;
 
         let now = DateTime::from_timestamp(NOW, 0).context("a valid instant")?;
-        let shell = Shell {
-            clock: SiteClock::manual(now),
-            system: SystemClock::manual(now),
-            tasks: Tasks::new(),
-            peers: Peers::in_process(),
-            nats: world.connection.clone(),
-            stream_prefix: fresh_prefix(),
-            stream_replicas: 1,
-            keys: CallerKeys::from_root(&[42; 32]).map_err(|_| anyhow!("a key of 32 bytes"))?,
-            health: Health::default(),
-        };
+        let shell = world.shell(SiteClock::manual(now), SystemClock::manual(now))?;
         ticket_peers::provide(&shell);
         let store = database.store("ticket").await?;
         let app = ticket::app::App::new(shell.clone(), store);
@@ -247,13 +235,13 @@ impl Bench {
     }
 
     async fn list(&self, filter: ListTicketsRequest) -> Result<()> {
-        self.client().list_tickets(self.ask(filter)).await.map_err(told)?;
+        self.client().list_tickets(self.ask(filter)).await?;
         Ok(())
     }
 
     async fn detail(&self, ticket_id: &str) -> Result<()> {
         let message = GetTicketRequest { ticket_id: ticket_id.to_owned() };
-        self.client().get_ticket(self.ask(message)).await.map_err(told)?;
+        self.client().get_ticket(self.ask(message)).await?;
         Ok(())
     }
 
@@ -263,14 +251,14 @@ impl Bench {
             page: Some(PageRequest { page: 2, page_size: 50 }),
             ..GetDailyTicketRequest::default()
         };
-        self.client().get_daily_ticket(self.ask(message)).await.map_err(told)?;
+        self.client().get_daily_ticket(self.ask(message)).await?;
         Ok(())
     }
 
     async fn export(&self, ticket_id: &str) -> Result<()> {
         let page = Some(PageRequest { page: 1, page_size: 200 });
         let message = ExportTicketRequest { ticket_id: ticket_id.to_owned(), page };
-        self.client().export_ticket(self.ask(message)).await.map_err(told)?;
+        self.client().export_ticket(self.ask(message)).await?;
         Ok(())
     }
 
@@ -294,7 +282,7 @@ impl Bench {
             video_ids: vec![id("video", 0).to_string()],
             ..CreateTicketRequest::default()
         };
-        let made = self.client().create_ticket(self.ask(message)).await.map_err(told)?;
+        let made = self.client().create_ticket(self.ask(message)).await?;
         Ok(made.into_inner().ticket_id)
     }
 
@@ -319,7 +307,7 @@ impl Bench {
         sqlx::raw_sql("CHECKPOINT").execute(&mut conn).await?;
         conn.close().await?;
         let message = GetTicketRequest { ticket_id: ticket.clone() };
-        let found = self.client().get_ticket(self.ask(message)).await.map_err(told)?.into_inner();
+        let found = self.client().get_ticket(self.ask(message)).await?.into_inner();
         let days = found.ticket.map(|ticket| ticket.daily_tickets).unwrap_or_default();
         let day = days.first().context("a day")?.daily_ticket_id.clone();
         Ok(Large { ticket, day })
@@ -351,9 +339,4 @@ fn id(kind: &str, number: usize) -> Uuid {
     const KINDS: [&str; 5] = ["site", "contractor", "area", "worker", "video"];
     let kind = KINDS.iter().position(|known| *known == kind).map_or(0, |place| place + 1);
     Uuid::from_u64_pair(0x7000, ((0x8000 + kind as u64) << 48) | number as u64)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn told(status: Status) -> anyhow::Error {
-    anyhow!("the service refused: {status}")
 }

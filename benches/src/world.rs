@@ -5,14 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use auth::CallerKeys;
 use events::Bus;
 use servers::{Durability, PrivateNats, PrivatePostgres};
 use service::config::DatabaseConfig;
+use service::grpc::Peers;
+use service::health::Health;
 use service::migrate::migrate;
-use service::{Scope, Store};
+use service::{Scope, Shell, Store, Tasks};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr};
-use types::EventId;
+use types::{EventId, SiteClock, SystemClock};
 
 use crate::facts::{CONTEXT, Facts, at};
 
@@ -63,6 +66,21 @@ impl World {
             .await
             .context("migrate")?;
         Ok(world)
+    }
+
+    /// What a service that is called in this process is given, with these clocks.
+    pub(crate) fn shell(&self, clock: SiteClock, system: SystemClock) -> Result<Shell> {
+        Ok(Shell {
+            clock,
+            system,
+            tasks: Tasks::new(),
+            peers: Peers::in_process(),
+            nats: self.connection.clone(),
+            stream_prefix: fresh_prefix(),
+            stream_replicas: 1,
+            keys: CallerKeys::from_root(&[42; 32])?,
+            health: Health::default(),
+        })
     }
 
     pub(crate) async fn admin(&self, database: &str) -> Result<PgConnection> {

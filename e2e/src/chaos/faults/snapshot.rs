@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use test_support::eventually;
 use uuid::Uuid;
 
@@ -12,6 +12,9 @@ const AT_ONCE: usize = 50;
 /// The relay works it off in batches of a thousand: the rate is that between the first and the last.
 const ROUND: usize = 5_000;
 const ROUNDS: usize = 5;
+const OUTBOX: &str = "outbox";
+/// Where the leader of the outbox keeps how far it is.
+const MARKS: &str = "relay_state";
 
 /// F23: while somebody holds an old snapshot, events are published as fast as before, and what nobody may clean away is
 /// no more than what was written.
@@ -22,7 +25,7 @@ pub(crate) async fn held(world: &mut World) {
         Scale::Full { snapshot } => (snapshot, 0.9),
     };
     let before = rate(world).await;
-    let (start, marked) = (Outbox::cleaned(world).await, Marks::cleaned(world).await);
+    let (start, marked) = (Room::cleaned(world, OUTBOX).await, Room::cleaned(world, MARKS).await);
     let url = world.postgres.url("sitepass");
     let mut holder = PgConnection::connect(&url).await.expect("PostgreSQL answers");
     for statement in ["BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM ticket.outbox"]
@@ -38,27 +41,27 @@ pub(crate) async fn held(world: &mut World) {
     }
     recorded(world, newest).await;
     let held = rate(world).await;
-    let (full, marks) = (Outbox::of(world).await, Marks::of(world).await);
+    let (full, marks) = (Room::of(world, OUTBOX).await, Room::of(world, MARKS).await);
     world.ledger.note(format!("{before:.0} events a second before, {held:.0} under the snapshot"));
     world.ledger.note(format!("the leader's row: {marked:?}, then {marks:?}"));
     assert!(
         held >= before * ratio,
         "{before:.0} events a second before, {held:.0} under an old snapshot"
     );
-    full.assert_bounded(start);
-    marks.assert_bounded(marked, full.rows - start.rows);
+    assert_outbox_bounded(start, full);
+    assert_marks_bounded(marked, marks, full.rows - start.rows);
     // Waits for its end, as a connection that is closed does not.
     sqlx::query("ROLLBACK").execute(&mut holder).await.expect("the snapshot ends");
-    let after = Outbox::cleaned(world).await;
+    let after = Room::cleaned(world, OUTBOX).await;
     world.ledger.note(format!("the snapshot has ended: {start:?}, then {full:?}, then {after:?}"));
     assert!(after.dead * 10 <= full.dead, "something still holds {after:?} of {full:?}");
-    let after = Marks::cleaned(world).await;
+    let after = Room::cleaned(world, MARKS).await;
     assert!(after.dead * 10 <= marks.dead, "something still holds {after:?} of {marks:?}");
 }
 
-/// The outbox of `ticket`, all days together.
+/// A table of `ticket` with its partitions, and the room it takes.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
-struct Outbox {
+struct Room {
     rows: i64,
     /// Versions of rows that nobody needs, as PostgreSQL has counted them.
     dead: i64,
@@ -66,74 +69,48 @@ struct Outbox {
     bytes: i64,
 }
 
-impl Outbox {
+impl Room {
     /// Without what may be cleaned away.
-    async fn cleaned(world: &World) -> Self {
+    async fn cleaned(world: &World, table: &str) -> Self {
         let pool = world.checker.pool();
-        sqlx::query("VACUUM ticket.outbox").execute(pool).await.expect("PostgreSQL answers");
-        Self::of(world).await
+        let vacuum = format!("VACUUM ticket.{table}");
+        sqlx::query(AssertSqlSafe(vacuum)).execute(pool).await.expect("PostgreSQL answers");
+        Self::of(world, table).await
     }
 
-    async fn of(world: &World) -> Self {
-        sqlx::query_as(
-            "SELECT (SELECT count(*) FROM ticket.outbox) AS rows, sum(n_dead_tup)::bigint AS dead,
+    async fn of(world: &World, table: &str) -> Self {
+        let query = format!(
+            "SELECT (SELECT count(*) FROM ticket.{table}) AS rows, sum(n_dead_tup)::bigint AS dead,
                  sum(pg_total_relation_size(relid))::bigint AS bytes
-             FROM pg_stat_user_tables WHERE schemaname = 'ticket' AND relname LIKE 'outbox%'",
-        )
-        .fetch_one(world.checker.pool())
-        .await
-        .expect("PostgreSQL answers")
-    }
-
-    /// Each row is written once and marked once: it leaves one dead version, and takes no more than two rows' room.
-    fn assert_bounded(self, start: Self) {
-        let (rows, dead) = (self.rows - start.rows, self.dead - start.dead);
-        assert!(dead * 2 > rows, "the snapshot keeps nothing: {start:?}, then {self:?}");
-        assert!(dead * 10 <= rows * 12, "more is dead than was marked: {start:?}, then {self:?}");
-        // In tenths, of a size per row.
-        assert!(
-            self.bytes / self.rows * 10 <= start.bytes / start.rows * 22,
-            "it grows by more than what it holds: {start:?}, then {self:?}"
+             FROM pg_stat_user_tables WHERE schemaname = 'ticket' AND starts_with(relname, '{table}')"
         );
+        sqlx::query_as(AssertSqlSafe(query))
+            .fetch_one(world.checker.pool())
+            .await
+            .expect("PostgreSQL answers")
     }
 }
 
-/// The row of the leader of `ticket`'s outbox, which every mark writes anew.
-#[derive(Debug, Clone, Copy, sqlx::FromRow)]
-struct Marks {
-    /// Versions of it that nobody needs, as PostgreSQL has counted them.
-    dead: i64,
-    /// With its index.
-    bytes: i64,
+/// Each row is written once and marked once: it leaves one dead version, and takes no more than two rows' room.
+fn assert_outbox_bounded(start: Room, full: Room) {
+    let (rows, dead) = (full.rows - start.rows, full.dead - start.dead);
+    assert!(dead * 2 > rows, "the snapshot keeps nothing: {start:?}, then {full:?}");
+    assert!(dead * 10 <= rows * 12, "more is dead than was marked: {start:?}, then {full:?}");
+    // In tenths, of a size per row.
+    assert!(
+        full.bytes / full.rows * 10 <= start.bytes / start.rows * 22,
+        "it grows by more than what it holds: {start:?}, then {full:?}"
+    );
 }
 
-impl Marks {
-    /// Without what may be cleaned away.
-    async fn cleaned(world: &World) -> Self {
-        let pool = world.checker.pool();
-        sqlx::query("VACUUM ticket.relay_state").execute(pool).await.expect("PostgreSQL answers");
-        Self::of(world).await
-    }
-
-    async fn of(world: &World) -> Self {
-        sqlx::query_as(
-            "SELECT n_dead_tup AS dead, pg_total_relation_size(relid) AS bytes
-             FROM pg_stat_user_tables WHERE schemaname = 'ticket' AND relname = 'relay_state'",
-        )
-        .fetch_one(world.checker.pool())
-        .await
-        .expect("PostgreSQL answers")
-    }
-
-    /// Under the snapshot each mark leaves one dead version; it is of a batch, and not of a row.
-    fn assert_bounded(self, start: Self, rows: i64) {
-        let dead = self.dead - start.dead;
-        assert!(dead * 10 <= rows, "{dead} marks for {rows} rows: {start:?}, then {self:?}");
-        assert!(
-            self.bytes - start.bytes <= dead * 200,
-            "it grows by more than what it held: {start:?}, then {self:?}"
-        );
-    }
+/// The leader's row, which every mark writes anew, leaves one dead version a mark; a mark is of a batch, and not of a row.
+fn assert_marks_bounded(start: Room, full: Room, rows: i64) {
+    let dead = full.dead - start.dead;
+    assert!(dead * 10 <= rows, "{dead} marks for {rows} rows: {start:?}, then {full:?}");
+    assert!(
+        full.bytes - start.bytes <= dead * 200,
+        "it grows by more than what it held: {start:?}, then {full:?}"
+    );
 }
 
 /// The median rate at which the relay works off a burst, in events a second. Each burst comes when nothing waits.
