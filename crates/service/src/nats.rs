@@ -13,8 +13,8 @@ const STEP: Duration = Duration::from_millis(4);
 /// The longest: a broker that was away for an hour is found as soon as one that was for seconds.
 const LONGEST: Duration = Duration::from_millis(250);
 
-/// Between questions whether the broker is there. After three without an answer the connection is made anew: a broker, or
-/// the way to it, may be gone without a word.
+/// Between questions whether the broker is there. Where two have no answer when the third is due, the connection is made
+/// anew: a broker, or the way to it, may be gone without a word.
 const PING: Duration = Duration::from_secs(3);
 
 /// How long the client waits before its `attempt`th try, counted from 1. The client's own pauses double, so that a broker

@@ -28,6 +28,8 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
 /// Of a client that takes nothing of its answer. The server waits for it without looking at any other limit, and keeps
 /// its locks.
 const UNREAD_TIMEOUT: &str = "30s";
+/// How soon a statement ends whose client has gone: till then it keeps its locks, and whoever asks again waits for them.
+const CLIENT_CHECK_INTERVAL: &str = "1s";
 
 /// The sites a transaction may touch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +154,7 @@ impl Store {
                 ("lock_timeout", LOCK_TIMEOUT),
                 ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
                 ("tcp_user_timeout", UNREAD_TIMEOUT),
+                ("client_connection_check_interval", CLIENT_CHECK_INTERVAL),
             ]);
         if let Some(password) = config.password.as_ref().and_then(|password| password.expose_str())
         {

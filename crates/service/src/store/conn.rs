@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, future};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTransactionManager, PgTypeInfo};
 use sqlx::{Connection, Describe, Either, Execute, Executor, PgConnection, Postgres, SqlStr};
@@ -23,12 +23,13 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// For a last word on the way to the pool, or out.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// sqlx's executor is `&mut conn`. A connection that gave no answer within 15 seconds is closed and not used again; what
-/// became of the statement is not known.
+/// sqlx's executor is `&mut conn`. A connection that gave no answer within 15 seconds is not used again, and closed when it
+/// is dropped; what became of the statement is not known. Each later statement fails as that one did.
 pub struct Conn {
     /// There until it is dropped.
     inner: Option<Inner>,
-    silent: bool,
+    /// An answer did not come, or what state the connection is in is not known.
+    spent: bool,
 }
 
 enum Inner {
@@ -38,19 +39,19 @@ enum Inner {
 
 impl fmt::Debug for Conn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conn").field("silent", &self.silent).finish_non_exhaustive()
+        f.debug_struct("Conn").field("spent", &self.spent).finish_non_exhaustive()
     }
 }
 
 impl From<PoolConnection<Postgres>> for Conn {
     fn from(conn: PoolConnection<Postgres>) -> Self {
-        Self { inner: Some(Inner::Pooled(conn)), silent: false }
+        Self { inner: Some(Inner::Pooled(conn)), spent: false }
     }
 }
 
 impl From<PgConnection> for Conn {
     fn from(conn: PgConnection) -> Self {
-        Self { inner: Some(Inner::Own(conn)), silent: false }
+        Self { inner: Some(Inner::Own(conn)), spent: false }
     }
 }
 
@@ -67,42 +68,68 @@ impl Conn {
         }
     }
 
-    /// Begins a transaction by `statement`, within `limit`.
+    /// Begins a transaction by `statement`, within `limit`. Where that fails, or is given up before its answer is there,
+    /// the connection is not used again: sqlx ends no transaction whose begin it did not see, so that the next one
+    /// would run within it, in its scope.
     pub(super) async fn begin(
         &mut self,
         statement: SqlStr,
         limit: Duration,
     ) -> Result<(), sqlx::Error> {
-        let (conn, silent) = self.parts();
-        let begun = answered(limit, PgTransactionManager::begin(conn, Some(statement))).await;
-        *silent |= begun.as_ref().is_err_and(is_silence);
-        begun
+        let (conn, spent) = self.parts()?;
+        *spent = true;
+        answered(limit, PgTransactionManager::begin(conn, Some(statement))).await?;
+        *spent = false;
+        Ok(())
     }
 
     /// What comes next on this connection, if only its way back to the pool, is preceded by the end of the transaction.
     pub(super) fn start_rollback(&mut self) {
-        if !self.silent {
-            PgTransactionManager::start_rollback(self.parts().0);
+        if let Ok((conn, _)) = self.parts() {
+            PgTransactionManager::start_rollback(conn);
         }
     }
 
-    fn parts(&mut self) -> (&mut PgConnection, &mut bool) {
+    /// The connection, as long as it is fit to be used, and whether it is spent from now on.
+    fn parts(&mut self) -> Result<(&mut PgConnection, &mut bool), sqlx::Error> {
+        if self.spent {
+            return Err(silence());
+        }
         let conn = match self.inner.as_mut().expect("a connection is there until it is dropped") {
             Inner::Pooled(conn) => &mut **conn,
             Inner::Own(conn) => conn,
         };
-        (conn, &mut self.silent)
+        Ok((conn, &mut self.spent))
+    }
+
+    /// What a statement was answered. Where nothing was, the connection is spent.
+    fn heard<'e, T: Send + 'e>(
+        &'e mut self,
+        ask: impl FnOnce(&'e mut PgConnection) -> BoxFuture<'e, Result<T, sqlx::Error>>,
+    ) -> BoxFuture<'e, Result<T, sqlx::Error>> {
+        let (statement, spent) = match self.parts() {
+            Ok((conn, spent)) => (ask(conn), spent),
+            Err(spent) => return future::ready(Err(spent)).boxed(),
+        };
+        async move {
+            let outcome = answered(ANSWER, statement).await;
+            *spent = outcome.as_ref().is_err_and(is_silence);
+            outcome
+        }
+        .boxed()
     }
 }
 
 impl Drop for Conn {
     fn drop(&mut self) {
         let Some(Inner::Pooled(mut conn)) = self.inner.take() else { return };
-        if self.silent {
-            drop(conn.detach());
-        } else if let Ok(runtime) = Handle::try_current() {
+        match Handle::try_current() {
             // The pool alone would wait for its last answer for ever, and have one connection less for so long.
-            runtime.spawn(timeout(FAREWELL, conn.return_to_pool()));
+            Ok(runtime) if !self.spent => {
+                runtime.spawn(timeout(FAREWELL, conn.return_to_pool()));
+            }
+            // Nobody could wait for it outside a runtime.
+            _ => drop(conn.detach()),
         }
     }
 }
@@ -112,19 +139,6 @@ async fn answered<T>(
     future: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
     timeout(limit, future).await.unwrap_or_else(|_| Err(silence()))
-}
-
-/// What a statement was answered. Where nothing was, the connection is silent from now on.
-fn heard<'e, T: 'e>(
-    statement: BoxFuture<'e, Result<T, sqlx::Error>>,
-    silent: &'e mut bool,
-) -> BoxFuture<'e, Result<T, sqlx::Error>> {
-    async move {
-        let outcome = answered(ANSWER, statement).await;
-        *silent |= outcome.as_ref().is_err_and(is_silence);
-        outcome
-    }
-    .boxed()
 }
 
 fn silence() -> sqlx::Error {
@@ -146,7 +160,10 @@ impl<'c> Executor<'c> for &'c mut Conn {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        let (conn, silent) = self.parts();
+        let (conn, spent) = match self.parts() {
+            Ok(parts) => parts,
+            Err(spent) => return stream::iter([Err(spent)]).boxed(),
+        };
         let mut steps = Some(conn.fetch_many(query));
         // Only while there is nothing to take: most rows are there with the one before.
         let mut patience: Option<Pin<Box<Sleep>>> = None;
@@ -157,7 +174,7 @@ impl<'c> Executor<'c> for &'c mut Conn {
                 return Poll::Ready(step);
             }
             ready!(patience.get_or_insert_with(|| Box::pin(sleep(ANSWER))).as_mut().poll(cx));
-            *silent = true;
+            *spent = true;
             steps = None;
             Poll::Ready(Some(Err(silence())))
         })
@@ -172,8 +189,7 @@ impl<'c> Executor<'c> for &'c mut Conn {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        let (conn, silent) = self.parts();
-        heard(conn.fetch_optional(query), silent)
+        self.heard(|conn| conn.fetch_optional(query))
     }
 
     fn prepare_with<'e>(
@@ -184,15 +200,13 @@ impl<'c> Executor<'c> for &'c mut Conn {
     where
         'c: 'e,
     {
-        let (conn, silent) = self.parts();
-        heard(conn.prepare_with(sql, parameters), silent)
+        self.heard(|conn| conn.prepare_with(sql, parameters))
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, sqlx::Error>>
     where
         'c: 'e,
     {
-        let (conn, silent) = self.parts();
-        heard(conn.describe(sql), silent)
+        self.heard(|conn| conn.describe(sql))
     }
 }

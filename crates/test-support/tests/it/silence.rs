@@ -52,10 +52,24 @@ async fn a_transaction_begun_on_a_dead_connection_is_refused_and_the_next_gets_a
 }
 
 #[tokio::test]
-async fn a_statement_and_a_commit_without_an_answer_end_as_unavailable() {
+async fn a_transaction_given_up_while_it_begins_leaves_its_scope_to_nobody() {
     let database = Database::create().await;
+    let (proxy, store) = through_a_proxy(&database).await;
+    proxy.set(NetFault::Latency(Duration::from_millis(300)));
+    // As a request whose time is over.
+    let begin = store.begin(Scope::System("a request"));
+    assert!(tokio::time::timeout(Duration::from_millis(100), begin).await.is_err());
+    proxy.set(NetFault::None);
+    let mut next = store.begin(Scope::Sites(vec![])).await.unwrap();
+    let role = sqlx::query_scalar::<_, String>("SELECT current_user::text");
+    assert_eq!(role.fetch_one(&mut *next).await.unwrap(), "sitepass_probe_app");
+}
+
+#[tokio::test]
+async fn a_statement_and_a_commit_without_an_answer_end_as_unavailable() {
+    let (database, other_database) = tokio::join!(Database::create(), Database::create());
     let ((proxy, store), (other_proxy, other)) =
-        tokio::join!(through_a_proxy(&database), through_a_proxy(&database));
+        tokio::join!(through_a_proxy(&database), through_a_proxy(&other_database));
     let mut asking = store.begin(Scope::Sites(vec![])).await.unwrap();
     let committing = other.begin(Scope::Sites(vec![])).await.unwrap();
     let mut session = store.session(Duration::from_mins(1)).await.unwrap();
@@ -76,6 +90,45 @@ async fn a_statement_and_a_commit_without_an_answer_end_as_unavailable() {
     drop(asking);
     until_it_answers(&store).await;
     until_it_answers(&other).await;
+}
+
+#[tokio::test]
+async fn a_transaction_one_of_whose_answers_did_not_come_is_not_committed_when_the_way_is_there_again()
+ {
+    let database = Database::create().await;
+    let (proxy, store) = through_a_proxy(&database).await;
+    let mut tx = store.begin(Scope::Sites(vec![])).await.unwrap();
+    // There and back in 18 s at least.
+    proxy.set(NetFault::Latency(Duration::from_secs(12)));
+    let asked = sqlx::query("SELECT 1").execute(&mut *tx).await.map_err(StoreError::from);
+    assert!(matches!(asked, Err(StoreError::Unavailable)), "{asked:?}");
+    proxy.set(NetFault::None);
+    // Swallowed, as careless code might.
+    let committed = tx.commit().await;
+    assert!(matches!(committed, Err(StoreError::Unavailable)), "{committed:?}");
+}
+
+#[tokio::test]
+async fn a_statement_whose_caller_has_gone_is_given_up_by_the_server_too() {
+    let database = Database::create().await;
+    let (_proxy, store) = through_a_proxy(&database).await;
+    let mut given_up = store.begin(Scope::Sites(vec![])).await.unwrap();
+    let begun = Instant::now();
+    let asking = sqlx::query("SELECT pg_sleep(9.5)").execute(&mut *given_up);
+    assert!(tokio::time::timeout(Duration::from_millis(100), asking).await.is_err());
+    drop(given_up);
+    eventually("the server to stop", async || {
+        let works: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                 AND query LIKE 'SELECT pg_sleep%')",
+        )
+        .fetch_one(&database.admin())
+        .await
+        .unwrap();
+        (!works).then_some(())
+    })
+    .await;
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
