@@ -22,7 +22,8 @@ pub(super) async fn of_worker(
     of_sites(tx, sites.into_iter().map(|(site, _)| site), record).await
 }
 
-/// Writes the record of what happened on several sites, or on none, once for each of them.
+/// Writes the record of what happened on several sites, or on none, once for each of them. Whoever audits one site does
+/// not read there which others there are.
 pub(super) async fn of_sites(
     tx: &mut Tx,
     sites: impl IntoIterator<Item = SiteId>,
@@ -34,9 +35,28 @@ pub(super) async fn of_sites(
         return Ok(());
     }
     for site in sites {
-        events::audit(tx, AuditFact { site: Some(site), ..record.clone() }).await?;
+        events::audit(tx, of_site(site, record.clone())).await?;
     }
     Ok(())
+}
+
+/// The record with this site, which alone is left of its `site_ids`.
+fn of_site(site: SiteId, record: AuditFact<'_>) -> AuditFact<'_> {
+    let id = site.to_string();
+    let alone = |mut side: Value| {
+        if let Some(Value::Array(sites)) = side.get_mut("site_ids") {
+            sites.retain(|site| *site == id);
+        }
+        side
+    };
+    let (before, after) = match (record.before.map(alone), record.after.map(alone)) {
+        (Some(before), Some(after)) => {
+            let (before, after) = compared(before, after);
+            (Some(before), Some(after))
+        }
+        one_sided => one_sided,
+    };
+    AuditFact { site: Some(site), before, after, ..record }
 }
 
 /// Both sides of a change, without what stayed.
