@@ -6,6 +6,7 @@ mod admin;
 mod amend_tickets;
 mod audit_logs;
 mod auth;
+mod daily_tickets;
 mod document;
 mod envelope;
 mod help;

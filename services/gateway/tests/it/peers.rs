@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use ::auth::{Caller, CallerKeys};
 use bytes::{BufMut, Bytes, BytesMut};
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use prost::Message;
 use proto::audit::v1::{CrossSiteRequest, CrossSiteResponse};
@@ -35,7 +37,8 @@ impl Asked {
 }
 
 /// The messages of an answer: one, but of a streaming call.
-type Play = Arc<dyn Fn(Bytes) -> Result<Vec<Vec<u8>>, Status> + Send + Sync>;
+type Messages = Result<Vec<Vec<u8>>, Status>;
+type Play = Arc<dyn Fn(Bytes) -> BoxFuture<'static, Messages> + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct Fakes {
@@ -71,14 +74,28 @@ impl Fakes {
     }
 
     /// Plays `method`, such as `TicketService/CreateTicket`. Playing it again replaces it.
-    pub(crate) fn on<Q: Message + Default, A: Message>(
+    pub(crate) fn on<Q: Message + Default, A: Message + 'static>(
         &self,
         method: &str,
         play: impl Fn(Q) -> Result<A, Status> + Send + Sync + 'static,
     ) {
-        let play: Play =
-            Arc::new(move |bytes| Ok(vec![play(Q::decode(bytes).unwrap())?.encode_to_vec()]));
-        self.plays.lock().unwrap().insert(method.to_owned(), play);
+        self.on_slow(method, move |question| std::future::ready(play(question)));
+    }
+
+    /// Plays a call whose answer may take its time.
+    pub(crate) fn on_slow<Q, A, F>(
+        &self,
+        method: &str,
+        play: impl Fn(Q) -> F + Send + Sync + 'static,
+    ) where
+        Q: Message + Default,
+        A: Message,
+        F: Future<Output = Result<A, Status>> + Send + 'static,
+    {
+        self.play(method, move |bytes| {
+            let answer = play(Q::decode(bytes).unwrap());
+            async move { Ok(vec![answer.await?.encode_to_vec()]) }
+        });
     }
 
     /// Plays a call that answers many messages.
@@ -87,16 +104,23 @@ impl Fakes {
         method: &str,
         play: impl Fn(Q) -> Vec<A> + Send + Sync + 'static,
     ) {
-        let play: Play = Arc::new(move |bytes| {
+        self.play(method, move |bytes| {
             let answers = play(Q::decode(bytes).unwrap());
-            Ok(answers.iter().map(Message::encode_to_vec).collect())
+            std::future::ready(Ok(answers.iter().map(Message::encode_to_vec).collect()))
         });
-        self.plays.lock().unwrap().insert(method.to_owned(), play);
     }
 
     /// Refuses `method`.
     pub(crate) fn refuse(&self, method: &str, code: ErrorCode) {
-        let play: Play = Arc::new(move |_| Err(Refusal::new(code).into()));
+        self.play(method, move |_| std::future::ready(Err(Refusal::new(code).into())));
+    }
+
+    fn play<F: Future<Output = Messages> + Send + 'static>(
+        &self,
+        method: &str,
+        play: impl Fn(Bytes) -> F + Send + Sync + 'static,
+    ) {
+        let play: Play = Arc::new(move |bytes| play(bytes).boxed());
         self.plays.lock().unwrap().insert(method.to_owned(), play);
     }
 
@@ -132,7 +156,11 @@ impl Fakes {
             Asked { method: method.clone(), caller, idempotency_key, message: message.clone() };
         self.asked.lock().unwrap().push(asked);
         let play = self.plays.lock().unwrap().get(&method).cloned();
-        match play.map_or_else(|| Err(Status::unimplemented(method)), |play| play(message)) {
+        let answer = match play {
+            Some(play) => play(message).await,
+            None => Err(Status::unimplemented(method)),
+        };
+        match answer {
             Ok(answer) => framed(&answer),
             Err(status) => status.into_http(),
         }

@@ -1,20 +1,14 @@
-use proto::access_grant::v1::{ExplainRequest, ExplainResponse};
-use proto::directory::v1::{
-    ListRosterReadingsRequest, ListRosterReadingsResponse, NameWorkersRequest, NameWorkersResponse,
-    WorkerRow,
-};
+use proto::directory::v1::{ListRosterReadingsRequest, ListRosterReadingsResponse};
 use proto::ticket::v1::{
     AccessCounts, CreateTicketRequest, CreateTicketResponse, DailyTicket, DayCounts,
-    GetDailyTicketRequest, GetDailyTicketResponse, GetTicketRequest, GetTicketResponse,
-    GrantProgress, ListTicketsRequest, ListTicketsResponse, PublishTicketRequest,
-    PublishTicketResponse, Ticket, TicketRow, TrainingCounts, Warning, WorkerProgress,
+    GetTicketRequest, GetTicketResponse, ListTicketsRequest, ListTicketsResponse,
+    PublishTicketRequest, PublishTicketResponse, Ticket, TicketRow, TrainingCounts, Warning,
 };
 use serde_json::{Value, json};
 use service::Refusal;
 use types::{ErrorCode, Role};
 
 use crate::help::{Edge, edge, id, keys};
-use crate::peers::Asked;
 
 const CREATE: &str = "TicketService/CreateTicket";
 
@@ -174,7 +168,7 @@ async fn tickets_are_listed_as_the_requirements_say() {
     assert_eq!(asked.page.unwrap().page, 3);
 }
 
-fn day() -> DailyTicket {
+pub(crate) fn day() -> DailyTicket {
     DailyTicket {
         daily_ticket_id: "d".to_owned(),
         date: "2026-03-02".to_owned(),
@@ -218,145 +212,9 @@ async fn a_ticket_s_page_counts_each_day_s_training_and_access() {
     assert_eq!(found.data()["roster_synced_at"], "2026-03-01T23:05:09Z", "how old the roster is");
 }
 
-fn reads_roster(edge: &Edge) {
+pub(crate) fn reads_roster(edge: &Edge) {
     edge.fakes.on("DirectoryService/ListRosterReadings", |_: ListRosterReadingsRequest| {
         let roster_synced_at = Some(prost_types::Timestamp { seconds: 1_772_406_309, nanos: 0 });
         Ok(ListRosterReadingsResponse { roster_synced_at, ..Default::default() })
     });
-}
-
-#[tokio::test]
-async fn a_day_s_page_joins_names_and_lives_without_them() {
-    let edge = edge().await;
-    let workers = [id(), id()];
-    let named = workers[0].clone();
-    edge.fakes.on("TicketService/GetDailyTicket", move |_: GetDailyTicketRequest| {
-        let workers = workers.iter().map(|worker| WorkerProgress {
-            worker_id: worker.clone(),
-            training_status: "NOT_STARTED".to_owned(),
-            ..WorkerProgress::default()
-        });
-        Ok(GetDailyTicketResponse {
-            ticket: Some(Ticket { area_ids: vec![id()], ..Ticket::default() }),
-            daily_ticket: Some(day()),
-            workers: workers.collect(),
-            total: 2,
-        })
-    });
-    let path = format!("/api/admin/daily-tickets/{}", id());
-    let nameless = edge.get(&edge.sysadmin(), &path).await;
-    assert_eq!(nameless.data()["workers"][0]["name"], Value::Null);
-
-    edge.fakes.on("DirectoryService/NameWorkers", move |_: NameWorkersRequest| {
-        let row = WorkerRow {
-            worker_id: named.clone(),
-            name: "测试工人01".to_owned(),
-            ..WorkerRow::default()
-        };
-        Ok(NameWorkersResponse { workers: vec![row] })
-    });
-    reads_roster(&edge);
-    let found = edge.get(&edge.sysadmin(), &path).await;
-    assert_eq!(found.data()["roster_synced_at"], "2026-03-01T23:05:09Z");
-    let worker = &found.data()["workers"][0];
-    assert_eq!(worker["name"], "测试工人01");
-    assert_eq!(
-        keys(worker),
-        [
-            "authorized",
-            "bound",
-            "completed_at",
-            "grants",
-            "id_no",
-            "name",
-            "notified",
-            "phone",
-            "progress",
-            "read",
-            "training_status",
-            "why_not",
-            "worker_id",
-        ]
-    );
-    // One batch a page, and an explanation for each worker who is not authorized.
-    assert_eq!(edge.fakes.asked("DirectoryService/NameWorkers").len(), 2);
-    assert_eq!(edge.fakes.asked("AccessGrantService/Explain").len(), 4);
-}
-
-#[tokio::test]
-async fn whoever_is_not_authorized_is_told_why_at_the_first_area_that_is_not_proved() {
-    let edge = edge().await;
-    let (first, second) = (id(), id());
-    let areas = [first.clone(), second.clone()];
-    let area_ids = areas.to_vec();
-    let grants = move |statuses: [&str; 2]| {
-        let grants = areas.iter().zip(statuses).map(|(area_id, status)| GrantProgress {
-            grant_id: id(),
-            area_id: area_id.clone(),
-            status: status.to_owned(),
-        });
-        WorkerProgress { worker_id: id(), grants: grants.collect(), ..WorkerProgress::default() }
-    };
-    edge.fakes.on("TicketService/GetDailyTicket", move |_: GetDailyTicketRequest| {
-        let mut workers = vec![
-            grants(["SYNCED", "SYNC_FAILED"]),
-            grants(["PENDING_SYNC", "SYNCED"]),
-            // Proved everywhere, and a proof of before said no.
-            grants(["SYNCED", "SYNCED"]),
-            WorkerProgress { authorized: true, ..grants(["SYNCED", "SYNCED"]) },
-        ];
-        // The longest page there is.
-        workers.extend((4..200).map(|_| grants(["REVOKED", "REVOKED"])));
-        Ok(GetDailyTicketResponse {
-            ticket: Some(Ticket { area_ids: area_ids.clone(), ..Ticket::default() }),
-            daily_ticket: Some(day()),
-            workers,
-            total: 200,
-        })
-    });
-    edge.fakes.on("AccessGrantService/Explain", |asked: ExplainRequest| {
-        Ok(ExplainResponse { detail: asked.area_id, ..ExplainResponse::default() })
-    });
-    let path = format!("/api/admin/daily-tickets/{}?page_size=200", id());
-    let shown = edge.get(&edge.sysadmin(), &path).await;
-    let workers = shown.data()["workers"].as_array().unwrap();
-    let told: Vec<&Value> = workers.iter().map(|worker| &worker["why_not"]["detail"]).collect();
-    assert_eq!(told[..4], [&json!(second), &json!(first), &json!(first), &Value::Null]);
-    assert!(told[4..].iter().all(|area| **area == json!(first)) && told.len() == 200);
-}
-
-#[tokio::test]
-async fn a_day_s_workers_are_shown_in_parts_like_every_list() {
-    let edge = edge().await;
-    edge.fakes.on("TicketService/GetDailyTicket", |_: GetDailyTicketRequest| {
-        let worker = WorkerProgress {
-            worker_id: id(),
-            completed_videos: 1,
-            required_videos: 2,
-            ..WorkerProgress::default()
-        };
-        Ok(GetDailyTicketResponse {
-            ticket: Some(Ticket::default()),
-            daily_ticket: Some(day()),
-            workers: vec![worker],
-            total: 501,
-        })
-    });
-    let path = format!("/api/admin/daily-tickets/{}", id());
-    let first = edge.get(&edge.sysadmin(), &path).await;
-    let shown = ["total", "page", "page_size"].map(|field| first.data()[field].clone());
-    assert_eq!(shown, [json!(501), json!(1), json!(20)]);
-    let progress = &first.data()["workers"][0]["progress"];
-    assert_eq!(*progress, json!({"completed": 1, "required": 2}));
-    let query = format!("{path}?training_status=FAILED&page=3&page_size=100");
-    let part = edge.get(&edge.sysadmin(), &query).await;
-    let shown = ["page", "page_size"].map(|field| part.data()[field].clone());
-    assert_eq!(shown, [json!(3), json!(100)]);
-    let asked = edge.fakes.asked("TicketService/GetDailyTicket");
-    let asked: Vec<GetDailyTicketRequest> = asked.iter().map(Asked::message).collect();
-    let pages = asked.iter().map(|asked| asked.page.map(|page| (page.page, page.page_size)));
-    assert_eq!(pages.collect::<Vec<_>>(), [Some((1, 20)), Some((3, 100))]);
-    assert_eq!(asked[1].training_status, "FAILED");
-    let bad = edge.get(&edge.sysadmin(), &format!("{path}?page_size=201")).await;
-    assert_eq!((bad.code(), bad.fields()), (40001, vec!["page_size".to_owned()]));
 }

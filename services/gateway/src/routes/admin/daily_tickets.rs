@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
@@ -21,6 +22,8 @@ use crate::routes::shown::{Explanation, Grant};
 
 /// Explanations asked for at once.
 const AT_ONCE: usize = 8;
+/// For all explanations of a page together: it is worth showing without the last ones.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::new().routes(routes!(get_daily_ticket)).routes(routes!(release_late_grant))
@@ -74,7 +77,8 @@ struct WorkerOfDay {
     /// Every area's grant is proved.
     authorized: bool,
     grants: Vec<GrantOfDay>,
-    /// Why a door would refuse now, at the first area whose grant is not proved; only while the day runs.
+    /// Why a door would refuse now, at the first area whose grant is not proved; only while the day runs. Null too
+    /// where it cannot be told now.
     why_not: Option<Explanation>,
 }
 
@@ -183,7 +187,8 @@ async fn get_daily_ticket(
     })
 }
 
-/// The first area whose door is not proved to let the worker in.
+/// The first area whose door is not proved to let the worker in; the ticket's first where all are proved and the worker
+/// is not authorized yet.
 fn refused_at<'a>(area_ids: &'a [String], worker: &WorkerProgress) -> Option<&'a String> {
     let is_proved = |area_id: &&String| {
         worker.grants.iter().any(|grant| grant.area_id == **area_id && grant.status == "SYNCED")
@@ -209,14 +214,15 @@ fn questions(
     refused.filter_map(question).collect()
 }
 
-/// What keeps each worker out. Missing for whom it cannot be told now.
+/// What keeps each worker out. Missing for whom it cannot be told now, or not in time.
 async fn reasons(call: &Call, questions: Vec<ExplainRequest>) -> HashMap<String, Explanation> {
     let explained = stream::iter(questions).map(async |message| {
         let worker_id = message.worker_id.clone();
         let explained = call.access_grant().explain(call.ask(message)).await.ok()?;
         Some((worker_id, Explanation::new(explained.into_inner(), call.language)))
     });
-    explained.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await
+    let in_time = explained.buffer_unordered(AT_ONCE).take_until(tokio::time::sleep(PATIENCE));
+    in_time.filter_map(std::future::ready).collect().await
 }
 
 /// Lets one in who finished after the deadline. Releasing twice changes nothing.
