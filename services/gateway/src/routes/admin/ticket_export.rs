@@ -53,7 +53,7 @@ async fn export_work_ticket(call: Call, Id(ticket_id): Id) -> Result<Response, F
     };
     let language = call.language;
     let roster_synced_at = call.roster_synced_at(&ticket.site_id).await;
-    let now = Some(call.gateway.shell.system.now());
+    let now = Some(call.gateway.shell.clock.now());
     let written = tokio::task::spawn_blocking(move || {
         let what = match language {
             Language::ZhCn => "作业票",
