@@ -1,7 +1,5 @@
 //! What happens to accounts and contractors is recorded where whoever audits a site looks: with that site.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
-
 use std::collections::BTreeMap;
 
 use proto::directory::v1 as pb;
