@@ -44,6 +44,9 @@ pub(crate) enum Error {
     WholeNumberNeeded,
     #[error("a newer reading of the roster has begun")]
     SyncOvertaken,
+    /// Another process, or this one when it is back, does what is asked.
+    #[error("the service is stopping")]
+    Stopping,
     #[error(transparent)]
     Claim(#[from] ClaimError),
     #[error(transparent)]

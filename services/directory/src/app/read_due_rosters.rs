@@ -34,6 +34,8 @@ impl App {
                     | Error::ProjectNeeded { .. }
                     | Error::SyncOvertaken,
                 ) => {}
+                // What is still due then is so for the next run.
+                Err(Error::Stopping) => break,
                 Err(err) => {
                     tracing::warn!(site.id = %site, error = %err, "a roster was not read");
                     failed.get_or_insert(err);

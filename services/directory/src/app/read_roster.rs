@@ -20,7 +20,7 @@ use crate::{store, wire};
 /// People written in one transaction: few enough not to hold their rows for long.
 const BATCH: usize = 500;
 pub(super) const ROSTER: Scope = Scope::System("a worker's engagements of every site");
-/// A reading that has not ended by then has died with its process.
+/// A reading that has neither ended by then nor asked for as long again has died with its process.
 const LONGEST: TimeDelta = TimeDelta::minutes(2);
 /// How long what a reading found is kept.
 const KEPT: TimeDelta = TimeDelta::days(30);
@@ -76,8 +76,8 @@ struct Rest<'a> {
 
 impl App {
     /// Reads the roster of a site that is there. The answer is read whole before anything is written, and once more
-    /// before anybody goes. What came of it is written down, also where nothing did; `None` where the reading gave way
-    /// to another.
+    /// before anybody goes. What came of it is written down, also where nothing did or the service stops meanwhile;
+    /// `None` where the reading gave way to another.
     pub(super) async fn read_roster(
         &self,
         caller: &Caller,
@@ -104,7 +104,12 @@ impl App {
         tx.commit().await?;
 
         let underway = Underway { site, reading, kind, epoch, accept_departures, held };
-        match self.pull_and_write(caller, underway, &project, &contractors).await {
+        let read = tokio::select! {
+            biased;
+            read = self.pull_and_write(caller, underway, &project, &contractors) => read,
+            () = self.tasks.cancelled() => Err(Error::Stopping),
+        };
+        match read {
             Ok(read) => Ok(Some(read)),
             Err(err) => {
                 if let Err(unwritten) = self.give_up(caller, underway, &err).await {
@@ -135,6 +140,7 @@ impl App {
         if kind == ReadingKind::Whole && self.lacks_anybody(site, &seen).await? {
             // One who leaves while another joins keeps the roster's length and moves its rows: somebody may have
             // slipped from one page to another. Whoever is on either answer stays.
+            self.renew(underway).await?;
             let again = self.pull(underway, project).await?;
             let missed = self.distinct(again.present, site, contractors, &mut known);
             self.take_in_all(underway, &missed, &mut seen).await?;
@@ -150,6 +156,18 @@ impl App {
         let mut tx = self.store.begin(Scope::Site(site)).await?;
         let synced_at = store::rosters::synced_at(&mut tx, site).await?;
         Err(Error::RosterAway { synced_at })
+    }
+
+    /// Gives the reading as long again, unless a newer one has begun.
+    async fn renew(&self, underway: Underway) -> Result<(), Error> {
+        let Underway { site, epoch, .. } = underway;
+        let busy_until = self.system.now() + LONGEST;
+        let mut tx = self.store.begin(Scope::Site(site)).await?;
+        if !store::rosters::renew(&mut tx, site, epoch, busy_until).await? {
+            return Err(Error::SyncOvertaken);
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn take_in_all(

@@ -18,7 +18,7 @@ impl App {
     /// the people and these departures are not accepted, or cannot be asked for this site's alone, the last roster stays,
     /// and the refusal says how old that is.
     /// Of two at once the later one is written, the other is refused. Whoever asked may be gone before a large roster
-    /// is read: it is read to its end all the same.
+    /// is read: it is read to its end all the same, unless the service stops.
     #[tracing::instrument(name = "worker.sync", skip_all, fields(site.id = %site))]
     pub(crate) async fn sync_workers(
         &self,

@@ -52,6 +52,10 @@ fn refusal(err: Error) -> Refusal {
         Error::SyncOvertaken => {
             Refusal::new(ErrorCode::StateConflict).data("reason", "a newer sync has begun")
         }
+        // As if it were gone already.
+        Error::Stopping => {
+            Refusal::new(ErrorCode::UpstreamUnavailable).data("upstream", "directory")
+        }
         Error::Claim(err) => Refusal::from(&err),
         Error::Store(err) => Refusal::from(&err),
         Error::Internal(what) => {
@@ -85,6 +89,7 @@ mod tests {
             (Error::ProjectNeeded { synced_at: None }, 40_902),
             (Error::WholeNumberNeeded, 40_001),
             (Error::SyncOvertaken, 40_902),
+            (Error::Stopping, 50_301),
             (Error::NotAllowed("it is one's own account"), 40_902),
             (Error::Store(StoreError::Unavailable), 50_302),
             (Error::Internal("x"), 50_000),

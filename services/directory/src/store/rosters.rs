@@ -75,6 +75,22 @@ pub(crate) async fn hold(tx: &mut Tx, site: SiteId, epoch: i64) -> Result<bool, 
     Ok(held.fetch_optional(&mut **tx).await?.unwrap_or(false))
 }
 
+/// The reading of this number is taken to be under way until then; `false` when a newer one has begun.
+pub(crate) async fn renew(
+    tx: &mut Tx,
+    site: SiteId,
+    epoch: i64,
+    busy_until: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let renewed = sqlx::query!(
+        "UPDATE directory.roster_syncs SET busy_until = $3 WHERE site_id = $1 AND epoch = $2",
+        site.as_uuid(),
+        epoch,
+        busy_until,
+    );
+    Ok(renewed.execute(&mut **tx).await?.rows_affected() == 1)
+}
+
 /// What a reading brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Brought {

@@ -1,6 +1,9 @@
 //! Rosters that are not believed, and readings that do not come to their end.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use proto::directory::v1 as pb;
 use serde_json::{Value, json};
 use service::Refusal;
@@ -180,7 +183,7 @@ async fn one_site_s_failure_keeps_no_other_from_being_read() {
     execute(&world, &format!("ALTER TABLE directory.engagements ADD CONSTRAINT odd {odd}")).await;
     let failed = after(&world, broken, HALF_HOUR, 1).await;
     assert_eq!(told_of(&failed).1, "FAILED");
-    let read = after(&world, other, chrono::TimeDelta::zero(), 1).await;
+    let read = after(&world, other, TimeDelta::zero(), 1).await;
     assert_eq!(told_of(&read), ("WHOLE", "DONE", [1, 0, 0, 0]));
     world.stop().await;
 }
@@ -199,5 +202,110 @@ async fn a_row_in_another_form_keeps_no_other_from_being_read() {
     let trades: Vec<String> =
         world.find(site, "").await.workers.into_iter().map(|row| row.trade).collect();
     assert_eq!(trades, ["木工", "木工"]);
+    world.stop().await;
+}
+
+/// Stops the directory while it waits for a page: within less than a process has for it, and than a page may take.
+async fn stop_reading(world: &World) {
+    world.harness.shell.tasks.stop();
+    let ended = world.harness.shell.tasks.finished(Duration::from_secs(5)).await;
+    assert!(ended, "a reading goes on when the service stops");
+}
+
+#[tokio::test]
+async fn a_reading_ends_when_the_service_stops_and_the_next_one_is_free_to_begin() {
+    let (mut world, site) = scheduled().await;
+    world.outside.set_roster(&people(1..=2));
+    let held = world.outside.hold_roster().await;
+    let stopped = async {
+        world.outside.is_asked_for_pages(1).await;
+        stop_reading(&world).await;
+    };
+    let (answer, ()) = tokio::join!(world.sync(site), stopped);
+    let refused = answer.unwrap_err();
+    assert_eq!((refused.code.number(), &refused.data["upstream"]), (50301, &json!("directory")));
+
+    world.restart(|_| {}).await;
+    let cut_off = readings(&world, site).await.readings.remove(0);
+    assert_eq!(told_of(&cut_off), ("WHOLE", "FAILED", [0; 4]));
+    assert!(cut_off.ended_at.is_some());
+    drop(held);
+    // By the system's clock, by which a reading is under way, no time has passed.
+    let next = after(&world, site, HALF_HOUR, 2).await;
+    assert_eq!(told_of(&next), ("WHOLE", "DONE", [2, 0, 0, 0]));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_reading_whose_time_had_come_ends_when_the_service_stops_and_its_run_has_not_failed() {
+    let (mut world, site) = scheduled().await;
+    world.outside.set_roster(&people(1..=2));
+    let held = world.outside.hold_roster().await;
+    world.harness.shell.clock.advance(HALF_HOUR);
+    world.outside.is_asked_for_pages(1).await;
+    stop_reading(&world).await;
+    let failed = "SELECT count(*) FROM directory.job_runs WHERE error IS NOT NULL";
+    assert_eq!(world.count(failed).await, 0);
+
+    world.restart(|_| {}).await;
+    let cut_off = readings(&world, site).await.readings.remove(0);
+    assert_eq!(told_of(&cut_off), ("WHOLE", "FAILED", [0; 4]));
+    drop(held);
+    let next = after(&world, site, TimeDelta::minutes(5), 2).await;
+    assert_eq!(told_of(&next), ("WHOLE", "DONE", [2, 0, 0, 0]));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_reading_that_asks_once_more_is_under_way_for_as_long_again() {
+    let (world, site) = scheduled().await;
+    world.outside.set_roster(&people(1..=3));
+    world.sync(site).await.unwrap();
+    world.outside.set_roster(&people(1..=2));
+    let held = world.outside.hold_roster().await;
+    let slow = async {
+        let (clock, system) = (&world.harness.shell.clock, &world.harness.shell.system);
+        world.outside.is_asked_for_pages(2).await;
+        system.advance(TimeDelta::seconds(90));
+        // The page that waits goes through, the next one is held again.
+        drop(held);
+        let held = world.outside.hold_roster().await;
+        world.outside.is_asked_for_pages(3).await;
+        system.advance(TimeDelta::seconds(90));
+        clock.advance(HALF_HOUR);
+        test_support::eventually("a run that leaves the site alone", async || {
+            let ended =
+                "SELECT count(*) FROM directory.job_runs WHERE job = 'directory.read-rosters'
+                 AND slot = '2026-03-02T00:30:00Z' AND finished_at IS NOT NULL";
+            (world.count(ended).await > 0).then_some(())
+        })
+        .await;
+        drop(held);
+    };
+    let (read, ()) = tokio::join!(world.sync(site), slow);
+    assert_eq!(read.unwrap().gone, 1);
+    assert_eq!(readings(&world, site).await.total, 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_reading_that_was_overtaken_does_not_ask_once_more() {
+    let world = World::new().await;
+    let site = world.site("一号工地").await;
+    world.outside.set_roster(&people(1..=2));
+    world.sync(site).await.unwrap();
+    world.outside.set_roster(&[]);
+    let held = world.outside.hold_roster().await;
+    let newer = async {
+        world.outside.is_asked_for_pages(2).await;
+        let let_go = async {
+            world.outside.is_asked_for_pages(3).await;
+            drop(held);
+        };
+        tokio::join!(world.sync(site), let_go).0
+    };
+    let (overtaken, newer) = tokio::join!(world.sync(site), newer);
+    assert_eq!((code(&overtaken), code(&newer)), (40902, 50301));
+    assert_eq!(world.outside.pages(), 1 + 1 + 2);
     world.stop().await;
 }

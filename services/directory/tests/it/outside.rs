@@ -27,8 +27,10 @@ pub(crate) struct Outside {
     asked_since: Arc<Mutex<Vec<String>>>,
     /// `project_code` of each page; empty where it was not sent.
     asked_projects: Arc<Mutex<Vec<String>>>,
-    /// How many pages were asked for.
+    /// How many pages were asked for and not held back.
     pages: Arc<AtomicUsize>,
+    /// The same with those that are held back.
+    asked: Arc<AtomicUsize>,
     /// What the next pages say there is in all; the truth when there are none.
     totals: Arc<Mutex<VecDeque<usize>>>,
     /// What the roster becomes after the next page.
@@ -51,6 +53,7 @@ impl Outside {
             asked_since: Arc::default(),
             asked_projects: Arc::default(),
             pages: Arc::default(),
+            asked: Arc::default(),
             totals: Arc::default(),
             then: Arc::default(),
             endless: Arc::default(),
@@ -90,9 +93,17 @@ impl Outside {
         self.asked_projects.lock().unwrap().clone()
     }
 
-    /// How many pages were asked for so far.
+    /// How many pages were asked for so far and not held back.
     pub(crate) fn pages(&self) -> usize {
         self.pages.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many pages were asked for in all, held back or not.
+    pub(crate) async fn is_asked_for_pages(&self, pages: usize) {
+        test_support::eventually("a page to be asked for", async || {
+            (self.asked.load(Ordering::Relaxed) >= pages).then_some(())
+        })
+        .await;
     }
 
     /// The next pages say that there are so many in all, one after the other.
@@ -204,6 +215,7 @@ async fn roster(
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     let people = outside.roster.lock().unwrap().clone();
+    outside.asked.fetch_add(1, Ordering::Relaxed);
     let _permit = outside.gate.acquire().await.unwrap();
     if *outside.realname_away.lock().unwrap() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
