@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 use types::{ErrorCode, Page, Permission};
 
 use crate::app::{App, Error, Filter, RecordConsent};
-use crate::domain::NotAllowed;
+use crate::domain::{self, NotAllowed};
 use crate::wire;
 
 /// Who may make which call.
@@ -137,8 +137,11 @@ fn status(err: Error) -> Status {
         Error::Refused(NotAllowed::State { from, to }) => Refusal::new(ErrorCode::StateConflict)
             .data("from", from.as_str())
             .data("to", to.as_str()),
-        Error::Refused(NotAllowed::Withdrawn(why)) => {
-            Refusal::new(ErrorCode::StateConflict).data("reason", why.as_str())
+        Error::Refused(NotAllowed::Withdrawn { from, why }) => {
+            Refusal::new(ErrorCode::StateConflict)
+                .data("from", from.as_str())
+                .data("to", domain::Status::Queued.as_str())
+                .data("reason", why.as_str())
         }
         Error::KeyReused => Refusal::new(ErrorCode::IdempotencyKeyReused),
         Error::Store(err) => Refusal::from(&err),

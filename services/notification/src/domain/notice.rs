@@ -91,7 +91,15 @@ impl Skip {
 
     /// Whether its ticket took it back.
     const fn is_withdrawal(self) -> bool {
-        matches!(self, Self::DayClosed | Self::NotInTicket)
+        match self {
+            Self::DayClosed | Self::NotInTicket => true,
+            Self::NotBound | Self::NoBalance => false,
+        }
+    }
+
+    /// Those by which a ticket takes a notice back.
+    pub fn withdrawals() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|why| why.is_withdrawal())
     }
 }
 
@@ -226,7 +234,7 @@ pub enum NotAllowed {
     #[error("was retried by hand three times today")]
     TooOften,
     #[error("its ticket has nothing to tell the worker any more")]
-    Withdrawn(Skip),
+    Withdrawn { from: Status, why: Skip },
 }
 
 /// One message to one worker.
@@ -332,7 +340,7 @@ impl Notice {
     }
 
     /// Queues it anew because a person says so, at most three times on each of the site's days, and not where its
-    /// ticket has nothing to tell any more.
+    /// ticket has nothing to tell any more: what was withdrawn waits for the ticket to have something again.
     pub fn retry(&mut self, word: Option<&Word>, at: DateTime<Utc>) -> Result<(), NotAllowed> {
         match self.state {
             State::Failed { .. } | State::Skipped { .. } | State::Unknown { .. } => {}
@@ -341,8 +349,13 @@ impl Notice {
             }
         }
         let word = word.filter(|word| word.version >= self.ticket_version);
-        let task = word.map(|word| word.task.as_ref()).transpose();
-        let task = task.map_err(|why| NotAllowed::Withdrawn(*why))?;
+        let withdrawn = |why| Err(NotAllowed::Withdrawn { from: self.status(), why });
+        let task = match (word.map(|word| &word.task), self.state) {
+            (Some(Ok(task)), _) => Some(task),
+            (Some(Err(why)), _) => return withdrawn(*why),
+            (None, State::Skipped { why, .. }) if why.is_withdrawal() => return withdrawn(why),
+            (None, _) => None,
+        };
         let today = self.zone.date_at(at);
         let before = self.by_hand.filter(|by_hand| by_hand.on == today);
         let count = before.map_or(0, |by_hand| by_hand.count);

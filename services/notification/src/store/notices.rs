@@ -8,7 +8,7 @@ use types::{ContractorId, NotificationId, Page, SiteId, TicketId, WorkerId};
 
 use self::row::{Parts, Row};
 use super::Versioned;
-use crate::domain::{Notice, Status};
+use crate::domain::{Notice, Skip, Status};
 
 /// Writes a new notice at version 1; `false` when the worker has one of its kind and ticket.
 pub(crate) async fn insert(tx: &mut Tx, notice: &Notice) -> Result<bool, StoreError> {
@@ -161,15 +161,17 @@ pub(crate) async fn following(
     tx: &mut Tx,
     ticket: TicketId,
 ) -> Result<Vec<Versioned<Notice>>, StoreError> {
+    let withdrawn: Vec<String> = Skip::withdrawals().map(|why| why.as_str().to_owned()).collect();
     let rows = sqlx::query_as!(
         Row,
         "SELECT notification_id, site_id, contractor_id, worker_id, ticket_id, ticket_version, daily_ticket_id, kind,
              title, date, deadline_at, time_zone, area_ids, video_count, status, reason, attempts, due_at, lease_until,
              settled_at, msgid, errcode, retried_on, retries, traceparent, created_at, version
          FROM notification.notices
-         WHERE ticket_id = $1 AND (status = 'QUEUED' OR reason IN ('DAY_CLOSED', 'NOT_IN_TICKET'))
+         WHERE ticket_id = $1 AND (status = 'QUEUED' OR reason = ANY ($2))
          ORDER BY notification_id FOR UPDATE",
         ticket.as_uuid(),
+        &withdrawn,
     )
     .fetch_all(&mut **tx)
     .await?;

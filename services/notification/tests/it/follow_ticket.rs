@@ -67,6 +67,14 @@ async fn retry(world: &World) -> Result<(), Refusal> {
     answer.map(|_| ()).map_err(|status| Refusal::from_status(&status))
 }
 
+/// A retry by hand is refused: the notice is `status`, and its ticket has nothing to tell for `reason`.
+async fn assert_not_retried(world: &World, status: &str, reason: &str) {
+    let refusal = retry(world).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::StateConflict);
+    let data = ["from", "to", "reason"].map(|key| refusal.data[key].as_str().unwrap());
+    assert_eq!(data, [status, "QUEUED", reason]);
+}
+
 #[tokio::test]
 async fn a_notice_of_a_cancelled_ticket_is_withdrawn_and_nothing_spent() {
     let world = World::new().await;
@@ -211,7 +219,25 @@ async fn what_was_cancelled_while_it_was_being_sent_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn what_was_withdrawn_or_failed_is_not_retried_by_hand_once_the_ticket_is_cancelled() {
+async fn what_was_withdrawn_is_not_retried_by_hand_but_waits_once_there_is_something_to_tell() {
+    let world = World::new().await;
+    let worker = world.consenting(1).await;
+    let ticket = waiting(&world, worker).await;
+    let without = Ticket { worker_ids: vec![], ..next(&ticket) };
+    follow(&world, &without).await;
+    assert_not_retried(&world, "SKIPPED", "NOT_IN_TICKET").await;
+    let again = Ticket { worker_ids: vec![worker.to_string()], ..next(&without) };
+    follow(&world, &again).await;
+    assert_eq!(world.fate().await, fate(Status::Queued, "", 0));
+    cancel(&world, &again).await;
+    assert_not_retried(&world, "SKIPPED", "DAY_CLOSED").await;
+    assert_eq!(world.fate().await, fate(Status::Skipped, "DAY_CLOSED", 0));
+    assert_eq!(world.told("CommandAudited").await, 1, "the consent's");
+    assert_silent(&world, worker).await;
+}
+
+#[tokio::test]
+async fn what_failed_is_not_retried_by_hand_once_its_ticket_has_nothing_to_tell() {
     let world = World::new().await;
     let worker = world.consenting(1).await;
     let ticket = world.publish(&[worker]).await;
@@ -219,11 +245,9 @@ async fn what_was_withdrawn_or_failed_is_not_retried_by_hand_once_the_ticket_is_
     world.send().await;
     let without = Ticket { worker_ids: vec![], ..next(&ticket) };
     follow(&world, &without).await;
-    let refusal = retry(&world).await.unwrap_err();
-    assert_eq!(refusal.code, ErrorCode::StateConflict);
-    assert_eq!(refusal.data["reason"], "NOT_IN_TICKET");
+    assert_not_retried(&world, "FAILED", "NOT_IN_TICKET").await;
     cancel(&world, &without).await;
-    assert_eq!(retry(&world).await.unwrap_err().data["reason"], "DAY_CLOSED");
+    assert_not_retried(&world, "FAILED", "DAY_CLOSED").await;
     // What failed stays what it was.
     assert_eq!(world.fate().await, fate(Status::Failed, "REFUSED", 1));
     assert_eq!(world.told("CommandAudited").await, 1);

@@ -178,7 +178,7 @@ fn what_waits_says_what_its_ticket_says() {
 
 #[test]
 fn what_waits_is_withdrawn_where_nothing_is_left_to_tell_and_waits_again_once_something_is() {
-    for why in [Skip::DayClosed, Skip::NotInTicket] {
+    for why in Skip::withdrawals() {
         let mut notice = Notice { attempts: 3, ..queued() };
         assert!(notice.follow(&withdrawn(why), later()));
         assert_eq!(notice.state, State::Skipped { at: later(), why });
@@ -218,11 +218,30 @@ fn by_hand_it_is_queued_with_what_its_ticket_says_or_not_at_all() {
     let (mut notice, _) = settled(Answer::Lost);
     let before = notice.clone();
     let refused = notice.retry(Some(&withdrawn(Skip::NotInTicket)), later());
-    assert_eq!(refused, Err(NotAllowed::Withdrawn(Skip::NotInTicket)));
+    let (from, why) = (Status::Unknown, Skip::NotInTicket);
+    assert_eq!(refused, Err(NotAllowed::Withdrawn { from, why }));
     assert_eq!(notice, before);
     let word = tomorrow(&notice);
     notice.retry(Some(&word), later()).unwrap();
     assert_eq!(Ok(notice.day), word.task.map(|task| task.day));
+}
+
+#[test]
+fn what_was_withdrawn_is_not_queued_by_hand_before_its_ticket_is_known_to_have_something() {
+    for why in Skip::withdrawals() {
+        let mut notice = queued();
+        assert!(notice.follow(&withdrawn(why), later()));
+        let before = notice.clone();
+        let older = Word { version: 1, ..tomorrow(&notice) };
+        for word in [None, Some(&older)] {
+            let refused = Err(NotAllowed::Withdrawn { from: Status::Skipped, why });
+            assert_eq!(notice.retry(word, later()), refused);
+        }
+        assert_eq!(notice, before);
+        let word = tomorrow(&notice);
+        notice.retry(Some(&word), later()).unwrap();
+        assert_eq!(notice.state, State::Queued { due_at: later() });
+    }
 }
 
 #[test]
