@@ -84,7 +84,7 @@ async fn a_check_drawn_anew_is_not_answered_by_the_old_ones_face() {
     assert!(phone.answer(&second).await.is_ok());
 }
 
-/// Each who came after the one that counted is told that the check is over or that the token is used.
+/// Each is told that the check is over, that the token is used or, where it counted, that the face is someone else's.
 fn assert_all_refused(answers: Vec<Answer<AnswerCheckResponse>>) {
     for refused in answers.into_iter().map(code) {
         assert!(matches!(refused, ErrorCode::StateConflict | ErrorCode::FaceVerifyFailed));
