@@ -322,9 +322,6 @@ impl Relay {
             self.tell_waiting(rows.first().map(|row| row.created_at), rows.len());
         };
         self.finish(lead, states, &sent).await?;
-        if let Some(conn) = aside {
-            conn.close().await?;
-        }
         Ok(known)
     }
 

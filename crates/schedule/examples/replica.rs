@@ -1,8 +1,8 @@
 //! A replica whose only job writes a row for each slot, for tests that pause and kill whole processes:
 //! `replica DATABASE_URL INTERVAL_MS LEASE_MS`. It stops upon SIGTERM once the run in hand is finished.
 //!
-//! The tables are the test's: `effects (slot, holder)` has no key, so a slot that runs twice shows; its holder is as whom
-//! the replica has the lease. Where the row of `gate` says `closed`, a run first tells in `begun (process)` that it is
+//! The tables are the test's: `effects (slot, holder)` has no key, so a slot that runs twice shows; its holder is
+//! whoever has the lease when it is written. Where the row of `gate` says `closed`, a run first tells in `begun (process)` that it is
 //! there and waits.
 
 use std::error::Error;

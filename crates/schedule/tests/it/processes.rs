@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use chrono::{DateTime, TimeDelta, Utc};
 use servers::{Signal, send};
 use sqlx::{AssertSqlSafe, PgPool};
-use test_support::{Database, eventually};
+use test_support::{Database, eventually, lasts};
 use types::SystemClock;
 use uuid::Uuid;
 
@@ -173,8 +173,7 @@ async fn paused_past_its_lease(mistake: Option<&str>) -> World {
     let _other = world.replica();
     world.until_begun(2).await;
     world.open_gate().await;
-    eventually("three leases to pass", async || (SystemClock::system().now() > due).then_some(()))
-        .await;
+    lasts((due - SystemClock::system().now()).to_std().unwrap_or_default()).await;
     world.until_caught_up().await;
     let before = world.effects().await.len();
     paused.signal(Signal::CONT);

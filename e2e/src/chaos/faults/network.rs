@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use rand::Rng;
 use rand::seq::SliceRandom;
-use test_support::{NetFault, eventually};
+use test_support::{NetFault, Proxy, eventually};
 
 use crate::chaos::{Scale, World};
 
@@ -14,8 +14,8 @@ enum Way {
     Services,
 }
 
-/// F9: every kind of bad network on every kind of way; at full length on all of a kind at once or on one alone, as the
-/// seed says.
+/// F9: every kind of bad network on every kind of way; at full length on all of a kind at once or on one alone, by turns: the
+/// next seed has the other.
 pub(crate) async fn bad_ways(world: &mut World) {
     let faults = [
         NetFault::Reset { within: 4096 },
@@ -25,34 +25,40 @@ pub(crate) async fn bad_ways(world: &mut World) {
         NetFault::HalfOpen,
     ];
     let ways = [Way::Database, Way::Broker, Way::Services];
-    let mut all: Vec<(Way, NetFault)> =
-        ways.into_iter().flat_map(|way| faults.map(|fault| (way, fault))).collect();
+    let pairs = ways.into_iter().flat_map(|way| faults.map(|fault| (way, fault)));
+    let turns = [world.seed.is_multiple_of(2), !world.seed.is_multiple_of(2)];
+    let mut all: Vec<(Way, NetFault, bool)> = pairs
+        .zip(turns.into_iter().cycle())
+        .map(|((way, fault), turn)| (way, fault, turn))
+        .collect();
     all.shuffle(&mut world.random);
     if world.scale == Scale::Quick {
         // Every fault once, each on some way.
         let mut met = Vec::new();
-        all.retain(|(_, fault)| {
+        all.retain(|(_, fault, _)| {
             !met.contains(fault) && {
                 met.push(*fault);
                 true
             }
         });
     }
-    for (way, fault) in all {
-        let alone = world.scale != Scale::Quick && world.random.random_bool(0.5);
+    for (way, fault, turn) in all {
+        let alone = world.scale != Scale::Quick && turn;
         let any = world.random.random_range(0..usize::MAX);
         let mut proxies: Vec<_> = match way {
-            Way::Database => world.ways.postgres.iter().collect(),
-            Way::Broker => world.ways.nats.iter().collect(),
-            Way::Services => world.ways.grpc.values().collect(),
+            Way::Database => numbered(&world.ways.postgres),
+            Way::Broker => numbered(&world.ways.nats),
+            Way::Services => {
+                world.ways.grpc.iter().map(|(name, proxy)| ((*name).to_owned(), proxy)).collect()
+            }
         };
         let mut which = "each way".to_owned();
         if alone {
-            let one = any % proxies.len();
-            proxies = vec![proxies[one]];
-            which = format!("way {one} alone");
+            let one = proxies.swap_remove(any % proxies.len());
+            which = format!("the way of {} alone", one.0);
+            proxies = vec![one];
         }
-        for proxy in proxies {
+        for (_, proxy) in proxies {
             proxy.set(fault);
         }
         world.suffer(format!("{fault:?} on {which} to {way:?}"), world.lasts(3, 10)).await;
@@ -60,6 +66,11 @@ pub(crate) async fn bad_ways(world: &mut World) {
         world.ledger.note("the network is well");
         world.acked(3).await;
     }
+}
+
+/// With the process that goes each way.
+fn numbered(proxies: &[Proxy]) -> Vec<(String, &Proxy)> {
+    proxies.iter().enumerate().map(|(number, proxy)| (format!("process {number}"), proxy)).collect()
 }
 
 /// F10: the leading relay is cut off from its database, then from the broker. Another leads, once, and what the former

@@ -154,26 +154,29 @@ pub async fn overlaps(
     let open: Vec<_> = ticket.days.iter().filter(|day| !day.is_done(now)).collect();
     let workers: Vec<Uuid> = ticket.workers.iter().map(|worker| worker.as_uuid()).collect();
     let areas: Vec<Uuid> = ticket.areas.iter().map(|area| area.as_uuid()).collect();
-    // OFFSET 0 keeps the look for a ticket's days a look by its index, for which the planner would read them all.
+    // ANY and OFFSET 0 keep the looks for tickets and their days looks by an index, for which the planner, which cannot know
+    // how many there are, may read them all.
     let rows = sqlx::query!(
         r#"WITH named AS MATERIALIZED (
                SELECT w.worker_id, w.ticket_id FROM ticket.ticket_workers w
                WHERE w.worker_id = ANY ($4) AND w.ticket_id <> $5),
            other AS MATERIALIZED (
                SELECT t.ticket_id, t.site_id, t.contractor_id
-               FROM (SELECT DISTINCT ticket_id FROM named) AS named
-               JOIN ticket.work_tickets t ON t.ticket_id = named.ticket_id
-               WHERE t.start_date <= (SELECT max(day) + 2 FROM UNNEST($1::date[]) AS day)
+               FROM ticket.work_tickets t
+               WHERE t.ticket_id = ANY (ARRAY(SELECT DISTINCT named.ticket_id FROM named))
+                 AND t.start_date <= (SELECT max(day) + 2 FROM UNNEST($1::date[]) AS day)
                  AND t.end_date >= (SELECT min(day) - 2 FROM UNNEST($1::date[]) AS day)
                  AND EXISTS (SELECT FROM ticket.ticket_areas a
-                             WHERE a.ticket_id = t.ticket_id AND a.area_id <> ALL ($7)))
+                             WHERE a.ticket_id = t.ticket_id AND a.area_id <> ALL ($7))),
+           near AS MATERIALIZED (
+               SELECT named.worker_id, other.* FROM other JOIN named ON named.ticket_id = other.ticket_id)
            SELECT own.date AS "date!", met.worker_id AS "worker_id!", met.ticket_id AS "ticket_id!",
                met.site_id AS "site_id!", met.contractor_id AS "contractor_id!"
            FROM (SELECT * FROM UNNEST($1::date[], $2::timestamptz[], $3::timestamptz[]) AS own (date, start_at, end_at)
                  ORDER BY own.date) AS own
            CROSS JOIN LATERAL (
-               SELECT named.worker_id, other.ticket_id, other.site_id, other.contractor_id
-               FROM other JOIN named ON named.ticket_id = other.ticket_id
+               SELECT near.worker_id, near.ticket_id, near.site_id, near.contractor_id
+               FROM near JOIN other ON other.ticket_id = near.ticket_id
                WHERE EXISTS (
                    SELECT FROM ticket.daily_tickets d
                    WHERE d.ticket_id = other.ticket_id AND d.date BETWEEN own.date - 2 AND own.date + 2
@@ -181,7 +184,7 @@ pub async fn overlaps(
                      AND d.published_at IS NOT NULL AND d.cancelled_at IS NULL AND d.expired_at IS NULL
                      AND d.expires_at > $6
                    OFFSET 0)
-               ORDER BY named.worker_id, other.ticket_id) AS met
+               ORDER BY near.worker_id, near.ticket_id) AS met
            LIMIT $8"#,
         &open.iter().map(|day| day.date).collect::<Vec<_>>(),
         &open.iter().map(|day| day.window.start).collect::<Vec<_>>(),
