@@ -16,7 +16,7 @@ impl App {
         let mut grant = grants::get(&mut tx, id).await?.ok_or(Error::NotFound)?;
         let before = grant.state.as_str();
         if !grant.resync(now) {
-            // Lets go of the row, and looks again at what is due: a pusher passes by what is locked.
+            // Nothing to keep, but a commit wakes the pusher, which passed by this row while it was locked.
             tx.commit().await?;
             return Ok(grant);
         }

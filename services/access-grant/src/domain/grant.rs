@@ -148,8 +148,8 @@ impl Grant {
         true
     }
 
-    /// Asks for another push and read-back, or removal. What is proved stays proved meanwhile. Asking again before it
-    /// has come to that changes nothing and answers `false`.
+    /// Asks for another push and read-back, or removal. What is proved stays proved meanwhile. Asking again before what
+    /// was found at the door is taken in changes nothing and answers `false`: a push under way counts as still to come.
     pub fn resync(&mut self, now: DateTime<Utc>) -> bool {
         if self.attempts == 0 && self.due_at.is_some_and(|due_at| due_at <= now) {
             return false;

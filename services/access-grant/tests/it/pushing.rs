@@ -151,6 +151,28 @@ async fn what_a_door_says_of_an_aim_that_changed_meanwhile_counts_for_nothing() 
 }
 
 #[tokio::test]
+async fn a_resync_while_the_door_is_being_called_is_that_call() {
+    let world = World::new().await;
+    let area = world.area("acg_01").await;
+    let (job, _) = world.granted("face-1", &[area]).await;
+    let grant = world.grant_of(&job).await;
+    world.door.gate();
+    let slow = world.pusher.push_due();
+    let meanwhile = async {
+        world.door.begun.notified().await;
+        let admin = world.harness.sysadmin(&[world.site]);
+        let answered = world.app.resync_grant(&admin, grant.id).await.unwrap();
+        world.door.go_on.notify_one();
+        answered
+    };
+    let (pushed, answered) = tokio::join!(slow, meanwhile);
+    pushed.unwrap();
+    assert_eq!(answered.version, grant.version);
+    world.push().await;
+    assert_eq!((world.door.pushes(), world.audited().await.len()), (vec![grant.id], 0));
+}
+
+#[tokio::test]
 async fn only_all_areas_together_authorize() {
     let world = World::new().await;
     let areas = [world.area("acg_01").await, world.area("acg_02").await];
