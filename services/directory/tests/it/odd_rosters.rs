@@ -218,7 +218,7 @@ async fn a_reading_ends_when_the_service_stops_and_the_next_one_is_free_to_begin
     world.outside.set_roster(&people(1..=2));
     let held = world.outside.hold_roster().await;
     let stopped = async {
-        world.outside.is_asked_for_pages(1).await;
+        world.until_asked_for_pages(1).await;
         stop_reading(&world).await;
     };
     let (answer, ()) = tokio::join!(world.sync(site), stopped);
@@ -242,7 +242,7 @@ async fn a_reading_whose_time_had_come_ends_when_the_service_stops_and_its_run_h
     world.outside.set_roster(&people(1..=2));
     let held = world.outside.hold_roster().await;
     world.harness.shell.clock.advance(HALF_HOUR);
-    world.outside.is_asked_for_pages(1).await;
+    world.until_asked_for_pages(1).await;
     stop_reading(&world).await;
     let failed = "SELECT count(*) FROM directory.job_runs WHERE error IS NOT NULL";
     assert_eq!(world.count(failed).await, 0);
@@ -265,12 +265,12 @@ async fn a_reading_that_asks_once_more_is_under_way_for_as_long_again() {
     let held = world.outside.hold_roster().await;
     let slow = async {
         let (clock, system) = (&world.harness.shell.clock, &world.harness.shell.system);
-        world.outside.is_asked_for_pages(2).await;
+        world.until_asked_for_pages(2).await;
         system.advance(TimeDelta::seconds(90));
         // The page that waits goes through, the next one is held again.
         drop(held);
         let held = world.outside.hold_roster().await;
-        world.outside.is_asked_for_pages(3).await;
+        world.until_asked_for_pages(3).await;
         system.advance(TimeDelta::seconds(90));
         clock.advance(HALF_HOUR);
         test_support::eventually("a run that leaves the site alone", async || {
@@ -297,9 +297,9 @@ async fn a_reading_that_was_overtaken_does_not_ask_once_more() {
     world.outside.set_roster(&[]);
     let held = world.outside.hold_roster().await;
     let newer = async {
-        world.outside.is_asked_for_pages(2).await;
+        world.until_asked_for_pages(2).await;
         let let_go = async {
-            world.outside.is_asked_for_pages(3).await;
+            world.until_asked_for_pages(3).await;
             drop(held);
         };
         tokio::join!(world.sync(site), let_go).0

@@ -11,7 +11,7 @@ use service::config::{Secret, SecretRing};
 use service::grpc::{Peers, Transport};
 use service::{Refusal, Shell, Tasks};
 use sqlx::PgPool;
-use test_support::Harness;
+use test_support::{Harness, eventually};
 use tonic::{Request, Response, Status};
 use types::{ContractorId, SiteId};
 
@@ -72,6 +72,12 @@ impl World {
         let shell = Shell { peers: Peers::in_process(), ..self.harness.shell.clone() };
         directory::serve(config, shell.clone()).await.unwrap();
         DirectoryServiceClient::new(shell.peers.transport("directory"))
+    }
+
+    /// Waits until the real-name system was asked for so many pages in all.
+    pub(crate) async fn until_asked_for_pages(&self, pages: usize) {
+        let asked = async || (self.outside.asked_pages() >= pages).then_some(());
+        eventually("a page to be asked for", asked).await;
     }
 
     pub(crate) fn by<M>(&self, caller: &Caller, message: M) -> Request<M> {
@@ -264,7 +270,7 @@ impl World {
 
     /// Waits until a sign-in whose password fits waits for attempts that the test holds.
     pub(crate) async fn a_success_waits(&self) {
-        test_support::eventually("a sign-in that waits", async || {
+        eventually("a sign-in that waits", async || {
             let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                  AND wait_event_type = 'Lock' AND query LIKE 'DELETE FROM directory.attempts%'";
             (self.count(waiting).await > 0).then_some(())
