@@ -154,20 +154,23 @@ pub async fn overlaps(
     let open: Vec<_> = ticket.days.iter().filter(|day| !day.is_done(now)).collect();
     let workers: Vec<Uuid> = ticket.workers.iter().map(|worker| worker.as_uuid()).collect();
     let areas: Vec<Uuid> = ticket.areas.iter().map(|area| area.as_uuid()).collect();
-    // ANY and OFFSET 0 keep the looks for tickets and their days looks by an index, for which the planner, which cannot know
-    // how many there are, may read them all.
+    // OFFSET 0 keeps the looks for tickets and their days looks by an index, for which the planner, which cannot know how
+    // many there are, may read them all.
     let rows = sqlx::query!(
         r#"WITH named AS MATERIALIZED (
                SELECT w.worker_id, w.ticket_id FROM ticket.ticket_workers w
                WHERE w.worker_id = ANY ($4) AND w.ticket_id <> $5),
            other AS MATERIALIZED (
-               SELECT t.ticket_id, t.site_id, t.contractor_id
-               FROM ticket.work_tickets t
-               WHERE t.ticket_id = ANY (ARRAY(SELECT DISTINCT named.ticket_id FROM named))
-                 AND t.start_date <= (SELECT max(day) + 2 FROM UNNEST($1::date[]) AS day)
-                 AND t.end_date >= (SELECT min(day) - 2 FROM UNNEST($1::date[]) AS day)
-                 AND EXISTS (SELECT FROM ticket.ticket_areas a
-                             WHERE a.ticket_id = t.ticket_id AND a.area_id <> ALL ($7))),
+               SELECT t.*
+               FROM (SELECT DISTINCT ticket_id FROM named) AS named
+               CROSS JOIN LATERAL (
+                   SELECT t.ticket_id, t.site_id, t.contractor_id FROM ticket.work_tickets t
+                   WHERE t.ticket_id = named.ticket_id
+                     AND t.start_date <= (SELECT max(day) + 2 FROM UNNEST($1::date[]) AS day)
+                     AND t.end_date >= (SELECT min(day) - 2 FROM UNNEST($1::date[]) AS day)
+                     AND EXISTS (SELECT FROM ticket.ticket_areas a
+                                 WHERE a.ticket_id = t.ticket_id AND a.area_id <> ALL ($7))
+                   OFFSET 0) AS t),
            near AS MATERIALIZED (
                SELECT named.worker_id, other.* FROM other JOIN named ON named.ticket_id = other.ticket_id)
            SELECT own.date AS "date!", met.worker_id AS "worker_id!", met.ticket_id AS "ticket_id!",
