@@ -2,8 +2,8 @@
 //! `replica DATABASE_URL INTERVAL_MS LEASE_MS`. It stops upon SIGTERM once the run in hand is finished.
 //!
 //! The tables are the test's: `effects (slot, holder)` has no key, so a slot that runs twice shows; its holder is
-//! whoever has the lease when it is written. Where the row of `gate` says `closed`, a run first tells in `begun (process)` that it is
-//! there and waits.
+//! whoever has the lease when it is written. Where the row of `gate` says `closed`, a run first tells in `begun (process)`
+//! that it is there and waits.
 
 use std::error::Error;
 use std::str::FromStr;

@@ -128,7 +128,7 @@ impl Drop for Conn {
             Ok(runtime) if !self.spent => {
                 runtime.spawn(timeout(FAREWELL, conn.return_to_pool()));
             }
-            // Nobody could wait for it outside a runtime.
+            // Spent, or outside a runtime, where nobody could wait for its last answer.
             _ => drop(conn.detach()),
         }
     }
