@@ -174,9 +174,9 @@ impl Figures {
         self.goal(says, median(&ratios), bound);
     }
 
-    /// A goal on the worst round.
+    /// A goal on the worst round. Missed without one, and where one is no number.
     pub(crate) fn worst(&mut self, says: &str, name: &str, most: f64) {
-        let worst = self.rounds(name).iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let worst = self.rounds(name).iter().copied().max_by(f64::total_cmp).unwrap_or(f64::NAN);
         self.goal(says, worst, Bound::AtMost(most));
     }
 
@@ -301,7 +301,12 @@ mod tests {
     fn a_goal_without_rounds_is_missed() {
         let mut figures = with(&[]);
         figures.ratio("≥ 1.0 of the limit", "ours", "limit", Bound::AtLeast(1.0));
-        figures.worst("p99 ≤ 20 ms", "p99", f64::NAN);
+        figures.worst("p99 ≤ 20 ms", "p99", 20.0);
+        for round in [1.0, f64::NAN, 2.0] {
+            figures.show("p50", "ms", round);
+        }
+        figures.worst("p50 ≤ 3 ms", "p50", 3.0);
+        assert_eq!(figures.goals.len(), 3);
         assert!(figures.goals.iter().all(|goal| !goal.met));
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use fleet::Urls;
 
@@ -117,9 +117,12 @@ impl Installation {
         self.processes[process].is_paused()
     }
 
-    /// Whether a process has ended, by itself or by a fault.
-    pub fn has_ended(&mut self, process: usize) -> bool {
-        self.processes[process].has_ended()
+    /// How a process has ended, by itself or by a fault; `None` while it runs.
+    ///
+    /// # Panics
+    /// When the system does not know the process.
+    pub fn ended(&mut self, process: usize) -> Option<ExitStatus> {
+        self.processes[process].ended()
     }
 
     /// Starts a process again, killing it first when it runs, with settings of its own besides, for this life alone.

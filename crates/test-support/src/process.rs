@@ -61,8 +61,8 @@ impl Process {
         servers::is_paused(self.child.id())
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
     }
 
     pub(crate) fn ask_to_stop(&self) {

@@ -25,8 +25,8 @@ const MOST_AT_ONCE: usize = 48;
 #[derive(Debug)]
 pub struct Load {
     commands: tokio::task::JoinHandle<JoinSet<()>>,
+    ledger: Ledger,
     stop: CancellationToken,
-    give_up: CancellationToken,
 }
 
 impl Load {
@@ -36,8 +36,8 @@ impl Load {
     /// When nobody can sign in.
     pub async fn start(world: &World) -> Self {
         let client = Client::new(world).await;
-        let (stop, give_up) = (CancellationToken::new(), CancellationToken::new());
-        let (ending, hopeless, titles) = (stop.clone(), give_up.clone(), Arc::clone(&world.titles));
+        let stop = CancellationToken::new();
+        let (ending, titles) = (stop.clone(), Arc::clone(&world.titles));
         let mut random =
             StdRng::seed_from_u64(world.ledger.seed() ^ titles.load(Ordering::Relaxed));
         #[expect(clippy::disallowed_methods, reason = "ends when the load is stopped")]
@@ -55,17 +55,17 @@ impl Load {
                 if commands.len() < MOST_AT_ONCE {
                     let (again, cancel) = (random.random_bool(0.85), random.random_bool(0.2));
                     let number = titles.fetch_add(1, Ordering::Relaxed);
-                    commands.spawn(client.clone().send(number, again, cancel, hopeless.clone()));
+                    commands.spawn(client.clone().send(number, again, cancel));
                 }
             }
         });
-        Self { commands, stop, give_up }
+        Self { commands, ledger: world.ledger.clone(), stop }
     }
 
-    /// Sends nothing new, and waits until every command that is tried again has its answer, or for so long.
+    /// Sends nothing new, and waits until every command that is tried again has its answer.
     ///
     /// # Panics
-    /// When one key had two answers.
+    /// When one key had two answers, or a command has none though nothing is broken any more.
     pub async fn stop(self) {
         self.stop.cancel();
         let mut commands = self.commands.await.expect("the load runs until it is stopped");
@@ -74,12 +74,13 @@ impl Load {
                 ended.expect("a command is answered or not");
             }
         };
-        if tokio::time::timeout(SETTLED_WITHIN, settled).await.is_err() {
-            self.give_up.cancel();
-            while let Some(ended) = commands.join_next().await {
-                ended.expect("a command is answered or not");
-            }
-        }
+        let settled = tokio::time::timeout(SETTLED_WITHIN, settled).await;
+        assert!(
+            settled.is_ok(),
+            "{} commands have no answer whatever is tried\n{}",
+            commands.len(),
+            self.ledger.story()
+        );
     }
 }
 
@@ -110,13 +111,13 @@ impl Client {
     }
 
     /// Publishes a ticket and perhaps cancels it; the ticket's id if it was acked.
-    async fn send(self, number: u64, again: bool, cancel: bool, give_up: CancellationToken) {
-        let Some(ticket) = self.publish(number, again, &give_up).await else { return };
+    async fn send(self, number: u64, again: bool, cancel: bool) {
+        let Some(ticket) = self.publish(number, again).await else { return };
         if cancel {
             let title = format!("cancel {}", self.title(number));
             let path = format!("/api/admin/work-tickets/{ticket}/cancel");
             let body = json!({ "reason": "plans changed" });
-            self.until_answered(&title, &path, None, &body, again, &give_up).await;
+            self.until_answered(&title, &path, None, &body, again).await;
         }
     }
 
@@ -124,12 +125,7 @@ impl Client {
         format!("ticket {}-{number}", self.ledger.seed())
     }
 
-    pub(super) async fn publish(
-        &self,
-        number: u64,
-        again: bool,
-        give_up: &CancellationToken,
-    ) -> Option<String> {
+    pub(super) async fn publish(&self, number: u64, again: bool) -> Option<String> {
         let title = self.title(number);
         let tomorrow = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now())
             .date_naive()
@@ -150,7 +146,7 @@ impl Client {
         });
         let key = title.replace(' ', "-");
         let path = "/api/admin/work-tickets";
-        self.until_answered(&title, path, Some(&key), &body, again, give_up).await
+        self.until_answered(&title, path, Some(&key), &body, again).await
     }
 
     /// Sends a command, and again while nobody knows what became of it; a client that does not try again leaves
@@ -162,7 +158,6 @@ impl Client {
         key: Option<&str>,
         body: &Value,
         again: bool,
-        give_up: &CancellationToken,
     ) -> Option<String> {
         self.ledger.ask(title);
         loop {
@@ -178,10 +173,7 @@ impl Client {
                 Outcome::Asked | Outcome::Unknown(_) if again => {}
                 Outcome::Asked | Outcome::Unknown(_) | Outcome::Refused(_) => return None,
             }
-            tokio::select! {
-                () = test_support::lasts(BEFORE_AGAIN) => {}
-                () = give_up.cancelled() => return None,
-            }
+            test_support::lasts(BEFORE_AGAIN).await;
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(super) const READERS: usize = 3;
 pub(super) const REPLICAS: &[&str] = &["ticket", "all"];
 /// No answer takes longer: the gateway ends what lasts 15 s.
 const BOUNDED: Duration = Duration::from_secs(18);
+/// How a process ends at a marked point: SIGABRT.
+const ABORTED: i32 = 6;
 pub(super) const PREFIX: &str = "sitepass";
 
 /// How long faults last.
@@ -233,14 +236,37 @@ impl World {
         panic!("no command is acked any more\n{}", self.ledger.story());
     }
 
-    /// Starts what has ended and waits until every process is ready.
+    /// Waits until every process is ready. None has ended that nobody killed: a fault outside a process is nothing it may
+    /// die of.
     pub(super) async fn ready(&mut self) {
+        self.assert_running();
+        self.installation.ready().await;
+        self.assert_running();
+    }
+
+    fn assert_running(&mut self) {
         for process in 0..self.installation.len() {
-            if self.installation.has_ended(process) {
-                self.installation.restart(process, &[]);
+            if let Some(ended) = self.installation.ended(process) {
+                let (targets, story) = (self.installation.targets(process), self.ledger.story());
+                panic!("{targets} has ended by itself: {ended}\n{story}");
             }
         }
-        self.installation.ready().await;
+    }
+
+    /// Starts a process again with these settings, one of which is `point`, and waits until it has died there.
+    pub(super) async fn dies_at(&mut self, process: usize, point: &str, besides: &[(&str, &str)]) {
+        let targets = self.installation.targets(process).to_owned();
+        self.ledger.note(format!("{targets} will die at {point}"));
+        let mut settings = vec![("SITEPASS_FAULT_POINT", point)];
+        settings.extend(besides);
+        self.installation.restart(process, &settings);
+        let ended = eventually(&format!("{targets} to die at {point}"), || {
+            let ended = self.installation.ended(process);
+            async move { ended }
+        })
+        .await;
+        // One that could not start, or had no such point, has ended too.
+        assert_eq!(ended.signal(), Some(ABORTED), "{targets}: {ended}\n{}", self.ledger.story());
     }
 
     /// Every invariant, the log's chain, and that no client waited without end.

@@ -8,7 +8,6 @@ use proto::common::v1::EventEnvelope;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use test_support::eventually;
-use tokio_util::sync::CancellationToken;
 use types::EventId;
 use uuid::Uuid;
 
@@ -119,7 +118,7 @@ async fn panics(world: &mut World) {
     world.installation.process_ready(process).await;
     let client = Client::new(world).await;
     let number = world.titles.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    client.publish(number, true, &CancellationToken::new()).await;
+    client.publish(number, true).await;
     eventually("an event to be parked", || async {
         (!mended(world, "audit").await.is_empty() && !mended(world, "report").await.is_empty())
             .then_some(())

@@ -1,13 +1,22 @@
+use std::ops::Range;
+
 use rand::Rng;
 use rand::seq::SliceRandom;
-use test_support::eventually;
+use test_support::{Entry, Outcome};
 
 use crate::chaos::{Scale, World};
 
-/// Where a process dies, and those that come there while tickets are published. The gateway stores nothing.
+/// The process that takes commands.
+const COMMANDED: usize = 1;
+const PASSES: Range<u64> = 2..20;
+/// A process commits some twenty times before its first command: its jobs, its days, what it saw.
+const COMMANDS: Range<u64> = 25..60;
+
+/// Where a process dies, and those that come there while tickets are published, the one first that always does. The
+/// gateway stores nothing.
 const POINTS: [(&str, &[usize]); 7] = [
-    ("commit.before", &[1, 2, 3]),
-    ("commit.after", &[1, 2, 3]),
+    ("commit.before", &[COMMANDED, 2, 3]),
+    ("commit.after", &[COMMANDED, 2, 3]),
     ("relay.before-publish", &[1, 2]),
     ("relay.before-mark", &[1, 2]),
     ("relay.before-states", &[1]),
@@ -15,12 +24,14 @@ const POINTS: [(&str, &[usize]); 7] = [
     ("consumer.before-ack", &[2, 3]),
 ];
 
-/// F1: each process dies at random moments, and at each point at a random pass.
+/// F1: each process dies at random moments, and at each point at a random pass. A command that was under way is answered
+/// when it is asked again.
 pub(crate) async fn services(world: &mut World) {
     let mut deaths: Vec<(Option<&str>, usize)> = Vec::new();
     for (point, processes) in POINTS {
         if world.scale == Scale::Quick {
-            let any = world.random.random_range(0..processes.len());
+            let commands = point.starts_with("commit.");
+            let any = if commands { 0 } else { world.random.random_range(0..processes.len()) };
             deaths.push((Some(point), processes[any]));
         } else {
             deaths.extend(processes.iter().map(|process| (Some(point), *process)));
@@ -31,19 +42,18 @@ pub(crate) async fn services(world: &mut World) {
     for (point, process) in deaths {
         let targets = world.installation.targets(process).to_owned();
         if let Some(point) = point {
-            let pass = world.random.random_range(2..20);
-            let planned = format!("{point}:{pass}");
-            world.ledger.note(format!("{targets} will die at {planned}"));
-            world.installation.restart(process, &[("SITEPASS_FAULT_POINT", &planned)]);
-            eventually(&format!("{targets} to die at {planned}"), || {
-                let ended = world.installation.has_ended(process);
-                async move { ended.then_some(()) }
-            })
-            .await;
+            let commands = process == COMMANDED && point.starts_with("commit.");
+            let pass = world.random.random_range(if commands { COMMANDS } else { PASSES });
+            world.dies_at(process, &format!("{point}:{pass}"), &[]).await;
         }
         world.any_moment().await;
         world.ledger.note(format!("{targets} is killed and started again"));
         world.installation.restart(process, &[]);
         world.installation.process_ready(process).await;
     }
+    world.acked(5).await;
+    let again = |entry: &Entry| entry.tries > 1 && matches!(entry.outcome, Outcome::Acked(_));
+    let again = world.ledger.entries().values().filter(|entry| again(entry)).count();
+    world.ledger.note(format!("{again} commands were answered when they were asked again"));
+    assert!(again > 0, "no command was under way when a process died\n{}", world.ledger.story());
 }

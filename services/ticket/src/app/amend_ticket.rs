@@ -85,6 +85,8 @@ impl App {
         if !is_examined(&amendment, &before, truth) {
             return Err(Error::Stale);
         }
+        // A day may have ended since it was examined.
+        fitting(&mut Fields::default(), amendment.problems(&before, max_span(truth), now))?;
         let amended = ticket.value.amend(amendment, now, reason, DailyTicketId::new)?;
         let told = truth.map(Told::from).unwrap_or_default();
         if cmd.preview || amended == Amended::Nothing {
@@ -151,9 +153,8 @@ impl App {
         let truth = if amendment.moves_dates() || !about.is_empty() {
             match self.ask(&cmd.caller, &about).await {
                 Err(Error::Peer(refusal)) => {
-                    add(&mut cmd.fields, problems);
                     // What is known to be wrong can be mended meanwhile.
-                    std::mem::take(&mut cmd.fields).finish().map_err(Error::Invalid)?;
+                    fitting(&mut cmd.fields, problems)?;
                     return Err(Error::Peer(refusal));
                 }
                 answer => Some(answer?),
@@ -166,12 +167,21 @@ impl App {
             let strangers = truth.unknown_workers.intersection(&workers).copied().collect();
             problems.extend(cmd.unknown(truth, &strangers));
         }
-        let max_span = truth.as_ref().map_or(u32::MAX, |truth| truth.max_span_days);
-        problems.extend(amendment.problems(ticket, max_span, self.clock.now()));
-        add(&mut cmd.fields, problems);
-        std::mem::take(&mut cmd.fields).finish().map_err(Error::Invalid)?;
+        problems.extend(amendment.problems(ticket, max_span(truth.as_ref()), self.clock.now()));
+        fitting(&mut cmd.fields, problems)?;
         Ok(truth)
     }
+}
+
+/// Days that a ticket may have; of a change that asks nobody, whatever it has.
+fn max_span(truth: Option<&Truth>) -> u32 {
+    truth.map_or(u32::MAX, |truth| truth.max_span_days)
+}
+
+/// Nothing that does not fit is known yet, and these are none.
+fn fitting(fields: &mut Fields, problems: Vec<FieldProblem>) -> Result<(), Error> {
+    add(fields, problems);
+    std::mem::take(fields).finish().map_err(Error::Invalid)
 }
 
 impl AmendTicket {

@@ -74,7 +74,9 @@ impl Handler for FollowTraining {
                 let of =
                     worker_day(delivery, &fact.site_id, &fact.daily_ticket_id, &fact.worker_id)?;
                 let video = delivery.parse("video_id", &fact.video_id)?;
-                return Ok(progress::keep_video(tx, of, video).await?);
+                let at = proto::instant(fact.completed_at.as_ref());
+                let at = delivery.carried("completed_at", at)?;
+                return Ok(progress::keep_video(tx, of, video, at).await?);
             }
             _ => return Err(delivery.unexpected()),
         };

@@ -21,8 +21,8 @@ pub struct Standing {
     pub completed: Option<(DateTime<Utc>, bool)>,
     /// Areas with a grant that is not revoked.
     pub held: BTreeSet<AreaId>,
-    /// Videos of the day watched to their end, whether the ticket asks for them or not.
-    pub watched: BTreeSet<VideoId>,
+    /// Videos of the day watched to their end, whether the ticket asks for them or not, and when, where that is known.
+    pub watched: BTreeMap<VideoId, Option<DateTime<Utc>>>,
     /// Finished late and was let in by hand since.
     pub released: bool,
 }
@@ -123,8 +123,10 @@ impl Effects {
                     lacking.extend(missing.iter().copied());
                     effects.retraining.push(Retraining { day, worker, date, missing });
                 }
-                let from = window(old, standing, now).filter(|_| old_workers.contains(&worker));
-                let to = window(new, standing, now).filter(|_| stays && !again);
+                let finished = |ticket| finished(ticket, standing);
+                let from = window(old, standing, finished(before), now)
+                    .filter(|_| old_workers.contains(&worker));
+                let to = window(new, standing, finished(after), now).filter(|_| stays && !again);
                 for area in old_areas.union(&new_areas).copied() {
                     let from = from.filter(|_| old_areas.contains(&area));
                     let to = to.filter(|_| new_areas.contains(&area));
@@ -166,11 +168,25 @@ impl Effects {
     }
 }
 
+/// When a day's training was complete, and whether that was in time by the deadline then. Who was not told to be complete
+/// is by what they watched, where the ticket asks for no more: training judges them so at its change.
+fn finished(ticket: &Ticket, standing: &Standing) -> Option<(DateTime<Utc>, bool)> {
+    let watched = || {
+        let mut times = ticket.videos.iter().map(|video| standing.watched.get(video).copied()?);
+        match ticket.terms.video_rule {
+            VideoRule::All => times.collect::<Option<Vec<_>>>()?.into_iter().max(),
+            VideoRule::Any => times.by_ref().flatten().min(),
+        }
+    };
+    standing.completed.or_else(|| Some((watched()?, false)))
+}
+
 /// The window in which one who is named may pass on a day once trained; `None` where there is none any more. Who finished
 /// after the deadline, or can only finish after it, and was not released may not: access-grant's rule.
 fn window(
     day: Option<&DailyTicket>,
     standing: &Standing,
+    finished: Option<(DateTime<Utc>, bool)>,
     now: DateTime<Utc>,
 ) -> Option<InstantWindow> {
     let day = day.filter(|day| {
@@ -179,18 +195,22 @@ fn window(
             && now < day.window.end
     })?;
     let let_in = standing.released || !standing.held.is_empty();
-    let (finished_at, in_time) = standing.completed.unwrap_or((now, false));
+    let (finished_at, in_time) = finished.unwrap_or((now, false));
     (let_in || in_time || finished_at <= day.deadline_at).then_some(day.window)
 }
 
 /// The videos that somebody who has completed a day, and was told to have `watched` some, still has to watch after.
 /// Whoever `before` named was complete by it, which says more: under ALL every video was watched, under ANY of several
 /// one that may be untold, and then it is said rather once too often.
-fn missing(before: Option<&Ticket>, after: &Ticket, watched: &BTreeSet<VideoId>) -> Vec<VideoId> {
+fn missing(
+    before: Option<&Ticket>,
+    after: &Ticket,
+    watched: &BTreeMap<VideoId, Option<DateTime<Utc>>>,
+) -> Vec<VideoId> {
     let all = before
         .filter(|ticket| ticket.terms.video_rule == VideoRule::All || ticket.videos.len() == 1);
     let said = all.map(|ticket| ticket.videos.as_slice()).unwrap_or_default();
-    let has = |video: &VideoId| watched.contains(video) || said.contains(video);
+    let has = |video: &VideoId| watched.contains_key(video) || said.contains(video);
     let whichever =
         before.is_some_and(|ticket| ticket.videos.iter().all(|video| after.videos.contains(video)));
     match after.terms.video_rule {

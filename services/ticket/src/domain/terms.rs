@@ -100,7 +100,7 @@ impl Terms {
     ) -> DateTime<Utc> {
         let default = match self.deadline {
             Deadline::Given(time) => return self.zone.at(date, time),
-            Deadline::SiteDefault(_) if self.has_night_deadline() => {
+            Deadline::SiteDefault(time) if self.has_night_deadline(time) => {
                 self.window_on(date).start - self.leads.before_night
             }
             Deadline::SiteDefault(time) => self.zone.at(date, time),
@@ -116,7 +116,7 @@ impl Terms {
     /// The deadline as a time of day, as it is shown for the ticket as a whole.
     pub fn deadline_time(&self) -> NaiveTime {
         match self.deadline {
-            Deadline::SiteDefault(_) if self.has_night_deadline() => {
+            Deadline::SiteDefault(time) if self.has_night_deadline(time) => {
                 self.window.start - self.leads.before_night
             }
             Deadline::Given(time) | Deadline::SiteDefault(time) => time,
@@ -133,9 +133,14 @@ impl Terms {
         self.zone.at_latest(date, DAY_ENDS).max(self.window_on(date).end)
     }
 
-    /// A night window that starts so early that its deadline would be on another day keeps the site's.
-    fn has_night_deadline(&self) -> bool {
-        self.window.crosses_midnight() && self.window.start - DAY_STARTS >= self.leads.before_night
+    /// A night window that starts so early that its deadline would be on another day keeps the site's; so does one that
+    /// is over at midnight, as a day's is that ends a minute before, unless the site's is earlier still.
+    fn has_night_deadline(&self, site_default: NaiveTime) -> bool {
+        let TimeWindow { start, end } = self.window;
+        let lead = self.leads.before_night;
+        self.window.crosses_midnight()
+            && start - DAY_STARTS >= lead
+            && (end != NaiveTime::MIN || site_default < start - lead)
     }
 }
 
@@ -210,6 +215,16 @@ mod tests {
         let whole_day = terms("Asia/Shanghai", "00:00", "24:00");
         assert_eq!(whole_day.deadline_on(date("2026-03-03"), None), at("2026-03-02T23:30:00Z"));
         assert_eq!(whole_day.deadline_time(), time("07:30"));
+    }
+
+    #[test]
+    fn a_day_that_lasts_until_midnight_keeps_the_sites_deadline_and_an_evening_has_its_own() {
+        let day = terms("Asia/Shanghai", "06:00", "24:00");
+        assert_eq!(day.deadline_on(date("2026-03-03"), None), at("2026-03-02T23:30:00Z"));
+        assert_eq!(day.deadline_time(), time("07:30"));
+        let evening = terms("Asia/Shanghai", "20:00", "24:00");
+        assert_eq!(evening.deadline_on(date("2026-03-03"), None), at("2026-03-03T11:30:00Z"));
+        assert_eq!(evening.deadline_time(), time("19:30"));
     }
 
     #[test]

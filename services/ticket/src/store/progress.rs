@@ -50,18 +50,25 @@ pub async fn keep_training(
     Ok(())
 }
 
-/// Keeps that a video of the day was watched to its end; told again it changes nothing.
-pub async fn keep_video(tx: &mut Tx, of: WorkerDay, video: VideoId) -> Result<(), StoreError> {
+/// Keeps when a video of the day was watched to its end; told again it changes nothing.
+pub async fn keep_video(
+    tx: &mut Tx,
+    of: WorkerDay,
+    video: VideoId,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO ticket.worker_days AS d (daily_ticket_id, worker_id, site_id, completed_videos)
-         VALUES ($1, $2, $3, ARRAY[$4::uuid])
+        "INSERT INTO ticket.worker_days AS d (daily_ticket_id, worker_id, site_id, completed_videos, watched_at)
+         VALUES ($1, $2, $3, ARRAY[$4::uuid], ARRAY[$5::timestamptz])
          ON CONFLICT (daily_ticket_id, worker_id) DO UPDATE
-         SET completed_videos = d.completed_videos || EXCLUDED.completed_videos
+         SET completed_videos = d.completed_videos || EXCLUDED.completed_videos,
+             watched_at[cardinality(d.completed_videos) + 1] = EXCLUDED.watched_at[1]
          WHERE NOT d.completed_videos @> EXCLUDED.completed_videos",
         of.day.as_uuid(),
         of.worker.as_uuid(),
         of.site.as_uuid(),
         video.as_uuid(),
+        at,
     )
     .execute(&mut **tx)
     .await?;

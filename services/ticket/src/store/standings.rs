@@ -56,9 +56,9 @@ pub async fn of_ticket(tx: &mut Tx, ticket: TicketId) -> Result<Standings, Store
         standings.entry(key).or_default().held.insert(row.area_id.into());
     }
     let watched = sqlx::query!(
-        "SELECT d.daily_ticket_id, d.worker_id, d.completed_videos
-         FROM ticket.worker_days d JOIN ticket.daily_tickets t ON t.daily_ticket_id = d.daily_ticket_id
-         WHERE t.ticket_id = $1 AND t.expired_at IS NULL AND t.cancelled_at IS NULL AND d.completed_videos <> '{}'",
+        r#"SELECT d.daily_ticket_id, d.worker_id, d.completed_videos, d.watched_at AS "watched_at: Vec<Option<DateTime<Utc>>>"
+           FROM ticket.worker_days d JOIN ticket.daily_tickets t ON t.daily_ticket_id = d.daily_ticket_id
+           WHERE t.ticket_id = $1 AND t.expired_at IS NULL AND t.cancelled_at IS NULL AND d.completed_videos <> '{}'"#,
         ticket.as_uuid(),
     )
     .fetch_all(&mut **tx)
@@ -66,7 +66,8 @@ pub async fn of_ticket(tx: &mut Tx, ticket: TicketId) -> Result<Standings, Store
     for row in watched {
         let key = (DailyTicketId::from_uuid(row.daily_ticket_id), row.worker_id.into());
         let videos = row.completed_videos.into_iter().map(VideoId::from_uuid);
-        standings.entry(key).or_default().watched.extend(videos);
+        let times = row.watched_at.into_iter().chain(std::iter::repeat(None));
+        standings.entry(key).or_default().watched.extend(videos.zip(times));
     }
     // access-grant's rule: a release is of what had been watched by then.
     let released = sqlx::query!(

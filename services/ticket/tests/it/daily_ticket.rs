@@ -53,6 +53,7 @@ impl Day {
             worker_id: self.workers[0].clone(),
             video_id: video.to_string(),
             version: 2,
+            completed_at: Some(proto::timestamp(self.world.harness.now())),
             ..VideoCompleted::default()
         })
         .await;

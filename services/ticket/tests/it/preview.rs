@@ -238,6 +238,7 @@ async fn a_video_that_comes_back_asks_nothing_of_who_watched_it() {
             worker_id: world.workers[0].to_string(),
             video_id: video_id.clone(),
             version: 1,
+            completed_at: Some(proto::timestamp(world.harness.now())),
             ..VideoCompleted::default()
         };
         take(&world, &FollowTraining, watched).await;
@@ -253,6 +254,39 @@ async fn a_video_that_comes_back_asks_nothing_of_who_watched_it() {
     let new = VideoId::new().to_string();
     let more = both(&world, with(&[&stays, &goes, &new]).await).await;
     assert_eq!(more.missing_video_ids, [new]);
+}
+
+#[tokio::test]
+async fn who_watched_by_the_deadline_all_that_is_still_asked_for_gains_the_day() {
+    let world = World::new().await;
+    let (early, late) = (world.video.to_string(), VideoId::new().to_string());
+    let message =
+        CreateTicketRequest { video_ids: vec![early.clone(), late.clone()], ..world.three_days() };
+    let id = world.created(message).await;
+    let day = world.ticket(&id).await.daily_tickets[0].daily_ticket_id.clone();
+    // 08:00, the first of them half an hour later than the other.
+    for (worker, video, minutes) in [(0, &early, -60), (1, &late, -60), (1, &early, -15)] {
+        let watched = VideoCompleted {
+            site_id: world.site.to_string(),
+            daily_ticket_id: day.clone(),
+            worker_id: world.workers[worker].to_string(),
+            video_id: video.clone(),
+            version: 1,
+            completed_at: Some(proto::timestamp(world.harness.now() + TimeDelta::minutes(minutes))),
+            ..VideoCompleted::default()
+        };
+        take(&world, &FollowTraining, watched).await;
+    }
+    let deadline = AmendTicketRequest {
+        training_deadline_time: Some("07:20".to_owned()),
+        ..world.amendment(&id).await
+    };
+    world.amend(&world.sysadmin(), deadline).await.unwrap();
+    let ids = vec![early];
+    let shorter = AmendTicketRequest { video_ids: Some(Ids { ids }), ..world.amendment(&id).await };
+    let effects = both(&world, shorter).await;
+    let gains: Vec<_> = effects.access.iter().map(|effect| effect.worker_id.clone()).collect();
+    assert_eq!(gains, [world.workers[0].to_string()]);
 }
 
 #[tokio::test]
@@ -291,6 +325,7 @@ async fn who_was_let_in_by_hand_gains_it_back_with_their_place_until_the_day_is_
         worker_id: worker_id.clone(),
         video_id: world.video.to_string(),
         version: 1,
+        completed_at: Some(proto::timestamp(world.harness.now())),
         ..VideoCompleted::default()
     };
     take(&world, &FollowTraining, watched).await;

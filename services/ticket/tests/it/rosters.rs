@@ -50,6 +50,7 @@ impl Job {
             worker_id: worker_id.clone(),
             video_id: self.world.video.to_string(),
             version: 1,
+            completed_at: Some(proto::timestamp(self.world.harness.now())),
             ..VideoCompleted::default()
         };
         let completed = TrainingCompleted {

@@ -73,6 +73,26 @@ async fn overtaken<T>(world: &World, written: Tx, call: impl Future<Output = T>)
 }
 
 #[tokio::test]
+async fn a_day_that_ends_while_an_amendment_is_made_is_not_left_out_of_its_dates() {
+    let world = World::new().await;
+    let id = world.created(world.three_days()).await;
+    let mut tx = world.store.begin(Scope::Site(world.site)).await.unwrap();
+    let mut ticket = tickets::get(&mut tx, id.parse().unwrap()).await.unwrap().unwrap();
+    let (day, ends) = (ticket.value.days[0].id, ticket.value.days[0].expires_at);
+    assert!(ticket.value.expire_day(day, ends).is_ok());
+    tickets::save(&mut tx, &mut ticket).await.unwrap();
+
+    let shorter = AmendTicketRequest {
+        start_date: Some("2026-03-03".to_owned()),
+        ..world.amendment(&id).await
+    };
+    let refusal = overtaken(&world, tx, world.amend(&world.sysadmin(), shorter)).await.unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::ValidationFailed);
+    let ticket = world.ticket(&id).await;
+    assert_eq!((ticket.revision, ticket.start_date.as_str()), (1, "2026-03-02"));
+}
+
+#[tokio::test]
 async fn what_was_a_draft_s_to_change_is_judged_again_once_it_is_published() {
     let world = World::new().await;
     let id = world.created(world.draft()).await;

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use types::{AccountId, AreaId, DailyTicketId, TimeWindow, VideoId, WorkerId};
@@ -37,6 +39,11 @@ fn completed(ticket: &Ticket, when: &str, in_time: bool) -> Standings {
     [((ticket.days[0].id, ticket.workers[0]), standing)].into()
 }
 
+/// Half an hour before the deadline.
+fn watched(videos: &[VideoId]) -> BTreeMap<VideoId, Option<DateTime<Utc>>> {
+    videos.iter().map(|video| (*video, Some(at("2026-03-02T23:00:00Z")))).collect()
+}
+
 #[test]
 fn without_a_change_there_are_no_effects() {
     let ticket = ticket();
@@ -64,7 +71,7 @@ fn an_added_worker_gains_every_area_on_each_day_they_can_still_train_for() {
     assert_eq!((late.gains, late.access[0].date), (2, before.days[1].date));
     let standing = Standing {
         completed: Some((at("2026-03-02T23:00:00Z"), true)),
-        watched: after.videos.iter().copied().collect(),
+        watched: watched(&after.videos),
         ..Standing::default()
     };
     let trained = [((before.days[0].id, after.workers[1]), standing)].into();
@@ -151,6 +158,31 @@ fn fewer_videos_are_never_to_be_watched_again() {
 }
 
 #[test]
+fn fewer_videos_let_in_who_had_watched_the_rest_by_the_deadline() {
+    let mut before = ticket();
+    before.videos.push(VideoId::new());
+    let [first, second] = [before.videos[0], before.videos[1]];
+    let gained = |amendment: Amendment, times: [Option<&str>; 2]| {
+        let watched = [first, second].into_iter().zip(times);
+        let watched = watched.filter_map(|(video, time)| Some((video, Some(at(time?)))));
+        let standing = Standing { watched: watched.collect(), ..Standing::default() };
+        let standings = [((before.days[0].id, before.workers[0]), standing)].into();
+        let effects = Effects::of(&before, &amended(&before, amendment), &standings, noon());
+        (effects.gains, effects.loses)
+    };
+    let first_alone = || Amendment { videos: Some(vec![first]), ..Amendment::default() };
+    let any = || Amendment { video_rule: Some(VideoRule::Any), ..Amendment::default() };
+    let (early, late) = (Some("2026-03-02T23:00:00Z"), Some("2026-03-03T01:00:00Z"));
+    assert_eq!(gained(first_alone(), [early, None]), (1, 0));
+    assert_eq!(gained(any(), [early, None]), (1, 0));
+    assert_eq!(gained(any(), [late, early]), (1, 0));
+    assert_eq!(gained(first_alone(), [late, None]), (0, 0), "too late for it too");
+    assert_eq!(gained(first_alone(), [None, early]), (0, 0), "that one is not asked for");
+    // Who has watched all is let in before and after, told or not.
+    assert_eq!(gained(first_alone(), [early, early]), (0, 0));
+}
+
+#[test]
 fn a_video_that_comes_back_asks_nothing_of_who_watched_it_before_it_went() {
     let before = ticket();
     let [first, back] = [before.videos[0], VideoId::new()];
@@ -158,14 +190,14 @@ fn a_video_that_comes_back_asks_nothing_of_who_watched_it_before_it_went() {
     let after = amended(&before, Amendment { videos, ..Amendment::default() });
     let mut standings = completed(&before, "2026-03-02T23:00:00Z", true);
     for standing in standings.values_mut() {
-        standing.watched = [first, back].into();
+        standing.watched = watched(&[first, back]);
     }
     let effects = Effects::of(&before, &after, &standings, noon());
     assert_eq!((effects.retraining.len(), effects.missing.len(), effects.loses), (0, 0, 0));
     // Somebody else watched the first only.
     let other = WorkerId::new();
     let standing =
-        Standing { watched: [first].into(), ..standings.values().next().unwrap().clone() };
+        Standing { watched: watched(&[first]), ..standings.values().next().unwrap().clone() };
     standings.insert((before.days[0].id, other), standing);
     let both =
         |ticket: &Ticket| Ticket { workers: vec![before.workers[0], other], ..ticket.clone() };
@@ -183,7 +215,7 @@ fn who_was_off_the_ticket_while_it_came_to_ask_for_more_has_that_to_watch() {
     before.videos.push(VideoId::new());
     let after = Ticket { workers: vec![other, back], ..before.clone() };
     for standing in standings.values_mut() {
-        standing.watched = [before.videos[0]].into();
+        standing.watched = watched(&before.videos[..1]);
     }
     let effects = Effects::of(&before, &after, &standings, noon());
     assert_eq!(effects.missing, [before.videos[1]]);
@@ -196,7 +228,7 @@ fn who_was_let_in_by_hand_gains_again_what_they_lost_with_their_place() {
     let before = Ticket { workers: vec![WorkerId::new()], ..after.clone() };
     let mut late = completed(&after, "2026-03-03T01:00:00Z", false);
     for standing in late.values_mut() {
-        standing.watched = after.videos.iter().copied().collect();
+        standing.watched = watched(&after.videos);
     }
     assert_eq!(Effects::of(&before, &after, &late, noon()).gains, 2);
     for standing in late.values_mut() {
@@ -213,7 +245,7 @@ fn of_any_video_the_one_that_was_watched_counts() {
     let [one, two] = [before.videos[0], before.videos[1]];
     let mut standings = completed(&before, "2026-03-02T23:00:00Z", true);
     for standing in standings.values_mut() {
-        standing.watched = [two].into();
+        standing.watched = watched(&[two]);
     }
     let missing = |videos: Vec<VideoId>, video_rule| {
         let amendment = Amendment { videos: Some(videos), video_rule, ..Amendment::default() };
@@ -325,7 +357,7 @@ proptest! {
             }
             ticket
         };
-        let may = |ticket: &Ticket| -> std::collections::BTreeMap<_, _> {
+        let may = |ticket: &Ticket| -> BTreeMap<_, _> {
             ticket.days.iter().flat_map(|day| {
                 ticket.workers.iter().flat_map(move |worker| {
                     ticket.areas.iter().map(move |area| ((day.date, *worker, *area), day.window))
