@@ -83,6 +83,16 @@ struct Row {
     listed: Listed,
     present: bool,
     updated_at: Option<DateTime<Utc>>,
+    /// The codes of the projects they are of; none where it does not say.
+    projects: Vec<String>,
+}
+
+impl Row {
+    /// Whether it lists somebody who is of other projects alone. Who has left this one may well be on another.
+    fn is_of_others(&self, project: &str) -> bool {
+        let named = !project.is_empty() && self.present && !self.projects.is_empty();
+        named && self.projects.iter().all(|code| code != project)
+    }
 }
 
 impl RealName {
@@ -90,8 +100,10 @@ impl RealName {
         Self { url: format!("{}/integration/realname/workers", url.trim_end_matches('/')), http }
     }
 
-    /// All that was asked for, or nothing: the people of the project, or everybody where it has no code. A roster read in part would look as if people had left. One that grew or
-    /// shrank while it was read is read again, since somebody may have slipped from one page to another.
+    /// All that was asked for, or nothing: the people of the project, or everybody where it has no code. A roster read in
+    /// part would look as if people had left. One that grew or shrank while it was read is read again, since somebody
+    /// may have slipped from one page to another. One with people of other projects alone is none: a system that does
+    /// not look at the code answers with everybody.
     pub(crate) async fn pull(
         &self,
         project: &str,
@@ -117,7 +129,14 @@ impl RealName {
                 return Ok(None);
             }
             let last = data.items.is_empty();
+            let begins = rows.len();
             rows.extend(data.items.iter().map(row));
+            if rows[begins..].iter().any(|row| row.is_of_others(project)) {
+                tracing::warn!(
+                    "the real-name system lists people who are not of the project asked for"
+                );
+                return Err(Away);
+            }
             if rows.len() >= data.total {
                 return Ok(Some(rows));
             }
@@ -194,13 +213,28 @@ fn row(item: &Value) -> Row {
         listed,
         present: status.is_empty() || status == "ACTIVE",
         updated_at: updated_at.map(|at| at.to_utc()),
+        projects: projects(item),
     }
 }
 
-/// What a row says there, a number too, without control characters: PostgreSQL keeps no zero. Empty where it says
-/// nothing that is one.
+/// What a row says of projects: a list of codes, or one.
+fn projects(item: &Value) -> Vec<String> {
+    let codes = match &item["project_codes"] {
+        Value::Array(codes) => codes.as_slice(),
+        code => std::slice::from_ref(code),
+    };
+    let codes = codes.iter().chain([&item["project_code"]]).map(plain);
+    codes.filter(|code| !code.is_empty()).collect()
+}
+
 fn text(item: &Value, field: &str) -> String {
-    let text = match &item[field] {
+    plain(&item[field])
+}
+
+/// What is said there, a number too, without control characters: PostgreSQL keeps no zero. Empty where it says nothing
+/// that is one.
+fn plain(value: &Value) -> String {
+    let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         _ => String::new(),
@@ -281,6 +315,31 @@ mod tests {
         let nobody = json!({ "name": "a", "phone": "12345" });
         let pulled = pulled(json!([person("ACTIVE"), person("LEFT"), nobody]));
         assert_eq!((pulled.present.len(), pulled.left.len(), pulled.left_out), (1, 1, 1));
+    }
+
+    #[test]
+    fn who_is_listed_and_of_other_projects_alone_is_of_others() {
+        for (item, of_others) in [
+            (json!({ "project_codes": ["P1"] }), false),
+            (json!({ "project_codes": ["P2", " P1 "] }), false),
+            (json!({ "project_codes": ["P2"] }), true),
+            (json!({ "project_codes": ["P11", "p1"] }), true),
+            (json!({ "project_codes": "P2" }), true),
+            (json!({ "project_codes": [7] }), true),
+            (json!({ "project_code": "P2" }), true),
+            (json!({ "project_code": "P1" }), false),
+            (json!({ "project_code": "P2", "project_codes": ["P1"] }), false),
+            (json!({ "project_codes": ["P2"], "status": "ACTIVE" }), true),
+            (json!({ "project_codes": ["P2"], "status": "LEFT" }), false),
+            (json!({ "project_codes": [] }), false),
+            (json!({ "project_codes": [null, ""], "project_code": null }), false),
+            (json!({}), false),
+            (json!("P2"), false),
+        ] {
+            assert_eq!(row(&item).is_of_others("P1"), of_others, "{item}");
+            assert!(!row(&item).is_of_others(""), "{item}: everybody was asked for");
+        }
+        assert!(!row(&json!({ "project_code": 7 })).is_of_others("7"));
     }
 
     #[test]

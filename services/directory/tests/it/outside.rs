@@ -35,6 +35,8 @@ pub(crate) struct Outside {
     totals: Arc<Mutex<VecDeque<usize>>>,
     /// What the roster becomes after the next page.
     then: Arc<Mutex<Option<Arc<Vec<Value>>>>>,
+    /// Whether `project_code` is not looked at.
+    ignores_projects: Arc<Mutex<bool>>,
     /// Whether each page is the first one again, of a roster beyond counting.
     endless: Arc<Mutex<bool>>,
     /// Readings of the roster pass here; a test may hold them.
@@ -56,6 +58,7 @@ impl Outside {
             asked: Arc::default(),
             totals: Arc::default(),
             then: Arc::default(),
+            ignores_projects: Arc::default(),
             endless: Arc::default(),
             gate: Arc::new(Semaphore::new(1000)),
         };
@@ -106,6 +109,11 @@ impl Outside {
     /// The next pages say that there are so many in all, one after the other.
     pub(crate) fn claim_totals(&self, totals: &[usize]) {
         self.totals.lock().unwrap().extend(totals);
+    }
+
+    /// From now on everybody is listed, whatever project is asked for.
+    pub(crate) fn ignore_projects(&self) {
+        *self.ignores_projects.lock().unwrap() = true;
     }
 
     /// From now on each page is the first one again.
@@ -219,7 +227,9 @@ async fn roster(
     }
     let since = query.get("updated_since").cloned().unwrap_or_default();
     let project = query.get("project_code").cloned().unwrap_or_default();
-    let asked = |person: &&Value| is_after(person, &since) && is_of(person, &project);
+    let everybody_s = *outside.ignores_projects.lock().unwrap();
+    let asked =
+        |person: &&Value| is_after(person, &since) && (everybody_s || is_of(person, &project));
     let people: Vec<&Value> = people.iter().filter(asked).collect();
     outside.asked_projects.lock().unwrap().push(project);
     let page: usize = query["page"].parse().unwrap();

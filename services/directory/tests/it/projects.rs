@@ -59,6 +59,25 @@ async fn each_site_has_the_people_of_its_own_project() {
 }
 
 #[tokio::test]
+async fn a_roster_with_people_of_other_projects_alone_is_not_the_site_s() {
+    let world = World::new().await;
+    let (one, _) = (world.site_of("一号工地", "P1").await, world.site_of("二号工地", "P2").await);
+    world.outside.ignore_projects();
+    world.outside.set_roster(&[on(1, &["P1"]), on(2, &["P2"])]);
+    assert_eq!(code(&world.sync(one).await), 50301);
+    assert_eq!(told_of(&readings(&world, one).await.readings[0]).1, "AWAY");
+    assert!(people(&world, one).await.is_empty(), "who else it names is not believed either");
+
+    // Who has left this project may well be on another.
+    let mut left = on(2, &["P2"]);
+    left["status"] = json!("LEFT");
+    world.outside.set_roster(&[on(1, &["P1"]), left, person(3)]);
+    world.sync(one).await.unwrap();
+    assert_eq!(people(&world, one).await, ["199****0001", "199****0003"]);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_site_without_a_code_is_read_while_it_is_the_only_one() {
     let world = World::new().await;
     let site = world.site_of("一号工地", "").await;
