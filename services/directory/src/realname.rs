@@ -57,6 +57,8 @@ pub(crate) struct Pulled {
     /// The latest change, on the real-name system's clock; none where it does not say of each when they changed, and
     /// never later than the reading.
     pub newest: Option<DateTime<Utc>>,
+    /// Whether it came in more pages than one: who moved from one to another may be on none.
+    pub in_pages: bool,
 }
 
 impl fmt::Debug for Listed {
@@ -111,16 +113,20 @@ impl RealName {
         now: DateTime<Utc>,
     ) -> Result<Pulled, Away> {
         for _ in 0..READINGS {
-            if let Some(rows) = self.read(project, kind).await? {
-                return Ok(people(rows, now));
+            if let Some((rows, pages)) = self.read(project, kind).await? {
+                return Ok(Pulled { in_pages: pages > 1, ..people(rows, now) });
             }
         }
         tracing::warn!("the roster changes faster than it can be read");
         Err(Away)
     }
 
-    /// `None` when the roster was another at the end than at the beginning.
-    async fn read(&self, project: &str, kind: ReadingKind) -> Result<Option<Vec<Row>>, Away> {
+    /// The rows and of how many pages they are; `None` when the roster was another at the end than at the beginning.
+    async fn read(
+        &self,
+        project: &str,
+        kind: ReadingKind,
+    ) -> Result<Option<(Vec<Row>, usize)>, Away> {
         let mut rows = Vec::new();
         let mut expected = None;
         for page in 1..=MOST_PAGES {
@@ -138,7 +144,7 @@ impl RealName {
                 return Err(Away);
             }
             if rows.len() >= data.total {
-                return Ok(Some(rows));
+                return Ok(Some((rows, page)));
             }
             if last {
                 tracing::warn!(read = rows.len(), total = data.total, "the roster ended early");

@@ -76,7 +76,7 @@ struct Rest<'a> {
 
 impl App {
     /// Reads the roster of a site that is there. The answer is read whole before anything is written, and once more
-    /// before anybody goes. What came of it is written down, also where nothing did or the service stops meanwhile;
+    /// where it came in pages and before a whole one lets anybody go. What came of it is written down, also where nothing did or the service stops meanwhile;
     /// `None` where the reading gave way to another.
     pub(super) async fn read_roster(
         &self,
@@ -133,17 +133,22 @@ impl App {
             let synced_at = store::rosters::synced_at(&mut tx, site).await?;
             return Err(Error::ProjectNeeded { synced_at });
         }
-        let Pulled { present, left, left_out, newest } = self.pull(underway, project).await?;
+        let Pulled { present, mut left, left_out, mut newest, in_pages } =
+            self.pull(underway, project).await?;
         let (mut known, mut seen) = (Known::new(), HashSet::new());
         let people = self.distinct(present, site, contractors, &mut known);
         self.take_in_all(underway, &people, &mut seen).await?;
-        if kind == ReadingKind::Whole && self.lacks_anybody(site, &seen).await? {
+        if in_pages || (kind == ReadingKind::Whole && self.lacks_anybody(site, &seen).await?) {
             // One who leaves while another joins keeps the roster's length and moves its rows: somebody may have
-            // slipped from one page to another. Whoever is on either answer stays.
+            // slipped from one page to another, and no later change would name them. Whoever is on either answer
+            // stays.
             self.renew(underway).await?;
             let again = self.pull(underway, project).await?;
             let missed = self.distinct(again.present, site, contractors, &mut known);
             self.take_in_all(underway, &missed, &mut seen).await?;
+            left.extend(again.left);
+            // The second answer is not looked at for those on the first: what became of them since is asked for again.
+            newest = newest.zip(again.newest).map(|(first, second)| first.min(second));
         }
         self.finish(caller, underway, Rest { seen, left, left_out, newest, contractors }).await
     }

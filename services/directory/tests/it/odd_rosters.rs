@@ -10,7 +10,7 @@ use service::Refusal;
 use sqlx::AssertSqlSafe;
 use types::SiteId;
 
-use crate::outside::{name, person};
+use crate::outside::{dated, name, person};
 use crate::rosters::{HALF_HOUR, after, readings, scheduled, told_of};
 use crate::world::{World, code, told};
 
@@ -43,11 +43,11 @@ async fn a_roster_that_changes_while_it_is_read_is_read_again_but_not_for_ever()
     world.outside.set_roster(&people(1..=201));
     world.outside.claim_totals(&[202]);
     assert_eq!(world.sync(site).await.unwrap().added, 201);
-    assert_eq!(world.outside.asked_since().len(), 2);
+    assert_eq!(world.outside.asked_since().len(), 2 + 1, "and once more for who slipped");
 
     world.outside.claim_totals(&[202, 201, 202, 201, 202, 201]);
     assert_eq!(code(&world.sync(site).await), 50301);
-    assert_eq!(world.outside.asked_since().len(), 2 + 3);
+    assert_eq!(world.outside.asked_since().len(), 3 + 3);
     world.stop().await;
 }
 
@@ -57,19 +57,83 @@ async fn who_slips_from_one_page_to_another_while_the_roster_is_read_stays() {
     let site = world.site("一号工地").await;
     world.outside.set_roster(&people(1..=201));
     assert_eq!(world.sync(site).await.unwrap().added, 201);
-    assert_eq!(world.outside.asked_since().len(), 1, "nobody would go");
+    assert_eq!(world.outside.asked_since().len(), 2, "of more than a page");
 
     // The first person leaves and another joins between the pages: as many as before, and the last of them all is on
     // neither page.
     world.outside.set_roster_after_a_page(&people(2..=202));
     let shifted = world.sync(site).await.unwrap();
     assert_eq!([shifted.added, shifted.unchanged, shifted.gone], [1, 201, 0]);
-    assert_eq!(world.outside.asked_since().len(), 1 + 2);
+    assert_eq!(world.outside.asked_since().len(), 2 + 2);
     assert_eq!(world.find(site, &name(201)).await.total, 1);
 
     let next = world.sync(site).await.unwrap();
     assert_eq!([next.added, next.unchanged, next.gone], [0, 201, 1], "who is on neither goes");
     assert_eq!(world.find(site, &name(1)).await.total, 0);
+    world.stop().await;
+}
+
+/// Two hundred people whom the roster has long known, which fill a page.
+fn a_page_of_people() -> Vec<Value> {
+    people(1..=200).into_iter().map(|person| dated(person, "2026-03-01T08:00:00+08:00")).collect()
+}
+
+#[tokio::test]
+async fn who_joins_and_slips_from_one_page_to_another_is_found() {
+    let (world, site) = scheduled().await;
+    let known = a_page_of_people();
+    world.outside.set_roster(&known);
+    after(&world, site, HALF_HOUR, 1).await;
+
+    // Who joined first is on neither page: between them one person leaves and another joins, who is dated later.
+    let mut listed = [known, vec![dated(person(201), "2026-03-01T09:00:00+08:00")]].concat();
+    world.outside.set_roster(&listed);
+    listed.remove(0);
+    listed.push(dated(person(202), "2026-03-01T11:00:00+08:00"));
+    world.outside.set_roster_after_a_page(&listed);
+    let shifted = after(&world, site, HALF_HOUR, 2).await;
+    assert_eq!(told_of(&shifted), ("CHANGES", "DONE", [2, 0, 200, 0]));
+    assert_eq!(world.find(site, &name(201)).await.total, 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_named_as_left_and_slips_from_one_page_to_another_goes() {
+    let (world, site) = scheduled().await;
+    let mut listed = a_page_of_people();
+    listed.push(dated(person(201), "2026-03-01T08:00:00+08:00"));
+    world.outside.set_roster(&listed);
+    after(&world, site, HALF_HOUR, 1).await;
+
+    listed[200] = dated(person(201), "2026-03-01T09:00:00+08:00");
+    listed[200]["status"] = json!("LEFT");
+    world.outside.set_roster(&listed);
+    listed.remove(0);
+    listed.push(dated(person(202), "2026-03-01T11:00:00+08:00"));
+    world.outside.set_roster_after_a_page(&listed);
+    let shifted = after(&world, site, HALF_HOUR, 2).await;
+    assert_eq!(told_of(&shifted), ("CHANGES", "DONE", [1, 0, 200, 1]));
+    assert_eq!(world.find(site, &name(201)).await.total, 0);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_leaves_between_the_two_answers_goes_with_the_next_changes() {
+    let (world, site) = scheduled().await;
+    let mut listed = a_page_of_people();
+    listed.push(dated(person(201), "2026-03-01T08:00:00+08:00"));
+    world.outside.set_roster(&listed);
+    after(&world, site, HALF_HOUR, 1).await;
+
+    // Later than the first answer knew; the second also has a change that is later by far.
+    listed[0] = dated(person(1), "2026-03-01T09:00:00+08:00");
+    listed[0]["status"] = json!("LEFT");
+    listed[1] = dated(person(2), "2026-03-01T11:00:00+08:00");
+    world.outside.set_roster_after_a_page(&listed);
+    let still = after(&world, site, HALF_HOUR, 2).await;
+    assert_eq!(told_of(&still), ("CHANGES", "DONE", [0, 0, 201, 0]), "who is on either stays");
+    let next = after(&world, site, HALF_HOUR, 3).await;
+    assert_eq!((next.kind.as_str(), next.gone), ("CHANGES", 1));
     world.stop().await;
 }
 
