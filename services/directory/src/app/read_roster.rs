@@ -299,7 +299,7 @@ impl App {
         let brought = ended.brought;
         // Whoever became a contractor of the site meanwhile finds their people by another whole one.
         let settled = store::contractors::by_name(&mut tx, site).await? == *contractors;
-        store::rosters::finish(&mut tx, site, whole && settled, brought, newest, now).await?;
+        store::rosters::finish(&mut tx, site, (kind, settled), brought, newest, now).await?;
         store::readings::forget(&mut tx, site, now - KEPT).await?;
         // What time asks for and what brings nothing is no command.
         if caller.account_id().is_some() || brought.news() > 0 {

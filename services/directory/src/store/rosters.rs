@@ -5,7 +5,7 @@ use service::{StoreError, Tx};
 use types::SiteId;
 use uuid::Uuid;
 
-use crate::domain::Roster;
+use crate::domain::{ReadingKind, Roster};
 
 use super::uuids;
 
@@ -109,27 +109,31 @@ impl Brought {
     }
 }
 
-/// The roster is as the reading says; a `whole` one needs no other for a day. `read_up_to` stays where it is when the
-/// reading does not know better.
+/// The roster is as the reading says; a whole one that is `settled` needs no other for a day. `read_up_to` is what a
+/// whole one says, none too: a roster that is not dated throughout does not tell its changes. Of changes it stays where
+/// it is when they do not know better.
 pub(crate) async fn finish(
     tx: &mut Tx,
     site: SiteId,
-    whole: bool,
+    (kind, settled): (ReadingKind, bool),
     brought: Brought,
     read_up_to: Option<DateTime<Utc>>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let whole = kind == ReadingKind::Whole;
     sqlx::query!(
         "UPDATE directory.roster_syncs SET synced_at = $2, added = $3, changed = $4, gone = $5, busy_until = NULL,
-             whole_at = CASE WHEN $6 THEN $2 ELSE whole_at END, read_up_to = coalesce($7, read_up_to)
+             whole_at = CASE WHEN $6 THEN $2 ELSE whole_at END,
+             read_up_to = CASE WHEN $8 THEN $7 ELSE coalesce($7, read_up_to) END
          WHERE site_id = $1",
         site.as_uuid(),
         at,
         super::count(brought.added),
         super::count(brought.changed),
         super::count(brought.gone),
-        whole,
+        whole && settled,
         read_up_to,
+        whole,
     )
     .execute(&mut **tx)
     .await?;
@@ -151,7 +155,8 @@ pub(crate) async fn want_whole(tx: &mut Tx, sites: &[SiteId]) -> Result<(), Stor
 /// The site's roster is another from now on: a reading that is under way is overtaken, the next one is a whole one.
 pub(crate) async fn begin_anew(tx: &mut Tx, site: SiteId) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE directory.roster_syncs SET epoch = epoch + 1, whole_at = NULL, busy_until = NULL WHERE site_id = $1",
+        "UPDATE directory.roster_syncs SET epoch = epoch + 1, whole_at = NULL, read_up_to = NULL, busy_until = NULL
+         WHERE site_id = $1",
         site.as_uuid(),
     )
     .execute(&mut **tx)

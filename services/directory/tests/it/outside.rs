@@ -258,7 +258,8 @@ fn is_of(person: &Value, project: &str) -> bool {
 
 fn is_after(person: &Value, since: &str) -> bool {
     let instant = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap();
-    since.is_empty() || instant(person["updated_at"].as_str().unwrap()) > instant(since)
+    let dated_after = |at: &str| instant(at) > instant(since);
+    since.is_empty() || person["updated_at"].as_str().is_some_and(dated_after)
 }
 
 /// Somebody whom the roster says it knew otherwise before.

@@ -137,6 +137,8 @@ async fn another_code_asks_for_a_whole_reading_and_overtakes_one_that_is_under_w
     let first = after(&world, site, HALF_HOUR, 1).await;
     assert_eq!(told_of(&first).0, "WHOLE");
     set_project(&world, (site, 1), "P1").await.unwrap();
+    let known = "SELECT count(*) FROM directory.roster_syncs WHERE read_up_to IS NOT NULL";
+    assert_eq!(world.count(known).await, 0, "another list has other changes");
     let second = after(&world, site, HALF_HOUR, 2).await;
     assert_eq!(told_of(&second).0, "WHOLE", "the changes name nobody of another project");
     let third = after(&world, site, HALF_HOUR, 3).await;

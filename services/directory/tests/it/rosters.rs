@@ -114,6 +114,26 @@ async fn whom_the_changes_name_as_left_is_gone() {
 }
 
 #[tokio::test]
+async fn a_roster_that_is_no_longer_dated_throughout_is_read_whole_each_time() {
+    let (world, site) = scheduled().await;
+    let people: Vec<Value> =
+        (1..=2).map(|number| dated(person(number), "2026-03-01T08:00:00Z")).collect();
+    world.outside.set_roster(&people);
+    after(&world, site, HALF_HOUR, 1).await;
+    world.outside.set_roster(&[people[0].clone(), person(2)]);
+    let undated = after(&world, site, TimeDelta::hours(24), 2).await;
+    assert_eq!(told_of(&undated), ("WHOLE", "DONE", [0, 0, 2, 0]));
+    world.outside.set_roster(&[people[0].clone(), person(2), person(3)]);
+    let next = after(&world, site, HALF_HOUR, 3).await;
+    assert_eq!(told_of(&next), ("WHOLE", "DONE", [1, 0, 2, 0]));
+    world.outside.set_roster(&people);
+    after(&world, site, HALF_HOUR, 4).await;
+    let dated_again = after(&world, site, HALF_HOUR, 5).await;
+    assert_eq!(told_of(&dated_again).0, "CHANGES");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn while_the_real_name_system_is_away_it_is_tried_again_and_the_age_is_told() {
     let (world, site) = scheduled().await;
     world.outside.set_roster(&[dated(person(1), "2026-03-01T08:00:00Z")]);
