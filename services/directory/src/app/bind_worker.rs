@@ -15,7 +15,7 @@ use crate::domain::{
     AttemptId, Binding, BindingCandidate as Candidate, BindingEnd, Held, Index, Limit, Match, Plan,
     SmsCode, WechatUserId, Worker, WorkerStatus, match_by_six, origin, plan,
 };
-use crate::store::people::Numbered;
+use crate::store::people::WithPhone;
 use crate::{store, wire};
 
 /// Two bindings that meet: one of them tries again and finds what the other did.
@@ -65,11 +65,9 @@ struct Proved {
 /// What to look for on the roster.
 enum Wanted {
     /// Indexes of the identity number, and of the name if one was given.
-    Person {
-        id_nos: Vec<Index>,
-        names: Vec<Index>,
-    },
-    Six(LastSix),
+    Person { id_nos: Vec<Index>, names: Vec<Index> },
+    /// With the indexes of the name, if one was given.
+    Six { six: LastSix, names: Vec<Index> },
 }
 
 impl App {
@@ -90,14 +88,12 @@ impl App {
         }
         let session = self.session(&mp_code).await?;
         let proved = self.prove(caller, &session, proof).await?;
+        let names = name.map(|name| personal::name_indexes(&self.vault, &name)).unwrap_or_default();
         let wanted = match id_no {
-            IdProof::LastSix(six) => Wanted::Six(six),
-            IdProof::Whole(id_no) => Wanted::Person {
-                id_nos: personal::id_no_indexes(&self.vault, &id_no),
-                names: name
-                    .map(|name| personal::name_indexes(&self.vault, &name))
-                    .unwrap_or_default(),
-            },
+            IdProof::LastSix(six) => Wanted::Six { six, names },
+            IdProof::Whole(id_no) => {
+                Wanted::Person { id_nos: personal::id_no_indexes(&self.vault, &id_no), names }
+            }
         };
         let mut attempt = 1;
         loop {
@@ -225,16 +221,22 @@ impl App {
             Wanted::Person { id_nos, names } => {
                 store::workers::matching(tx, id_nos, names, &phones).await?
             }
-            Wanted::Six(six) => {
-                let numbered = store::people::numbered_by_phone(tx, &phones).await?;
-                let candidate = |kept: Numbered| {
-                    let id_no =
-                        personal::open_id_no(&self.vault, kept.worker_id, &kept.id_no_sealed)?;
+            Wanted::Six { six, names } => {
+                let mut people = store::people::with_phone(tx, &phones, names).await?;
+                // A name stands for the number only where nobody with the phone has one.
+                let numbered = people.iter().any(|kept| kept.id_no_sealed.is_some());
+                people.retain(|kept| kept.id_no_sealed.is_some() == numbered);
+                let candidate = |kept: WithPhone| {
+                    let fits = match &kept.id_no_sealed {
+                        Some(sealed) => {
+                            six.are_of(&personal::open_id_no(&self.vault, kept.worker_id, sealed)?)
+                        }
+                        None => kept.named,
+                    };
                     let worker = kept.worker_id.into();
-                    let fits = six.are_of(&id_no);
                     Ok(Candidate { worker, fits, six_are_enough: kept.six_are_enough })
                 };
-                let candidates = numbered.into_iter().map(candidate);
+                let candidates = people.into_iter().map(candidate);
                 match match_by_six(&candidates.collect::<Result<Vec<_>, StoreError>>()?) {
                     Match::One(worker) => Some(worker),
                     Match::Nobody => None,

@@ -70,11 +70,11 @@ pub(crate) fn plan(worker: WorkerId, user: WechatUserId, held: Held) -> Plan {
     }
 }
 
-/// A worker of the roster with the proved phone and an identity number.
+/// A worker of the roster with the proved phone: of several, those who have an identity number if any has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub worker: WorkerId,
-    /// Whether the six characters are the last of their number.
+    /// Whether the six characters are the last of their number, or the name theirs where they have no number.
     pub fits: bool,
     /// Whether a site they are on is content with six.
     pub six_are_enough: bool,

@@ -189,29 +189,33 @@ pub(crate) async fn on_site(
     Ok(on_site.collect())
 }
 
-/// A person with an identity number, found by phone.
+/// A person found by phone.
 #[derive(Debug)]
-pub(crate) struct Numbered {
+pub(crate) struct WithPhone {
     pub worker_id: Uuid,
-    pub id_no_sealed: Vec<u8>,
+    pub id_no_sealed: Option<Vec<u8>>,
+    /// Whether they have the name asked for.
+    pub named: bool,
     /// Whether a site they are on is content with the last six characters.
     pub six_are_enough: bool,
 }
 
-/// The active people with one of these phones who have an identity number.
-pub(crate) async fn numbered_by_phone(
+/// The active people with one of these phones.
+pub(crate) async fn with_phone(
     tx: &mut Tx,
     phones: &[Index],
-) -> Result<Vec<Numbered>, StoreError> {
+    names: &[Index],
+) -> Result<Vec<WithPhone>, StoreError> {
     let people = sqlx::query_as!(
-        Numbered,
-        r#"SELECT w.worker_id, w.id_no_sealed AS "id_no_sealed!",
+        WithPhone,
+        r#"SELECT w.worker_id, w.id_no_sealed, w.name_index = ANY($2) AS "named!",
                EXISTS (SELECT FROM directory.engagements e JOIN directory.sites s ON s.site_id = e.site_id
                        WHERE e.worker_id = w.worker_id AND e.left_at IS NULL AND s.bind_id_last_six)
                    AS "six_are_enough!"
            FROM directory.workers w
-           WHERE w.phone_index = ANY($1) AND w.status = 'ACTIVE' AND w.id_no_sealed IS NOT NULL"#,
+           WHERE w.phone_index = ANY($1) AND w.status = 'ACTIVE'"#,
         phones,
+        names,
     );
     Ok(people.fetch_all(&mut **tx).await?)
 }

@@ -11,10 +11,20 @@ use crate::outside::{id_no, name, person, phone};
 use crate::world::{World, bad_fields, code, told};
 
 async fn by_six(world: &World, number: u32, six: &str) -> Result<pb::BindWorkerResponse, Refusal> {
+    by_six_and_name(world, number, six, "").await
+}
+
+async fn by_six_and_name(
+    world: &World,
+    number: u32,
+    six: &str,
+    name: &str,
+) -> Result<pb::BindWorkerResponse, Refusal> {
     let message = pb::BindWorkerRequest {
         mp_code: format!("demo-{number}"),
         phone_code: format!("phone-{}", phone(number)),
         id_no: six.to_owned(),
+        name: name.to_owned(),
         ..Default::default()
     };
     told(world.client.clone().bind_worker(world.public(message)).await)
@@ -44,6 +54,34 @@ async fn six_characters_and_the_phone_bind_where_the_site_is_content_with_them()
     assert_eq!(code(&stranger), 40401, "the phone is nobody's");
     assert_eq!(bad_fields(by_six(&world, 2, "12345").await), ["id_no"]);
     assert!(world.bind("b", 2).await.is_ok(), "the whole number binds there too");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_has_no_identity_number_on_the_roster_binds_by_name_and_phone_there() {
+    let world = World::new().await;
+    let (site, workers) = world.staffed(1..=2).await;
+    let mut unnumbered = person(3);
+    unnumbered["id_no"] = json!(null);
+    world.outside.set_roster(&[person(1), person(2), unnumbered.clone()]);
+    world.sync(site).await.unwrap();
+    let bind = async |named: &str| by_six_and_name(&world, 3, &six(3), named).await;
+    assert_eq!(bad_fields(bind(&name(3)).await), ["id_no"], "the site wants the whole");
+    assert_eq!(bad_fields(bind(&name(7)).await), ["id_no"], "whoever they say to be");
+    six_are_enough(&world, site).await;
+    assert_eq!(code(&bind(&name(7)).await), 40401);
+    assert_eq!(code(&bind("").await), 40401);
+    let bound = bind(&name(3)).await.unwrap();
+    assert!(!workers.contains(&bound.worker_id));
+    let numbered = by_six_and_name(&world, 1, &six(2), &name(1)).await;
+    assert_eq!(code(&numbered), 40401, "a name is no number of who has one");
+
+    // One phone, two people: a number that does not fit is not mended by the other's name.
+    let mut shared = unnumbered.clone();
+    shared["phone"] = json!(phone(1));
+    world.outside.set_roster(&[person(1), person(2), shared]);
+    world.sync(site).await.unwrap();
+    assert_eq!(code(&by_six_and_name(&world, 1, &six(3), &name(3)).await), 40401);
     world.stop().await;
 }
 
