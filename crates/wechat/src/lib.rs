@@ -91,7 +91,9 @@ impl Client {
         read(response).await
     }
 
-    /// Exchanges the code of a `getPhoneNumber` button, once: `/wxa/business/getuserphonenumber`.
+    /// Exchanges the code of a `getPhoneNumber` button, once: `/wxa/business/getuserphonenumber`. The number has its
+    /// country's code before it, as in `+8613800000000`: without it, one of another country may look like a mainland
+    /// one.
     pub async fn phone_number(&self, code: &str) -> Result<String, Error> {
         #[derive(Deserialize)]
         struct Answer {
@@ -101,10 +103,22 @@ impl Client {
         #[serde(rename_all = "camelCase")]
         struct PhoneInfo {
             pure_phone_number: String,
+            country_code: CountryCode,
+        }
+        /// A text by the platform's document, a number in its sample.
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum CountryCode {
+            Text(String),
+            Number(u32),
         }
         let answer: Answer =
             self.call("/wxa/business/getuserphonenumber", &json!({ "code": code })).await?;
-        Ok(answer.phone_info.pure_phone_number)
+        let PhoneInfo { pure_phone_number: number, country_code } = answer.phone_info;
+        Ok(match country_code {
+            CountryCode::Text(code) => format!("+{code}{number}"),
+            CountryCode::Number(code) => format!("+{code}{number}"),
+        })
     }
 
     /// Sends a subscribe message and answers its `msgid`. There is no idempotency key: each call that WeChat

@@ -42,6 +42,23 @@ async fn the_identity_number_binds_and_is_told_of() {
 }
 
 #[tokio::test]
+async fn a_phone_that_wechat_says_is_of_another_country_is_nobody_s() {
+    let world = World::new().await;
+    world.staffed(1..=1).await;
+    for abroad in [json!("49"), json!(49)] {
+        world.outside.phones_are_of(abroad.clone());
+        assert_eq!(bad_fields(world.bind("a", 1).await), ["phone_code"], "{abroad}");
+    }
+    for none in [json!(null), json!("")] {
+        world.outside.phones_are_of(none.clone());
+        assert!(world.bind("a", 1).await.is_err(), "{none}");
+    }
+    world.outside.phones_are_of(json!(86));
+    assert!(world.bind("a", 1).await.is_ok());
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn the_same_pair_again_changes_nothing() {
     let world = World::new().await;
     world.staffed(1..=1).await;

@@ -37,6 +37,8 @@ pub(crate) struct Outside {
     then: Arc<Mutex<Option<Arc<Vec<Value>>>>>,
     /// Whether `project_code` is not looked at.
     ignores_projects: Arc<Mutex<bool>>,
+    /// Of every phone that `getPhoneNumber` tells.
+    country_code: Arc<Mutex<Value>>,
     /// Whether each page is the first one again, of a roster beyond counting.
     endless: Arc<Mutex<bool>>,
     /// Readings of the roster pass here; a test may hold them.
@@ -59,6 +61,7 @@ impl Outside {
             totals: Arc::default(),
             then: Arc::default(),
             ignores_projects: Arc::default(),
+            country_code: Arc::new(Mutex::new(json!("86"))),
             endless: Arc::default(),
             gate: Arc::new(Semaphore::new(1000)),
         };
@@ -116,6 +119,11 @@ impl Outside {
         *self.ignores_projects.lock().unwrap() = true;
     }
 
+    /// The country of every further phone that `getPhoneNumber` tells.
+    pub(crate) fn phones_are_of(&self, country_code: Value) {
+        *self.country_code.lock().unwrap() = country_code;
+    }
+
     /// From now on each page is the first one again.
     pub(crate) fn never_end(&self) {
         *self.endless.lock().unwrap() = true;
@@ -166,11 +174,13 @@ async fn token() -> Json<Value> {
 }
 
 /// `phone-<digits>` is that phone.
-async fn phone_number(Json(body): Json<Value>) -> Json<Value> {
+async fn phone_number(State(outside): State<Outside>, Json(body): Json<Value>) -> Json<Value> {
     let Some(number) = body["code"].as_str().unwrap().strip_prefix("phone-") else {
         return Json(json!({ "errcode": 40029, "errmsg": "invalid code" }));
     };
-    let info = json!({ "phoneNumber": number, "purePhoneNumber": number, "countryCode": "86" });
+    let country_code = outside.country_code.lock().unwrap().clone();
+    let info =
+        json!({ "phoneNumber": number, "purePhoneNumber": number, "countryCode": country_code });
     Json(json!({ "errcode": 0, "errmsg": "ok", "phone_info": info }))
 }
 

@@ -23,7 +23,7 @@ async fn our_client_signs_in_and_spends_a_consent() {
     let openid = client.code_to_session("demo-worker01").await.unwrap().openid;
     assert_eq!(openid, sandbox.openid("worker01").await);
     assert_eq!(client.code_to_session("0a1b").await.unwrap_err(), Error::BadCode);
-    assert_eq!(client.phone_number("phone-19900000001").await.unwrap(), "19900000001");
+    assert_eq!(client.phone_number("phone-19900000001").await.unwrap(), "+8619900000001");
 
     let data = TEMPLATES[0].keys.iter().map(|key| {
         let value = notice(&openid)["data"][key]["value"].as_str().map(str::to_owned);
