@@ -7,7 +7,8 @@ use crate::store;
 use crate::store::readings::Reading;
 
 impl App {
-    /// What the site's readings came to, newest first, and how old the roster is.
+    /// What the site's readings came to, newest first, and how old the roster is. A contractor's administrator is told
+    /// in numbers of those whom they may see, and not who asked.
     #[tracing::instrument(name = "worker.list_roster_readings", skip_all, fields(site.id = %site))]
     pub(crate) async fn list_roster_readings(
         &self,
@@ -17,7 +18,8 @@ impl App {
     ) -> Result<ListRosterReadingsResponse, Error> {
         let mut tx = self.store.begin(confined(caller, site)?).await?;
         store::sites::get(&mut tx, site).await?.ok_or(Error::NotFound)?;
-        let (readings, total) = store::readings::list(&mut tx, site, page).await?;
+        let (readings, total) =
+            store::readings::list(&mut tx, site, caller.contractor, page).await?;
         let synced_at = store::rosters::synced_at(&mut tx, site).await?;
         Ok(ListRosterReadingsResponse {
             readings: readings.into_iter().map(wire).collect(),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use service::{StoreError, Tx};
-use types::{AccountId, Page, SiteId, WorkerId};
+use types::{AccountId, ContractorId, Page, SiteId, WorkerId};
 use uuid::Uuid;
 
 use crate::domain::{ReadingEnd, ReadingId, ReadingKind, RosterChange};
@@ -172,20 +172,42 @@ pub(crate) async fn forget(
     Ok(())
 }
 
-/// One page of the site's readings, newest first, and how many there are.
+/// One page of the site's readings, newest first, and how many there are. `confined_to` counts as
+/// [`super::details::changed_by`] lists, without other contractors' people; what cannot be counted so is zero, and who
+/// asked is left out.
 pub(crate) async fn list(
     tx: &mut Tx,
     site: SiteId,
+    confined_to: Option<ContractorId>,
     page: Page,
 ) -> Result<(Vec<Reading>, u32), StoreError> {
     let readings = sqlx::query_as!(
         Reading,
-        "SELECT reading_id AS id, kind, asked_by, started_at, ended_at, outcome, added, changed, unchanged, gone, left_out
-         FROM directory.roster_readings WHERE site_id = $1
-         ORDER BY started_at DESC, reading_id LIMIT $2 OFFSET $3",
+        r#"SELECT r.reading_id AS id, r.kind, r.started_at, r.ended_at, r.outcome,
+               CASE WHEN $4::uuid IS NULL THEN r.asked_by END AS asked_by,
+               CASE WHEN $4::uuid IS NULL THEN r.added ELSE own.added END AS "added!",
+               CASE WHEN $4::uuid IS NULL THEN r.changed ELSE own.changed END AS "changed!",
+               CASE WHEN $4::uuid IS NULL THEN r.unchanged ELSE 0 END AS "unchanged!",
+               CASE WHEN $4::uuid IS NULL THEN r.gone ELSE own.gone END AS "gone!",
+               CASE WHEN $4::uuid IS NULL THEN r.left_out ELSE 0 END AS "left_out!"
+           FROM (
+               SELECT * FROM directory.roster_readings WHERE site_id = $1
+               ORDER BY started_at DESC, reading_id LIMIT $2 OFFSET $3
+           ) AS r
+           CROSS JOIN LATERAL (
+               SELECT count(*) FILTER (WHERE c.change = 'ADDED')::integer AS added,
+                   count(*) FILTER (WHERE c.change = 'CHANGED')::integer AS changed,
+                   count(*) FILTER (WHERE c.change = 'GONE')::integer AS gone
+               FROM directory.roster_changes c
+               JOIN directory.engagements e ON e.worker_id = c.worker_id AND e.site_id = c.site_id
+               WHERE $4::uuid IS NOT NULL AND c.reading_id = r.reading_id
+                 AND (e.contractor_id = $4 OR (e.contractor_id IS NULL AND NOT e.contractor_unknown))
+           ) AS own
+           ORDER BY r.started_at DESC, r.reading_id"#,
         site.as_uuid(),
         page.limit(),
         page.offset(),
+        confined_to.map(ContractorId::as_uuid),
     )
     .fetch_all(&mut **tx)
     .await?;

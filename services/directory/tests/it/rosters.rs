@@ -194,6 +194,22 @@ async fn a_reading_s_report_says_who_asked_and_whom_it_found() {
     };
     let confined = ask(&world.harness.contractor_admin(site, own)).await.unwrap();
     assert_eq!(confined.total, 2, "the other contractor's person is left out");
+
+    // What became of other contractors' people is not told in numbers either, nor who asked.
+    let message = pb::ListRosterReadingsRequest { site_id: site.to_string(), page: None };
+    let request = world.by(&world.harness.contractor_admin(site, own), message);
+    let theirs = told(world.client.clone().list_roster_readings(request).await).unwrap();
+    assert_eq!((theirs.total, theirs.roster_synced_at), (2, found.roster_synced_at));
+    let counts: Vec<_> = theirs.readings.iter().map(told_of).collect();
+    assert_eq!(
+        counts,
+        [("WHOLE", "DONE", [0, 0, 0, 1]), ("WHOLE", "DONE", [2, 0, 0, 0])],
+        "how many were unchanged is not told"
+    );
+    let rest: Vec<_> =
+        theirs.readings.iter().map(|it| (it.asked_by.as_str(), it.left_out)).collect();
+    assert_eq!(rest, [("", 0), ("", 0)]);
+    assert_eq!(theirs.readings[1].started_at, found.readings[1].started_at);
     let elsewhere = world.site("二号工地").await;
     assert_eq!(code(&ask(&world.harness.contractor_admin(elsewhere, other)).await), 40400);
     world.stop().await;

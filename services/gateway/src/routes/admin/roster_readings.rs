@@ -35,19 +35,21 @@ struct Reading {
     reading_id: String,
     /// WHOLE or CHANGES: only a whole one finds who is gone without a word.
     kind: String,
-    /// The account that asked for it; null where time did.
+    /// The account that asked for it; null where time did, and to a contractor's administrator.
     asked_by: Option<String>,
     started_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
     /// RUNNING, DONE, AWAY (the real-name system gave no whole answer), SUSPECT (it lacked most of the site's people),
     /// `NO_PROJECT` (the site has no `realname_project`, and there are others), OVERTAKEN by a newer one, or FAILED.
     outcome: String,
-    /// Counts are of what was written, also by a reading that did not come to its end.
+    /// Counts are of what was written, also by a reading that did not come to its end. A contractor's administrator
+    /// is told of their own people and those of none, as they are now.
     added: u32,
     changed: u32,
+    /// 0 to a contractor's administrator.
     unchanged: u32,
     gone: u32,
-    /// Rows of the real-name system that tell nobody apart.
+    /// Rows of the real-name system that tell nobody apart; 0 to a contractor's administrator.
     left_out: u32,
 }
 
