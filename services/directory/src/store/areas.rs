@@ -74,13 +74,13 @@ pub(crate) async fn save(tx: &mut Tx, area: &Area) -> Result<(), StoreError> {
     guarded(&result, 1)
 }
 
-/// The areas of the scope by name; of one site or all.
+/// The areas of the scope by name, which several sites may have; of one site or all.
 pub(crate) async fn list(tx: &mut Tx, site: Option<SiteId>) -> Result<Vec<Area>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         "SELECT area_id, site_id, name, access_group_id, status, access_group_name, description, version
          FROM directory.areas
-         WHERE $1::uuid IS NULL OR site_id = $1 ORDER BY name",
+         WHERE $1::uuid IS NULL OR site_id = $1 ORDER BY name, area_id",
         site.map(SiteId::as_uuid),
     )
     .fetch_all(&mut **tx)

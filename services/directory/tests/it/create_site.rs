@@ -233,3 +233,25 @@ async fn whoever_manages_no_sites_makes_none() {
     assert_eq!(code(&told(world.client.clone().create_site(world.public(message)).await)), 40101);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn areas_of_one_name_on_several_sites_are_always_listed_in_one_order() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for number in 1..=5 {
+        let site = world.site(&format!("{number}号工地")).await;
+        let group = format!("group-{number}");
+        ids.push(create_area(&world, area(site, "基坑", &group)).await.unwrap().area_id);
+    }
+    // A row that changed is found after the others.
+    sqlx::query("UPDATE directory.areas SET description = '深' WHERE area_id = $1::text::uuid")
+        .bind(&ids[0])
+        .execute(&world.admin)
+        .await
+        .unwrap();
+    ids.sort_unstable();
+    let request = world.by(&world.sysadmin, pb::ListAreasRequest::default());
+    let listed = told(world.client.clone().list_areas(request).await).unwrap().areas;
+    assert_eq!(listed.into_iter().map(|area| area.area_id).collect::<Vec<_>>(), ids);
+    world.stop().await;
+}
