@@ -32,6 +32,24 @@ pub(crate) struct Sealed {
 }
 
 impl Entry {
+    /// How long its texts are together.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = [
+            &self.event_type,
+            &self.actor,
+            &self.role,
+            &self.action,
+            &self.target_type,
+            &self.target_id,
+            &self.before,
+            &self.after,
+            &self.reason,
+            &self.address,
+            &self.trace_id,
+        ];
+        texts.into_iter().map(String::len).sum()
+    }
+
     /// Over the previous hash, the position and every field. This is the format an exported log is verified by; it never
     /// changes for entries that exist.
     pub(crate) fn hash(&self, position: u64, previous: &[u8; 32]) -> [u8; 32] {

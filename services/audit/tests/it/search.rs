@@ -19,16 +19,21 @@ async fn varied() -> Log {
 }
 
 async fn found(log: &Log, ask: ListEntriesRequest) -> Vec<u64> {
+    pages(log, ListEntriesRequest { limit: 2, ..ask }).await.concat()
+}
+
+/// The positions on each page, from the first to the last.
+async fn pages(log: &Log, ask: ListEntriesRequest) -> Vec<Vec<u64>> {
     let mut client = log.client().await;
     let caller = log.harness.sysadmin(&[log.site]);
-    let mut ask = ListEntriesRequest { site_id: log.site.to_string(), limit: 2, ..ask };
-    let mut found = Vec::new();
+    let mut ask = ListEntriesRequest { site_id: log.site.to_string(), ..ask };
+    let mut pages = Vec::new();
     loop {
         let page = client.list_entries(log.harness.request(&caller, ask.clone())).await.unwrap();
         let page = page.into_inner();
-        found.extend(page.entries.iter().map(|entry| entry.position));
+        pages.push(page.entries.iter().map(|entry| entry.position).collect());
         if page.next_cursor.is_empty() {
-            return found;
+            return pages;
         }
         ask.cursor = page.next_cursor;
     }
@@ -93,6 +98,17 @@ async fn each_filter_finds_its_entries_alone_and_with_others() {
     ] {
         assert_eq!(found(&log, ask.clone()).await, wanted, "{ask:?}");
     }
+    log.harness.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_of_long_entries_ends_early_and_the_next_goes_on_behind_it() {
+    let log = log(60).await;
+    force(&log.harness, r#"UPDATE audit.entries SET after = '"' || repeat('x', 80000) || '"'"#)
+        .await;
+    let pages = pages(&log, ListEntriesRequest { limit: 200, ..Default::default() }).await;
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [39, 21]);
+    assert_eq!(pages.concat(), (1..=60).rev().collect::<Vec<_>>());
     log.harness.stop().await;
 }
 

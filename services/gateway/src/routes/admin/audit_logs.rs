@@ -137,7 +137,8 @@ struct Chain {
     checkpoint_problem: Option<String>,
 }
 
-/// Newest first by the time it happened.
+/// Newest first by the time it happened. A page of long entries holds fewer than asked for; the last is the one without a
+/// `next_cursor`.
 #[utoipa::path(
     get,
     path = "/api/admin/audit-logs",
