@@ -30,15 +30,31 @@ pub(crate) struct Day {
     pub(crate) ticket: Uuid,
     pub(crate) date: NaiveDate,
     pub(crate) status: String,
+    /// Whom the ticket names at this version, which may be more than the day did.
     pub(crate) workers: i32,
     pub(crate) version: i64,
 }
 
+impl Day {
+    /// How well its fact knows whom the day names. While the day is open, the newer the better; what is amended once it
+    /// is over is not about it, so the older the better then, and worse than any from before.
+    fn workers_rank(&self) -> i64 {
+        let over = matches!(self.status.as_str(), "EXPIRED" | "CANCELLED");
+        if over { -self.version } else { self.version }
+    }
+}
+
+/// The newest status, and the number of workers that the day had while it was open, as far as that was told.
 pub(crate) async fn day(tx: &mut Tx, day: &Day) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO report.daily_tickets AS known (daily_ticket_id, site_id, ticket_id, date, status, workers, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (daily_ticket_id) DO UPDATE SET status = $5, workers = $6, version = $7 WHERE known.version < $7",
+        "INSERT INTO report.daily_tickets AS known
+             (daily_ticket_id, site_id, ticket_id, date, status, workers, version, workers_rank)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (daily_ticket_id) DO UPDATE
+         SET status = CASE WHEN known.version < $7 THEN $5 ELSE known.status END,
+             workers = CASE WHEN known.workers_rank < $8 THEN $6 ELSE known.workers END,
+             version = greatest(known.version, $7), workers_rank = greatest(known.workers_rank, $8)
+         WHERE known.version < $7 OR known.workers_rank < $8",
         day.daily_ticket,
         day.site,
         day.ticket,
@@ -46,6 +62,7 @@ pub(crate) async fn day(tx: &mut Tx, day: &Day) -> Result<(), StoreError> {
         day.status,
         day.workers,
         day.version,
+        day.workers_rank(),
     )
     .execute(&mut **tx)
     .await?;

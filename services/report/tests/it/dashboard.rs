@@ -6,7 +6,8 @@ use proto::notification::v1::{Notification, NotificationSent, NotificationSkippe
 use proto::report::v1::report_service_client::ReportServiceClient;
 use proto::report::v1::{GetDashboardRequest, GetDashboardResponse};
 use proto::ticket::v1::{
-    DailyTicket, DailyTicketCancelled, Ticket, TicketCancelled, TicketPublished,
+    DailyTicket, DailyTicketCancelled, DailyTicketExpired, Ticket, TicketAmended, TicketCancelled,
+    TicketPublished,
 };
 use proto::training::v1::{TrainingCompleted, TrainingFailed, TrainingReopened, TrainingStarted};
 use report::{Config, Fold, Source};
@@ -275,6 +276,75 @@ async fn a_reopened_training_does_not_count_as_completed_in_whatever_order_it_is
         let figures = client.get_dashboard(asked).await.unwrap().into_inner();
         assert_eq!(figures.trainings_completed, 1);
         harness.stop().await;
+    }
+}
+
+/// The ticket as it was amended to name so many.
+fn amended(day: &Day, status: &str, version: u64, workers: usize) -> (Source, Delivery) {
+    let worker_ids = (0..workers).map(|_| WorkerId::new().to_string()).collect();
+    let ticket = Ticket { worker_ids, ..day.ticket(status, version) };
+    let fact = TicketAmended { ticket: Some(ticket), ..TicketAmended::default() };
+    (Source::Ticket, events::testing::delivery(&fact))
+}
+
+fn expired(day: &Day, version: u64) -> (Source, Delivery) {
+    let ticket = Some(day.ticket("EXPIRED", version));
+    let fact = DailyTicketExpired { ticket, ..DailyTicketExpired::default() };
+    (Source::Ticket, events::testing::delivery(&fact))
+}
+
+async fn workers_required(facts: impl FnOnce(&Day) -> Vec<(Source, Delivery)>) -> u32 {
+    let harness = Harness::new().await;
+    let day = day(&harness);
+    tell(&harness.store("report").await, &facts(&day)).await;
+    let figures = dashboard(&harness, day.site).await;
+    harness.stop().await;
+    figures.workers_required
+}
+
+#[tokio::test]
+async fn a_day_that_is_over_keeps_its_number_in_whatever_order_its_facts_are_told() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let told = workers_required(|day| {
+            let facts = [day.facts().remove(0), expired(day, 3), amended(day, "EXPIRED", 4, 5)];
+            order.map(|index| facts[index].clone()).to_vec()
+        });
+        assert_eq!(told.await, 2, "{order:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_day_that_an_amendment_ends_keeps_its_number_too() {
+    for order in [[0, 1], [1, 0]] {
+        let told = workers_required(|day| {
+            let facts = [day.facts().remove(0), amended(day, "EXPIRED", 2, 5)];
+            order.map(|index| facts[index].clone()).to_vec()
+        });
+        assert_eq!(told.await, 2, "{order:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_day_ends_with_the_number_it_was_amended_to_even_if_its_end_is_told_first() {
+    for order in [[0, 1, 2], [0, 2, 1], [2, 1, 0]] {
+        let told = workers_required(|day| {
+            let (open, over) = (amended(day, "PUBLISHED", 2, 5), amended(day, "EXPIRED", 3, 5));
+            let facts = [day.facts().remove(0), open, over];
+            order.map(|index| facts[index].clone()).to_vec()
+        });
+        assert_eq!(told.await, 5, "{order:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_day_first_heard_of_when_it_was_over_the_oldest_number_told_stands() {
+    for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
+        let told = workers_required(|day| {
+            let facts =
+                [expired(day, 3), amended(day, "EXPIRED", 4, 5), amended(day, "EXPIRED", 5, 7)];
+            order.map(|index| facts[index].clone()).to_vec()
+        });
+        assert_eq!(told.await, 2, "{order:?}");
     }
 }
 
