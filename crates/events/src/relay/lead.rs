@@ -59,6 +59,13 @@ pub(super) struct Unsent {
     pub(super) state_only: bool,
 }
 
+impl Unsent {
+    /// The kind and id of the aggregate whose state it is.
+    pub(super) fn state(&self) -> Option<(&str, &str)> {
+        self.state_kind.as_deref().zip(self.state_id.as_deref())
+    }
+}
+
 /// A session for reading and marking. Statistics of a table whose rows are all new or all sent within a second are
 /// wrong most of the time, so the plans are fixed: by index, row by row.
 pub(super) async fn session(store: &Store, pace: &Pace) -> Result<Conn, StoreError> {

@@ -1,6 +1,9 @@
 //! What the outbox knows of the places its facts have in the stream.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use types::SystemClock;
 use uuid::Uuid;
 
 use super::Ended;
@@ -67,6 +70,51 @@ impl Lead {
         // Here: asked for the order, the database would go through all that is unsent.
         rows.sort_unstable_by_key(|row| row.seq);
         Ok(rows)
+    }
+
+    /// States told again and erasures that stand before the newest of these rows of the same aggregate count as sent:
+    /// what came after them is published. Twice changes nothing.
+    pub(super) async fn overtake(&mut self, rows: &[Unsent]) -> Result<(), Ended> {
+        let told = rows.iter().filter_map(|row| Some((row.state()?, row.seq)));
+        // In their order, so that the last of an aggregate stays.
+        let newest: HashMap<_, i64> = told.collect();
+        let Some(below) = newest.values().max() else { return Ok(()) };
+        // All of them at once and compared here: joined to the rows given, the database would go through what is
+        // unsent for each of these.
+        let unsent: Vec<(Uuid, i64, String, String)> = sqlx::query_as(
+            "SELECT event_id, seq, state_kind, state_id FROM outbox
+             WHERE sent_at IS NULL AND context = $1 AND state_only AND seq < $2",
+        )
+        .bind(self.context)
+        .bind(below)
+        .fetch_all(&mut self.conn)
+        .await?;
+        let older: Vec<Uuid> = unsent
+            .iter()
+            .filter(|(_, seq, kind, id)| {
+                newest.get(&(kind.as_str(), id.as_str())).is_some_and(|newest| seq < newest)
+            })
+            .map(|(event_id, ..)| *event_id)
+            .collect();
+        if older.is_empty() {
+            return Ok(());
+        }
+        let held = sqlx::query(
+            "WITH held AS (
+                 SELECT FROM relay_state WHERE context = $1 AND epoch = $2 FOR UPDATE
+             ), overtaken AS (
+                 UPDATE outbox SET sent_at = $3 FROM held, unnest($4::uuid[]) AS older (event_id)
+                 WHERE outbox.event_id = older.event_id
+             )
+             SELECT FROM held",
+        )
+        .bind(self.context)
+        .bind(self.epoch())
+        .bind(SystemClock::system().now())
+        .bind(&older)
+        .execute(&mut self.conn)
+        .await?;
+        held_by(held.rows_affected())
     }
 
     /// Notes other places for facts before they are published there.

@@ -133,7 +133,8 @@ impl Sight<'_> {
     }
 
     /// Marks what was published without its confirmation having come. Messages the outbox does not know (it was
-    /// restored from an older copy) are passed over.
+    /// restored from an older copy) are passed over. States told again have no place to be found by: one that stands
+    /// before a fact read back would be published behind its state.
     async fn read_back(
         &self,
         lead: &mut Lead,
@@ -155,6 +156,8 @@ impl Sight<'_> {
             let rows = lead.unmarked(&known).await?;
             let at: Vec<_> = rows.iter().map(|row| places.get(&row.event_id).copied()).collect();
             states.publish(lead, &rows).await?;
+            // Before the mark: the next leader would not find these facts again.
+            lead.overtake(&rows).await?;
             tracing::info!(from, to, own = rows.len(), "read back what the stream holds");
             lead.mark(&rows, &at, to).await?;
         }

@@ -83,7 +83,7 @@ impl States {
         let mut known = HashSet::new();
         let mut newest = Vec::new();
         for row in rows.iter().rev() {
-            let (Some(kind), Some(id)) = (&row.state_kind, &row.state_id) else { continue };
+            let Some((kind, id)) = row.state() else { continue };
             let subject = state_subject(&open.prefix, lead.context, kind, id);
             if known.insert(subject.clone()) {
                 newest.push((subject, row));

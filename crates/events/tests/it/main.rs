@@ -11,6 +11,7 @@ mod days;
 mod inbox;
 mod measured;
 mod outbox;
+mod overtaken;
 mod owner;
 mod parked;
 mod prime;
