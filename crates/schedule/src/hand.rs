@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use service::{StoreError, Tx};
 
 use crate::job::{CatchUp, Job};
@@ -12,6 +12,11 @@ use crate::runs::{self, Before, Place, Unfinished};
 
 /// A failed slot is looked at again after so long at most, since the clock may be a test's.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Replicas' clocks that are right are no further from each other, nor from the database's.
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(10);
+/// A slot is known by its row for so long.
+const ROWS_ARE_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// When to look again.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +78,9 @@ pub(crate) async fn look(
         Some(last) if now.set && last > now.site => {
             runs::forget_after(tx, job.name(), now.site).await?
         }
+        Some(last) if last - now.site > CLOCKS_APART => {
+            forget_ahead(tx, job, last, now.site).await?
+        }
         last => last,
     };
     let ready = |row: &Unfinished| row.retry_at.is_none_or(|retry_at| retry_at <= now.system);
@@ -110,6 +118,25 @@ pub(crate) async fn look(
     Ok(Hand { slots, next })
 }
 
+/// The newest slot of a job whose `last` is far in the future, where nobody would run it until then: what a replica ran
+/// under a clock that is ahead is forgotten. Which clock is wrong, the database's tells. One that is late itself takes
+/// nothing from those that are right, and a site's clock that is set ahead is not the one that runs begin under.
+async fn forget_ahead(
+    tx: &mut Tx,
+    job: &Job,
+    last: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    // What lies nearer stays: another clock that is right may have run it, and never twice.
+    if !runs::forget_ahead(tx, job.name(), now + CLOCKS_APART, CLOCKS_APART).await? {
+        return Ok(Some(last));
+    }
+    tracing::warn!(job = job.name(), slot = %last, "a replica's clock is ahead, what it ran is forgotten");
+    // A slot whose row is dropped by now did run.
+    let long_past = job.when.latest(now).filter(|slot| *slot < now - ROWS_ARE_KEPT);
+    Ok(runs::newest(tx, job.name()).await?.max(long_past))
+}
+
 async fn triggered(tx: &mut Tx, job: &Job, taken: &Taken, now: Now) -> Result<Hand, StoreError> {
     let rows = if taken.disabled {
         Vec::new()
@@ -125,14 +152,16 @@ async fn triggered(tx: &mut Tx, job: &Job, taken: &Taken, now: Now) -> Result<Ha
 mod tests {
     use std::time::Duration;
 
-    use chrono::{DateTime, TimeDelta, Utc};
+    use chrono::{DateTime, DurationRound, TimeDelta, Utc};
     use service::Scope;
     use test_support::Database;
+    use types::{SiteZone, SystemClock};
     use uuid::Uuid;
 
     use super::{Now, look};
     use crate::job::{Job, Outcome};
     use crate::lease::{Lease, Taken};
+    use crate::runs::{Before, Close, Place, claim, close as close_slot};
     use crate::trigger::trigger;
 
     #[tokio::test]
@@ -159,5 +188,79 @@ mod tests {
             let found: Vec<&str> = hand.slots.iter().map(|slot| slot.key.as_str()).collect();
             assert_eq!(found, keys, "{} disabled: {disabled}", job.name());
         }
+    }
+
+    /// The slots at hand at `now` of a job that ran these slots, each begun at an instant.
+    async fn at_hand(
+        job: &Job,
+        ran: &[(DateTime<Utc>, DateTime<Utc>)],
+        now: DateTime<Utc>,
+    ) -> Vec<DateTime<Utc>> {
+        let database = Database::create().await;
+        let store = database.store("ticket").await;
+        let mut tx = store.begin(Scope::System("look")).await.unwrap();
+        sqlx::query("INSERT INTO jobs (job, cadence) VALUES ($1, 'in a test')")
+            .bind(job.name())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        let (holder, ttl) = (Uuid::nil(), Duration::from_secs(10));
+        let taking = Lease::take(&mut tx, job.name(), holder, now, ttl);
+        let Taken { lease, disabled, .. } = taking.await.unwrap().unwrap();
+        for (slot, begun) in ran {
+            let place = Place { slot: *slot, key: "" };
+            claim(&mut tx, &lease, place, Before::default(), *begun).await.unwrap();
+            let close = Close { outcome: "done", error: None, earlier: None, now: *begun };
+            assert!(close_slot(&mut tx, &lease, place, close).await.unwrap());
+        }
+        let taken = Taken { lease, disabled, last_slot: ran.iter().map(|(slot, _)| *slot).max() };
+        let now = Now { site: now, system: now, set: false };
+        look(&mut tx, job, &taken, now).await.unwrap().slots.iter().map(|slot| slot.at).collect()
+    }
+
+    const NONE: [DateTime<Utc>; 0] = [];
+
+    fn minutely() -> Job {
+        Job::every("test.job", TimeDelta::minutes(1), async |_| Ok(Outcome::Nothing))
+    }
+
+    /// The database's minute.
+    fn minute() -> DateTime<Utc> {
+        SystemClock::system().now().duration_trunc(TimeDelta::minutes(1)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_ran_under_a_clock_that_is_ahead_keeps_no_other_from_running() {
+        let now = minute();
+        let day = now + TimeDelta::days(1);
+        assert_eq!(at_hand(&minutely(), &[(day, day)], now).await, [now]);
+        let before = now - TimeDelta::minutes(1);
+        assert_eq!(at_hand(&minutely(), &[(before, before), (day, day)], now).await, [now]);
+        assert_eq!(at_hand(&minutely(), &[(now, now), (day, day)], now).await, NONE, "never twice");
+        let soon = now + TimeDelta::minutes(9);
+        assert_eq!(at_hand(&minutely(), &[(soon, soon), (day, day)], now).await, NONE, "nor early");
+    }
+
+    #[tokio::test]
+    async fn a_replica_that_is_late_itself_forgets_nothing() {
+        let now = minute();
+        assert_eq!(at_hand(&minutely(), &[(now, now)], now - TimeDelta::days(1)).await, NONE);
+    }
+
+    #[tokio::test]
+    async fn slots_of_a_site_clock_that_was_set_ahead_are_not_forgotten_before_that_is_known() {
+        let now = minute();
+        assert_eq!(at_hand(&minutely(), &[(now + TimeDelta::days(1), now)], now).await, NONE);
+    }
+
+    #[tokio::test]
+    async fn a_slot_whose_row_is_dropped_does_not_run_again_for_a_clock_that_is_ahead() {
+        let now = minute();
+        let date = (now + TimeDelta::days(1)).format("0 0 12 %-d %-m *").to_string();
+        let yearly =
+            Job::cron("test.job", &date, SiteZone::default(), async |_| Ok(Outcome::Nothing));
+        let (yearly, later) = (yearly.unwrap(), now + TimeDelta::days(2));
+        let slot = yearly.when.latest(later).unwrap();
+        assert_eq!(at_hand(&yearly, &[(slot, later)], now).await, NONE);
     }
 }

@@ -1,6 +1,6 @@
 //! The rows of slots. What is written of a run is written under its holder and epoch.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use service::{StoreError, Tx, faults};
 
 use crate::lease::Lease;
@@ -69,6 +69,31 @@ pub(crate) async fn forget_after(
         .bind(now)
         .execute(&mut **tx)
         .await?;
+    newest(tx, job).await
+}
+
+/// Forgets what time triggered after `after` and began later than the database's own time by more than `apart`: the
+/// clock it ran under is ahead, and those slots are still to come. Says whether there was any.
+pub(crate) async fn forget_ahead(
+    tx: &mut Tx,
+    job: &str,
+    after: DateTime<Utc>,
+    apart: TimeDelta,
+) -> Result<bool, StoreError> {
+    let forgotten = sqlx::query(
+        "DELETE FROM job_runs
+         WHERE job = $1 AND slot > $2 AND key = '' AND started_at > statement_timestamp() + $3",
+    )
+    .bind(job)
+    .bind(after)
+    .bind(apart)
+    .execute(&mut **tx)
+    .await?;
+    Ok(forgotten.rows_affected() > 0)
+}
+
+/// The newest slot that has a row, which is then the job's.
+pub(crate) async fn newest(tx: &mut Tx, job: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
     let last = sqlx::query_scalar(
         "UPDATE jobs SET last_slot = (SELECT max(slot) FROM job_runs WHERE job = $1 AND key = '')
          WHERE job = $1 RETURNING last_slot",

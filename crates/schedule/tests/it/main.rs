@@ -1,6 +1,7 @@
 //! Jobs on a real database: replicas, downtime, crashes, failures, clocks that are set, triggers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod ahead;
 mod keeping;
 mod keys;
 mod managing;

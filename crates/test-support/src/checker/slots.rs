@@ -29,7 +29,7 @@ pub(super) const STEPS: &str = "WITH runs AS ({runs}), jobs AS ({jobs}), timed A
      SELECT job || ' at ' || slot || ': ' || missed || ' missed, and ' || round(steps, 2) || ' slots since ' || before
      FROM steps WHERE steps <> missed + 1";
 
-/// The newest slot has a row, and the next is not long past.
+/// The newest slot has a row and is not to come, further than clocks are apart; the next is not long past.
 pub(super) const NEWEST: &str = "WITH runs AS ({runs}), jobs AS ({jobs}), timed AS (
          SELECT *, CASE
              WHEN cadence ~ '^every [0-9]+ s$' THEN substring(cadence FROM '[0-9]+')::bigint * interval '1 second'
@@ -40,11 +40,13 @@ pub(super) const NEWEST: &str = "WITH runs AS ({runs}), jobs AS ({jobs}), timed 
      SELECT job || CASE
          WHEN last_slot IS NULL THEN ' has never run'
          WHEN last_slot < statement_timestamp() - step THEN ' ran last at ' || last_slot
+         WHEN last_slot > statement_timestamp() + interval '10 minutes' THEN ' has run at ' || last_slot || ', which is to come'
          ELSE ' at ' || last_slot || ' has no row'
      END FROM timed
      WHERE step IS NOT NULL AND disabled_at IS NULL AND (
          last_slot IS NULL
          OR last_slot < statement_timestamp() - step - interval '15 seconds'
+         OR last_slot > statement_timestamp() + interval '10 minutes'
          OR NOT EXISTS (
              SELECT FROM runs
              WHERE runs.service = timed.service AND runs.job = timed.job AND key = '' AND slot = timed.last_slot

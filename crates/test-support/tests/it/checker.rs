@@ -107,6 +107,15 @@ async fn a_slot_that_never_ran_is_seen() {
 }
 
 #[tokio::test]
+async fn a_slot_that_ran_a_day_early_is_seen() {
+    let ahead = "UPDATE ticket.jobs SET last_slot = last_slot + interval '1 day';
+                 UPDATE ticket.job_runs SET slot = slot + interval '1 day'";
+    let said = World::after(ahead).await;
+    assert!(said.contains("ticket.lifecycle has run at"), "{said}");
+    assert!(said.contains("which is to come"), "{said}");
+}
+
+#[tokio::test]
 async fn a_slot_that_ran_twice_is_seen() {
     let good =
         "UPDATE ticket.job_runs SET missed = 1 WHERE slot = (SELECT last_slot FROM ticket.jobs)";

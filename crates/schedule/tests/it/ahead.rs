@@ -1,0 +1,87 @@
+//! Replicas whose clocks are wrong ahead, by far more than clocks are apart.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use schedule::{Job, Outcome, Patience, Run, Runner};
+use service::Scope;
+use test_support::eventually;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use types::{SiteClock, SystemClock};
+
+use super::{NAME, World};
+
+const DAY: TimeDelta = TimeDelta::days(1);
+
+/// The database's clock is nobody's to set.
+fn now() -> DateTime<Utc> {
+    SystemClock::system().now().duration_trunc(TimeDelta::minutes(1)).unwrap()
+}
+
+impl World {
+    async fn replica_with(&self, clock: SiteClock, system: SystemClock) -> Runner {
+        let patience = Patience { poll: Duration::from_millis(10), ..Patience::default() };
+        Runner::new(self.database.store("ticket").await, clock, system).with_patience(patience)
+    }
+}
+
+#[tokio::test]
+async fn a_run_under_a_clock_a_day_ahead_silences_no_other_replica() {
+    let start = now();
+    let world = World::starting(start).await;
+    for ahead in [DAY, TimeDelta::zero()] {
+        let (clock, system) =
+            (SiteClock::manual(start + ahead), SystemClock::manual(start + ahead));
+        let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+        let replica = world.replica_with(clock, system).await;
+        replicas.spawn(replica.run(vec![world.every_minute()], stop.clone()));
+        eventually("a run", async || world.slots().contains(&(start + ahead)).then_some(())).await;
+        stop.cancel();
+        replicas.join_all().await;
+    }
+    assert_eq!(world.slots(), [start + DAY, start]);
+}
+
+#[tokio::test]
+async fn beside_a_replica_a_day_ahead_a_right_one_runs_its_slots_once() {
+    let world = World::starting(now()).await;
+    let effects: Arc<Mutex<Vec<DateTime<Utc>>>> = Arc::default();
+    let job = || {
+        let effects = Arc::clone(&effects);
+        Job::every(NAME, TimeDelta::milliseconds(100), move |run: Run| {
+            let effects = Arc::clone(&effects);
+            async move {
+                let slot = run.slot;
+                let tx = run.begin(Scope::System("work")).await?;
+                let outcome = run.finish(tx, Outcome::Changed(1)).await?;
+                effects.lock().unwrap().push(slot);
+                Ok(outcome)
+            }
+        })
+    };
+    let early = SiteClock::system();
+    early.set(early.now() + DAY, 1.0);
+    let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+    for (clock, system) in
+        [(SiteClock::system(), SystemClock::system()), (early, SystemClock::manual(now() + DAY))]
+    {
+        let replica = world.replica_with(clock, system).await;
+        replicas.spawn(replica.run(vec![job()], stop.clone()));
+    }
+    let until = now() + DAY / 2;
+    let both = || -> (Vec<_>, Vec<_>) {
+        effects.lock().unwrap().iter().copied().partition(|slot| *slot < until)
+    };
+    eventually("both to run", async || {
+        let (right, early) = both();
+        (right.len() >= 10 && early.len() >= 10).then_some(())
+    })
+    .await;
+    stop.cancel();
+    replicas.join_all().await;
+    let (right, _) = both();
+    assert_eq!(right.iter().collect::<BTreeSet<_>>().len(), right.len(), "{right:?}");
+}
