@@ -205,7 +205,7 @@ mod tests {
             .await
             .unwrap();
         let (holder, ttl) = (Uuid::nil(), Duration::from_secs(10));
-        let taking = Lease::take(&mut tx, job.name(), holder, now, ttl);
+        let taking = Lease::take(&mut tx, job.name(), holder, now, ttl, None);
         let Taken { lease, disabled, .. } = taking.await.unwrap().unwrap();
         for (slot, begun) in ran {
             let place = Place { slot: *slot, key: "" };

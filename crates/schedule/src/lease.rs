@@ -1,7 +1,7 @@
 //! Who runs a job: a holder with an end, in the job's row. An epoch tells a holder that slept through its lease from
 //! the next one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use service::{Scope, Store, StoreError, Tx, faults};
@@ -32,8 +32,37 @@ pub(crate) struct Standing {
     pub(crate) alarmed: bool,
 }
 
+/// How a lease stands that is another's: changed by each sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Held {
+    epoch: i64,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// A lease that is another's, and since when it stands as it does. So two replicas need not have the same time for one
+/// to know that the other is dead: a lease taken under a clock that is ahead would be over long after its holder.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    seen: Option<(Held, Instant)>,
+}
+
+impl Watch {
+    pub(crate) fn see(&mut self, held: Option<Held>, at: Instant) {
+        if self.seen.map(|(held, _)| held) != held {
+            self.seen = held.map(|held| (held, at));
+        }
+    }
+
+    /// The lease, once its holder gave no sign of life for `ttl`.
+    pub(crate) fn dead(&self, ttl: Duration, at: Instant) -> Option<Held> {
+        let (held, since) = self.seen?;
+        (at.saturating_duration_since(since) >= ttl).then_some(held)
+    }
+}
+
 impl Lease {
-    /// Takes the lease for `ttl` if it is free at `now`, is over, or is this holder's own. Waits until what runs under
+    /// Takes the lease for `ttl` if it is free at `now`, is over, is this holder's own, or still stands as the `dead`
+    /// one of a [`Watch`]. Waits until what runs under
     /// the lease before has ended its transactions. As each transaction that locks the job's row does, this one has
     /// the server end it when it is idle for as long as the lease: its process was paused, and others wait.
     pub(crate) async fn take(
@@ -42,10 +71,12 @@ impl Lease {
         holder: Uuid,
         now: DateTime<Utc>,
         ttl: Duration,
+        dead: Option<Held>,
     ) -> Result<Option<Taken>, StoreError> {
         let taken: Option<(i64, bool, Option<DateTime<Utc>>, String)> = sqlx::query_as(
             "UPDATE jobs SET holder = $2, epoch = epoch + 1, expires_at = $4
-             WHERE job = $1 AND (expires_at IS NULL OR expires_at <= $3 OR holder = $2)
+             WHERE job = $1 AND (expires_at IS NULL OR expires_at <= $3 OR holder = $2
+                                 OR (epoch = $6 AND expires_at = $7))
              RETURNING epoch, disabled_at IS NOT NULL, last_slot,
                        set_config('idle_in_transaction_session_timeout', $5, true)",
         )
@@ -54,6 +85,8 @@ impl Lease {
         .bind(now)
         .bind(after(now, ttl))
         .bind(idle(ttl))
+        .bind(dead.map(|held| held.epoch))
+        .bind(dead.and_then(|held| held.expires_at))
         .fetch_optional(&mut **tx)
         .await?;
         Ok(taken.map(|(epoch, disabled, last_slot, _)| Taken {
@@ -61,6 +94,15 @@ impl Lease {
             disabled,
             last_slot,
         }))
+    }
+
+    /// The lease of a job that could not be taken.
+    pub(crate) async fn held(tx: &mut Tx, job: &str) -> Result<Option<Held>, StoreError> {
+        let held = sqlx::query_as("SELECT epoch, expires_at FROM jobs WHERE job = $1")
+            .bind(job)
+            .fetch_optional(&mut **tx)
+            .await?;
+        Ok(held)
     }
 
     /// Moves the end as of `now`; `false` when another has the lease.
@@ -146,14 +188,14 @@ fn idle(ttl: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use chrono::{DateTime, TimeDelta, Utc};
     use service::{Scope, Store, StoreError};
     use test_support::{Database, eventually};
     use types::EventId;
 
-    use super::Lease;
+    use super::{Held, Lease, Watch};
 
     const JOB: &str = "test.job";
 
@@ -174,10 +216,18 @@ mod tests {
     }
 
     async fn take(store: &Store, at: DateTime<Utc>) -> Result<Option<Lease>, StoreError> {
+        take_over(store, at, None).await
+    }
+
+    async fn take_over(
+        store: &Store,
+        at: DateTime<Utc>,
+        dead: Option<Held>,
+    ) -> Result<Option<Lease>, StoreError> {
         let mut tx = store.begin(Scope::System("take")).await?;
         sqlx::query("SET LOCAL lock_timeout = '50ms'").execute(&mut *tx).await?;
         let holder = EventId::new().as_uuid();
-        let taken = Lease::take(&mut tx, JOB, holder, at, Duration::from_secs(10)).await?;
+        let taken = Lease::take(&mut tx, JOB, holder, at, Duration::from_secs(10), dead).await?;
         tx.commit().await?;
         Ok(taken.map(|taken| taken.lease))
     }
@@ -231,5 +281,41 @@ mod tests {
         })
         .await;
         assert!(matches!(paused.commit().await, Err(StoreError::Unavailable)));
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_ends_a_day_late_is_over_once_its_holder_is_dead_and_not_before() {
+        let database = Database::create().await;
+        let store = registered(&database).await;
+        let held = async || {
+            let mut tx = store.begin(Scope::System("look")).await.unwrap();
+            Lease::held(&mut tx, JOB).await.unwrap()
+        };
+        let ahead = now() + TimeDelta::days(1);
+        let lease = take(&store, ahead).await.unwrap().unwrap();
+        let stood = held().await;
+        assert!(take(&store, now()).await.unwrap().is_none());
+        assert!(lease.renew(&store, ahead + TimeDelta::seconds(3)).await.unwrap());
+        assert!(take_over(&store, now(), stood).await.unwrap().is_none(), "it lives");
+        let next = take_over(&store, now(), held().await).await.unwrap().unwrap();
+        let mut tx = store.begin(Scope::System("work")).await.unwrap();
+        assert!(!lease.check(&mut tx).await.unwrap());
+        assert!(next.check(&mut tx).await.unwrap());
+    }
+
+    #[test]
+    fn a_holder_is_dead_after_its_time_without_a_sign_of_life() {
+        let ttl = Duration::from_secs(10);
+        let (start, mut watch) = (Instant::now(), Watch::default());
+        let held = |epoch| Some(Held { epoch, expires_at: Some(now()) });
+        assert_eq!(watch.dead(ttl, start), None);
+        watch.see(held(1), start);
+        watch.see(held(1), start + Duration::from_secs(9));
+        assert_eq!(watch.dead(ttl, start + Duration::from_secs(9)), None);
+        assert_eq!(watch.dead(ttl, start + ttl), held(1));
+        watch.see(held(2), start + ttl);
+        assert_eq!(watch.dead(ttl, start + Duration::from_secs(19)), None);
+        watch.see(None, start + ttl);
+        assert_eq!(watch.dead(ttl, start + ttl + ttl), None);
     }
 }

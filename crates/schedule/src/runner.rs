@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
@@ -18,7 +18,7 @@ use crate::alarm;
 use crate::board::{Board, State, States};
 use crate::hand::{self, Hand, Next, Now, Slot};
 use crate::job::{Job, Outcome, RunError};
-use crate::lease::Lease;
+use crate::lease::{Lease, Watch};
 use crate::run::Run;
 use crate::runs::{self, Close, GIVEN_UP, MADE_GOOD};
 
@@ -125,10 +125,11 @@ impl Runner {
             _ = states.wait_for(|states| states.contains_key(job.name())) => {}
             () = stop.cancelled() => {}
         }
+        let mut watch = Watch::default();
         while !stop.is_cancelled() {
             let known = states.borrow_and_update().get(job.name()).copied();
             let revision = self.clock.revision();
-            let next = self.look(&job, known, &stop).await.unwrap_or_else(|err| {
+            let next = self.look(&job, known, &mut watch, &stop).await.unwrap_or_else(|err| {
                 tracing::warn!(job = job.name(), error = %err, "job could not be looked at");
                 Next::After(Duration::from_secs(1))
             });
@@ -172,6 +173,7 @@ impl Runner {
         &self,
         job: &Job,
         known: Option<State>,
+        watch: &mut Watch,
         stop: &CancellationToken,
     ) -> Result<Next, StoreError> {
         let now = Now {
@@ -181,7 +183,10 @@ impl Runner {
         };
         let mut tx = self.store.begin(Scope::System("look at a job")).await?;
         let (holder, ttl) = (self.holder, self.patience.lease);
-        let Some(taken) = Lease::take(&mut tx, job.name(), holder, now.system, ttl).await? else {
+        let dead = watch.dead(ttl, Instant::now());
+        let taking = Lease::take(&mut tx, job.name(), holder, now.system, ttl, dead);
+        let Some(taken) = taking.await? else {
+            watch.see(Lease::held(&mut tx, job.name()).await?, Instant::now());
             return Ok(Next::After(self.seldom()));
         };
         let Hand { mut slots, mut next } = hand::look(&mut tx, job, &taken, now).await?;

@@ -26,7 +26,7 @@ pub async fn run(store: &Store, job: &'static str, now: DateTime<Utc>) -> Run {
     .expect("the job is registered");
     let system = SystemClock::system();
     let (holder, ttl) = (EventId::new().as_uuid(), Duration::from_secs(10));
-    let taken = Lease::take(&mut tx, job, holder, system.now(), ttl)
+    let taken = Lease::take(&mut tx, job, holder, system.now(), ttl, None)
         .await
         .expect("the database takes the lease")
         .expect("the lease before is over");

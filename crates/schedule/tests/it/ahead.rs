@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use schedule::{Job, Outcome, Patience, Run, Runner};
 use service::Scope;
 use test_support::eventually;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use types::{SiteClock, SystemClock};
@@ -16,6 +17,9 @@ use super::{NAME, World};
 
 const DAY: TimeDelta = TimeDelta::days(1);
 
+/// Its third, between two signs of life, is longer than between two looks at it.
+const LEASE: Duration = Duration::from_millis(1_500);
+
 /// The database's clock is nobody's to set.
 fn now() -> DateTime<Utc> {
     SystemClock::system().now().duration_trunc(TimeDelta::minutes(1)).unwrap()
@@ -23,7 +27,8 @@ fn now() -> DateTime<Utc> {
 
 impl World {
     async fn replica_with(&self, clock: SiteClock, system: SystemClock) -> Runner {
-        let patience = Patience { poll: Duration::from_millis(10), ..Patience::default() };
+        let (poll, lease) = (Duration::from_millis(10), LEASE);
+        let patience = Patience { poll, lease, ..Patience::default() };
         Runner::new(self.database.store("ticket").await, clock, system).with_patience(patience)
     }
 }
@@ -84,4 +89,65 @@ async fn beside_a_replica_a_day_ahead_a_right_one_runs_its_slots_once() {
     replicas.join_all().await;
     let (right, _) = both();
     assert_eq!(right.iter().collect::<BTreeSet<_>>().len(), right.len(), "{right:?}");
+}
+
+/// A job that tells that it has begun, and goes on when it is told to.
+fn slow(begun: &Arc<Notify>, resume: &Arc<Notify>) -> Job {
+    let (begun, resume) = (Arc::clone(begun), Arc::clone(resume));
+    Job::every(NAME, TimeDelta::minutes(1), move |_| {
+        let (begun, resume) = (Arc::clone(&begun), Arc::clone(&resume));
+        async move {
+            begun.notify_one();
+            resume.notified().await;
+            Ok(Outcome::Nothing)
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_replica_a_day_ahead_that_is_killed_in_its_run_holds_nobody_up() {
+    let start = now();
+    let world = World::starting(start).await;
+    let (begun, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let ahead = world.replica_with(world.clock.clone(), SystemClock::manual(start + DAY)).await;
+    let mut killed = JoinSet::new();
+    killed.spawn(ahead.run(vec![slow(&begun, &resume)], CancellationToken::new()));
+    begun.notified().await;
+    killed.shutdown().await;
+
+    let (stop, mut other) = (CancellationToken::new(), JoinSet::new());
+    let replica = world.replica_with(world.clock.clone(), world.system.clone()).await;
+    other.spawn(replica.run(vec![world.every_minute()], stop.clone()));
+    world.until_finished(1).await;
+    stop.cancel();
+    other.join_all().await;
+    assert_eq!(world.finished().await, [(start, "changed 1".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn a_replica_a_day_ahead_keeps_its_run_while_it_gives_signs_of_life() {
+    let start = now();
+    let world = World::starting(start).await;
+    let (begun, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let system = SystemClock::manual(start + DAY);
+    let ahead = world.replica_with(world.clock.clone(), system.clone()).await;
+    let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+    replicas.spawn(ahead.run(vec![slow(&begun, &resume)], stop.clone()));
+    begun.notified().await;
+    let replica = world.replica_with(world.clock.clone(), world.system.clone()).await;
+    replicas.spawn(replica.run(vec![world.every_minute()], stop.clone()));
+    let watched = Instant::now();
+    while watched.elapsed() < LEASE * 2 {
+        system.advance(TimeDelta::milliseconds(100));
+        eventually("a heartbeat", async || {
+            let until = world.lease_until().await?;
+            (until == system.now() + TimeDelta::from_std(LEASE).unwrap()).then_some(())
+        })
+        .await;
+    }
+    resume.notify_one();
+    world.until_finished(1).await;
+    stop.cancel();
+    replicas.join_all().await;
+    assert_eq!(world.finished().await, [(start, "nothing to do".to_owned(), 1)]);
 }
