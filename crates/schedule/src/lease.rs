@@ -62,9 +62,9 @@ impl Watch {
 
 impl Lease {
     /// Takes the lease for `ttl` if it is free at `now`, is over, is this holder's own, or still stands as the `dead`
-    /// one of a [`Watch`]. Waits until what runs under
-    /// the lease before has ended its transactions. As each transaction that locks the job's row does, this one has
-    /// the server end it when it is idle for as long as the lease: its process was paused, and others wait.
+    /// one of a [`Watch`]. Waits until what runs under the lease before has ended its transactions. As each transaction
+    /// that locks the job's row does, this one has the server end it when it is idle for as long as the lease: its
+    /// process was paused, and others wait.
     pub(crate) async fn take(
         tx: &mut Tx,
         job: &'static str,

@@ -76,8 +76,8 @@ struct Rest<'a> {
 
 impl App {
     /// Reads the roster of a site that is there. The answer is read whole before anything is written, and once more
-    /// where it came in pages and before a whole one lets anybody go. What came of it is written down, also where nothing did or the service stops meanwhile;
-    /// `None` where the reading gave way to another.
+    /// where it came in pages and before a whole one lets anybody go. What came of it is written down, also where
+    /// nothing did or the service stops meanwhile; `None` where the reading gave way to another.
     pub(super) async fn read_roster(
         &self,
         caller: &Caller,
