@@ -154,10 +154,6 @@ impl Relay {
             match Box::pin(self.term(&mut connects, &stop)).await {
                 Ok(()) => return,
                 Err(Ended::Fenced) => tracing::info!(context = self.context, "another relay leads"),
-                Err(err @ Ended::Renewed) => {
-                    tracing::info!(context = self.context, "{err}");
-                    continue;
-                }
                 Err(err) => {
                     tracing::warn!(context = self.context, error = %err, "relay stopped, starting again");
                     self.measure_waiting().await;
@@ -183,22 +179,32 @@ impl Relay {
         let stands_by = || self.tell_waiting(None, 0);
         let taking = Lead::take(store, &bus.nats, context, pace, stop, stands_by);
         let Some(mut lead) = taking.await? else { return Ok(()) };
-        *connects = lead.connects;
+        let leading = async {
+            loop {
+                *connects = lead.connects;
+                match self.lead(&mut lead, stop).await {
+                    Err(Ended::Renewed) if stop.is_cancelled() => return Ok(()),
+                    Err(renewed @ Ended::Renewed) => tracing::info!(context, "{renewed}"),
+                    ended => return ended,
+                }
+                lead.connects = bus.nats.connects();
+            }
+        };
         let ended = tokio::select! {
-            ended = self.lead(&mut lead, stop) => ended,
+            ended = leading => ended,
             never = days::keep(store, retention) => match never {},
         };
-        if matches!(ended, Ok(()) | Err(Ended::Renewed)) {
+        if ended.is_ok() {
             lead.resign().await;
         }
         ended
     }
 
+    /// Publishes from what the stream holds now, until shutdown or until there is a reason to look anew.
     async fn lead(&self, lead: &mut Lead, stop: &CancellationToken) -> Result<(), Ended> {
         let stream = self.stream(lead).await?;
         let Pace { batch, look, confirmation, .. } = self.pace;
-        let halt = self.halt.as_ref();
-        let (store, max_age) = (&self.store, self.retention.stream);
+        let (store, halt, max_age) = (&self.store, self.halt.as_ref(), self.retention.stream);
         let sight = Sight { store, stream: &stream, max_age, batch, halt };
         let mut tools = Tools {
             outlet: Outlet::new(&self.bus, self.context, confirmation),
@@ -236,7 +242,7 @@ impl Relay {
             let rows = tools.frontier.read(&mut lead.conn, self.context, batch).await?;
             self.tell_waiting(rows.first().map(|row| row.created_at), rows.len());
             if rows.is_empty() {
-                self.wait(&mut tools.changed, stop).await;
+                lead.hold(self.wait(&mut tools.changed, stop)).await?;
                 continue;
             }
             if !self.drain(lead, &mut tools, rows, stop).await? {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use service::StoreError;
 
-/// Why a term of leadership ended. Each reason is met by taking the lead again and looking what the stream holds.
+/// Why a leader stops publishing. Each reason is met by looking what the stream holds, and each but [`Self::Renewed`] by
+/// taking the lead again before that.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
     #[error(transparent)]

@@ -19,7 +19,7 @@ pub(super) struct Lead {
     pub(super) epoch: i64,
     heartbeat: Duration,
     nats: Nats,
-    /// How often the broker was connected to when the lead was taken.
+    /// How often the broker was connected to when the stream was last looked at.
     pub(super) connects: u64,
     /// The stream's last sequence as far as it is known and written down.
     pub(super) last_stream_seq: u64,

@@ -149,6 +149,29 @@ async fn a_leader_cut_off_from_the_broker_leaves_the_lead_although_it_connected_
 }
 
 #[tokio::test]
+async fn a_connection_to_the_broker_made_anew_leaves_the_lead_where_it_is() {
+    let mut world = World::new().await;
+    let (nats, _proxy) = world.nats_behind_proxy().await;
+    let store = world.database.store(CONTEXT).await;
+    let relay = Relay::new(Bus::new(nats.clone(), world.prefix.clone()), store, CONTEXT);
+    world.running.spawn(relay.with_pace(quick()).run(world.stop.clone()));
+    world.publish(0..1).await;
+    world.until_sent().await;
+    let epoch = world.epoch().await;
+
+    for number in 1..4 {
+        let connects = nats.connects();
+        nats.client().force_reconnect().await.unwrap();
+        nats.renewed(connects).await;
+        world.publish(number..number + 1).await;
+        world.until_sent().await;
+    }
+    assert_eq!(world.streamed().await, world.written().await);
+    assert_eq!(world.epoch().await, epoch);
+    world.shut_down().await;
+}
+
+#[tokio::test]
 async fn where_another_publisher_took_a_facts_place_none_overtakes_the_one_before() {
     let mut world = World::new().await;
     world.publish(0..3).await;

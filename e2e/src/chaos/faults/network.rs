@@ -174,8 +174,8 @@ pub(crate) async fn replaced_in_its_sleep(world: &World) -> i64 {
     led
 }
 
-/// Makes the replica that nobody calls the leader of the ticket stream's relay, with these settings for its life. It leads
-/// a second time once it has first reached the broker. By the time this returns it may have met what the settings plan.
+/// Makes the replica that nobody calls the leader of the ticket stream's relay, with these settings for its life. By the
+/// time this returns it may have met what the settings plan.
 pub(crate) async fn lead_apart(world: &mut World, settings: &[(&str, &str)]) {
     let before = epoch(world).await;
     world.ledger.note("the other replica is killed, and the replica apart starts alone");
