@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use service::{Scope, Store, StoreError, faults};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use types::{SiteClock, SystemClock};
+use types::SiteClock;
 
 use crate::job::Job;
 use crate::lease;
@@ -49,7 +49,6 @@ struct Entry {
 pub(crate) struct Board {
     store: Store,
     clock: SiteClock,
-    system: SystemClock,
     entries: Vec<Entry>,
     states: watch::Sender<States>,
     /// Of a lease: others wait no longer for a process that is paused with rows of jobs in hand.
@@ -57,13 +56,7 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn new(
-        store: Store,
-        clock: SiteClock,
-        system: SystemClock,
-        jobs: &[Job],
-        ttl: Duration,
-    ) -> Self {
+    pub(crate) fn new(store: Store, clock: SiteClock, jobs: &[Job], ttl: Duration) -> Self {
         let now = clock.now();
         let entries = jobs
             .iter()
@@ -79,7 +72,7 @@ impl Board {
                 next_slot: job.when.next(now),
             })
             .collect();
-        Self { store, clock, system, entries, ttl, states: watch::Sender::default() }
+        Self { store, clock, entries, ttl, states: watch::Sender::default() }
     }
 
     /// Changes after each look that found something.
@@ -140,13 +133,13 @@ impl Board {
         let rows: Vec<(String, bool, bool)> = sqlx::query_as(
             "SELECT job, disabled_at IS NOT NULL, EXISTS (
                  SELECT FROM job_runs waiting
-                 WHERE waiting.job = jobs.job AND finished_at IS NULL AND (retry_at IS NULL OR retry_at <= $3)
+                 WHERE waiting.job = jobs.job AND finished_at IS NULL
+                   AND (retry_at IS NULL OR retry_at <= statement_timestamp())
                    AND (key <> '' OR jobs.job = ANY ($2) AND disabled_at IS NULL))
              FROM jobs WHERE job = ANY ($1)",
         )
         .bind(jobs)
         .bind(triggered)
-        .bind(self.system.now())
         .fetch_all(&mut *tx)
         .await?;
         let states =

@@ -10,7 +10,7 @@ use crate::job::{CatchUp, Job};
 use crate::lease::Taken;
 use crate::runs::{self, Before, Place, Unfinished};
 
-/// A failed slot is looked at again after so long at most, since the clock may be a test's.
+/// A failed slot is looked at again after so long at most: what a person asks for meanwhile is seen then.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Replicas' clocks that are right are no further from each other, nor from the database's.
@@ -53,14 +53,15 @@ impl From<Unfinished> for Slot {
 pub(crate) struct Hand {
     pub(crate) slots: VecDeque<Slot>,
     pub(crate) next: Next,
+    /// Whether slots were forgotten, which is to be kept also where there is none to run.
+    pub(crate) forgot: bool,
 }
 
-/// The times a look is taken at.
+/// The time a look is taken at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
     pub(crate) site: DateTime<Utc>,
-    pub(crate) system: DateTime<Utc>,
-    /// Whether the site's was set, so that slots may come again.
+    /// Whether it was set, so that slots may come again.
     pub(crate) set: bool,
 }
 
@@ -72,23 +73,23 @@ pub(crate) async fn look(
     now: Now,
 ) -> Result<Hand, StoreError> {
     if !job.is_timed() {
-        return triggered(tx, job, taken, now).await;
+        return triggered(tx, job, taken).await;
     }
-    let last = match taken.last_slot {
+    let (last, forgot) = match taken.last_slot {
         Some(last) if now.set && last > now.site => {
-            runs::forget_after(tx, job.name(), now.site).await?
+            (runs::forget_after(tx, job.name(), now.site).await?, true)
         }
         Some(last) if last - now.site > CLOCKS_APART => {
             forget_ahead(tx, job, last, now.site).await?
         }
-        last => last,
+        last => (last, false),
     };
-    let ready = |row: &Unfinished| row.retry_at.is_none_or(|retry_at| retry_at <= now.system);
+    let ready = |row: &Unfinished| row.wait().is_zero();
     let (timed, asked): (Vec<_>, Vec<_>) =
         runs::unfinished(tx, job.name()).await?.into_iter().partition(|row| row.key.is_empty());
     let mut slots: VecDeque<Slot> = asked.into_iter().filter(ready).map(Slot::from).collect();
     if taken.disabled {
-        return Ok(Hand { slots, next: Next::Until(None) });
+        return Ok(Hand { slots, next: Next::Until(None), forgot });
     }
     let next = Next::Until(job.when.next(now.site));
     let each = job.catch_up == CatchUp::Each;
@@ -105,47 +106,41 @@ pub(crate) async fn look(
         (false, false) => Vec::new(),
     };
     if let Some(waiting) = left.first().filter(|row| !ready(row)) {
-        let wait = waiting.retry_at.map_or(Duration::ZERO, |retry_at| {
-            (retry_at - now.system).to_std().unwrap_or_default()
-        });
-        return Ok(Hand { slots, next: Next::After(wait.min(LONGEST_WAIT)) });
+        return Ok(Hand { slots, next: Next::After(waiting.wait().min(LONGEST_WAIT)), forgot });
     }
     slots.extend(left.into_iter().map(Slot::from));
     for at in due.slots {
         let before = std::mem::take(&mut before);
         slots.push_back(Slot { at, key: String::new(), traceparent: None, before });
     }
-    Ok(Hand { slots, next })
+    Ok(Hand { slots, next, forgot })
 }
 
 /// The newest slot of a job whose `last` is far in the future, where nobody would run it until then: what a replica ran
 /// under a clock that is ahead is forgotten. Which clock is wrong, the database's tells. One that is late itself takes
-/// nothing from those that are right, and a site's clock that is set ahead is not the one that runs begin under.
+/// nothing from those that are right, and a site's clock that is set ahead is not the one that runs begin under. And
+/// whether anything was forgotten.
 async fn forget_ahead(
     tx: &mut Tx,
     job: &Job,
     last: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
+) -> Result<(Option<DateTime<Utc>>, bool), StoreError> {
     // What lies nearer stays: another clock that is right may have run it, and never twice.
     if !runs::forget_ahead(tx, job.name(), now + CLOCKS_APART, CLOCKS_APART).await? {
-        return Ok(Some(last));
+        return Ok((Some(last), false));
     }
     tracing::warn!(job = job.name(), slot = %last, "a replica's clock is ahead, what it ran is forgotten");
     // A slot whose row is dropped by now did run.
     let long_past = job.when.latest(now).filter(|slot| *slot < now - ROWS_ARE_KEPT);
-    Ok(runs::newest(tx, job.name()).await?.max(long_past))
+    Ok((runs::newest(tx, job.name(), long_past).await?, true))
 }
 
-async fn triggered(tx: &mut Tx, job: &Job, taken: &Taken, now: Now) -> Result<Hand, StoreError> {
-    let rows = if taken.disabled {
-        Vec::new()
-    } else {
-        runs::triggered(tx, job.name(), now.system).await?
-    };
+async fn triggered(tx: &mut Tx, job: &Job, taken: &Taken) -> Result<Hand, StoreError> {
+    let rows = if taken.disabled { Vec::new() } else { runs::triggered(tx, job.name()).await? };
     // There may be more behind them.
     let next = if rows.is_empty() { Next::Until(None) } else { Next::After(Duration::ZERO) };
-    Ok(Hand { slots: rows.into_iter().map(Slot::from).collect(), next })
+    Ok(Hand { slots: rows.into_iter().map(Slot::from).collect(), next, forgot: false })
 }
 
 #[cfg(test)]
@@ -158,7 +153,7 @@ mod tests {
     use types::{SiteZone, SystemClock};
     use uuid::Uuid;
 
-    use super::{Now, look};
+    use super::{Hand, Now, look};
     use crate::job::{Job, Outcome};
     use crate::lease::{Lease, Taken};
     use crate::runs::{Before, Close, Place, claim, close as close_slot};
@@ -169,7 +164,7 @@ mod tests {
         let database = Database::create().await;
         let store = database.store("ticket").await;
         let at: DateTime<Utc> = "2026-03-02T00:00:00Z".parse().unwrap();
-        let now = Now { site: at, system: at, set: false };
+        let now = Now { site: at, set: false };
         let timed = Job::every("test.job", TimeDelta::minutes(1), async |_| Ok(Outcome::Nothing));
         let on_event = Job::on_event("test.event", async |_| Ok(Outcome::Nothing));
         let mut tx = store.begin(Scope::System("look")).await.unwrap();
@@ -214,8 +209,18 @@ mod tests {
             assert!(close_slot(&mut tx, &lease, place, close).await.unwrap());
         }
         let taken = Taken { lease, disabled, last_slot: ran.iter().map(|(slot, _)| *slot).max() };
-        let now = Now { site: now, system: now, set: false };
-        look(&mut tx, job, &taken, now).await.unwrap().slots.iter().map(|slot| slot.at).collect()
+        let now = Now { site: now, set: false };
+        let hand = look(&mut tx, job, &taken, now).await.unwrap();
+        let known: Option<DateTime<Utc>> =
+            sqlx::query_scalar("SELECT last_slot FROM jobs").fetch_one(&mut *tx).await.unwrap();
+        let again = look(&mut tx, job, &Taken { last_slot: known, ..taken }, now).await.unwrap();
+        let slots = |hand: &Hand| hand.slots.iter().map(|slot| slot.at).collect::<Vec<_>>();
+        assert_eq!(
+            slots(&again),
+            slots(&hand),
+            "what is forgotten is so for the next look as well"
+        );
+        slots(&hand)
     }
 
     const NONE: [DateTime<Utc>; 0] = [];

@@ -34,7 +34,7 @@ pub struct Patience {
     pub poll: Duration,
     /// A holder that gave no sign of life for so long is replaced; system time.
     pub lease: Duration,
-    /// Before the second attempt of a slot, the third and so on; then the slot is given up.
+    /// Before the second attempt of a slot, the third and so on, by the database's clock; then the slot is given up.
     pub delays: Vec<Duration>,
 }
 
@@ -107,8 +107,8 @@ impl Runner {
         stop: &CancellationToken,
     ) -> (impl Future<Output = ()> + use<>, Vec<(&'static str, impl Future<Output = ()> + use<>)>)
     {
-        let clocks = (self.clock.clone(), self.system.clone());
-        let board = Board::new(self.store.clone(), clocks.0, clocks.1, &jobs, self.patience.lease);
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let board = Board::new(store, clock, &jobs, self.patience.lease);
         let runner = Arc::new(self);
         let followers = jobs
             .into_iter()
@@ -176,26 +176,26 @@ impl Runner {
         watch: &mut Watch,
         stop: &CancellationToken,
     ) -> Result<Next, StoreError> {
-        let now = Now {
-            site: self.clock.now(),
-            system: self.system.now(),
-            set: self.clock.revision() > 0,
-        };
+        let now = Now { site: self.clock.now(), set: self.clock.revision() > 0 };
         let mut tx = self.store.begin(Scope::System("look at a job")).await?;
         let (holder, ttl) = (self.holder, self.patience.lease);
         let dead = watch.dead(ttl, Instant::now());
-        let taking = Lease::take(&mut tx, job.name(), holder, now.system, ttl, dead);
+        let taking = Lease::take(&mut tx, job.name(), holder, self.system.now(), ttl, dead);
         let Some(taken) = taking.await? else {
             watch.see(Lease::held(&mut tx, job.name()).await?, Instant::now());
             return Ok(Next::After(self.seldom()));
         };
-        let Hand { mut slots, mut next } = hand::look(&mut tx, job, &taken, now).await?;
+        let Hand { mut slots, mut next, forgot } = hand::look(&mut tx, job, &taken, now).await?;
         if known.is_some_and(|known| known.disabled != taken.disabled) {
             // The board is behind. Were it changed back before the board looks, nothing would be told of it.
             next = Next::After(self.seldom());
         }
         let Some(mut current) = self.claim(&mut tx, &taken.lease, &mut slots).await? else {
-            // Nothing was committed, so the lease is as it was.
+            // Where nothing is committed the lease is as it was.
+            if forgot {
+                taken.lease.release(&mut tx, job.when.next(now.site)).await?;
+                tx.commit().await?;
+            }
             return Ok(next);
         };
         tx.commit().await?;
@@ -331,7 +331,7 @@ impl Runner {
                 if let Some(wait) = self.wait_after(run.attempt) {
                     let (attempt, slot) = (run.attempt, run.slot);
                     tracing::warn!(job = run.job, %slot, attempt, error = %err, "run failed, trying again");
-                    runs::leave(&mut tx, &run.lease, run.place(), now + wait, err).await?;
+                    runs::leave(&mut tx, &run.lease, run.place(), wait, err).await?;
                     "failed"
                 } else {
                     let earlier = run.makes_good.then_some(GIVEN_UP);

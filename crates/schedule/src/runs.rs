@@ -1,5 +1,7 @@
 //! The rows of slots. What is written of a run is written under its holder and epoch.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use service::{StoreError, Tx, faults};
 
@@ -16,8 +18,17 @@ pub(crate) struct Unfinished {
     pub(crate) slot: DateTime<Utc>,
     pub(crate) key: String,
     pub(crate) attempts: i32,
-    pub(crate) retry_at: Option<DateTime<Utc>>,
+    /// By the database's clock, as is `read_at`: of a replica's that is ahead all others would wait as long as it is.
+    retry_at: Option<DateTime<Utc>>,
+    read_at: DateTime<Utc>,
     pub(crate) traceparent: Option<String>,
+}
+
+impl Unfinished {
+    /// How long it is to be left alone after it failed.
+    pub(crate) fn wait(&self) -> Duration {
+        self.retry_at.map_or(Duration::ZERO, |at| (at - self.read_at).to_std().unwrap_or_default())
+    }
 }
 
 /// Which row of a job.
@@ -30,7 +41,7 @@ pub(crate) struct Place<'a> {
 /// Up to a hundred of a job's unfinished slots, oldest first.
 pub(crate) async fn unfinished(tx: &mut Tx, job: &str) -> Result<Vec<Unfinished>, StoreError> {
     let rows = sqlx::query_as(
-        "SELECT slot, key, attempts, retry_at, traceparent FROM job_runs
+        "SELECT slot, key, attempts, retry_at, statement_timestamp() AS read_at, traceparent FROM job_runs
          WHERE job = $1 AND finished_at IS NULL ORDER BY slot, key LIMIT 100",
     )
     .bind(job)
@@ -39,19 +50,14 @@ pub(crate) async fn unfinished(tx: &mut Tx, job: &str) -> Result<Vec<Unfinished>
     Ok(rows)
 }
 
-/// Those of an event job that may be run at `now` (system time); a failed one in its wait hides none behind it.
-pub(crate) async fn triggered(
-    tx: &mut Tx,
-    job: &str,
-    now: DateTime<Utc>,
-) -> Result<Vec<Unfinished>, StoreError> {
+/// Those of an event job that may be run now; a failed one in its wait hides none behind it.
+pub(crate) async fn triggered(tx: &mut Tx, job: &str) -> Result<Vec<Unfinished>, StoreError> {
     let rows = sqlx::query_as(
-        "SELECT slot, key, attempts, retry_at, traceparent FROM job_runs
-         WHERE job = $1 AND finished_at IS NULL AND (retry_at IS NULL OR retry_at <= $2)
+        "SELECT slot, key, attempts, retry_at, statement_timestamp() AS read_at, traceparent FROM job_runs
+         WHERE job = $1 AND finished_at IS NULL AND (retry_at IS NULL OR retry_at <= statement_timestamp())
          ORDER BY slot, key LIMIT 100",
     )
     .bind(job)
-    .bind(now)
     .fetch_all(&mut **tx)
     .await?;
     Ok(rows)
@@ -69,7 +75,7 @@ pub(crate) async fn forget_after(
         .bind(now)
         .execute(&mut **tx)
         .await?;
-    newest(tx, job).await
+    newest(tx, job, None).await
 }
 
 /// Forgets what time triggered after `after` and began later than the database's own time by more than `apart`: the
@@ -92,13 +98,19 @@ pub(crate) async fn forget_ahead(
     Ok(forgotten.rows_affected() > 0)
 }
 
-/// The newest slot that has a row, which is then the job's.
-pub(crate) async fn newest(tx: &mut Tx, job: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+/// The newest slot that has a row, or `at_least` if that is later, which is then the job's.
+pub(crate) async fn newest(
+    tx: &mut Tx,
+    job: &str,
+    at_least: Option<DateTime<Utc>>,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
     let last = sqlx::query_scalar(
-        "UPDATE jobs SET last_slot = (SELECT max(slot) FROM job_runs WHERE job = $1 AND key = '')
+        "UPDATE jobs
+         SET last_slot = greatest((SELECT max(slot) FROM job_runs WHERE job = $1 AND key = ''), $2)
          WHERE job = $1 RETURNING last_slot",
     )
     .bind(job)
+    .bind(at_least)
     .fetch_one(&mut **tx)
     .await?;
     Ok(last)
@@ -147,16 +159,16 @@ pub(crate) async fn claim(
     Ok(attempts.and_then(|attempts| u32::try_from(attempts).ok()))
 }
 
-/// Leaves a failed slot open until `retry_at`, for whoever comes first then.
+/// Leaves a failed slot open, for whoever comes first after `wait`.
 pub(crate) async fn leave(
     tx: &mut Tx,
     lease: &Lease,
     place: Place<'_>,
-    retry_at: DateTime<Utc>,
+    wait: TimeDelta,
     error: &str,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE job_runs SET retry_at = $6, error = $7
+        "UPDATE job_runs SET retry_at = statement_timestamp() + $6, error = $7
          WHERE job = $1 AND slot = $2 AND key = $3 AND holder = $4 AND epoch = $5 AND finished_at IS NULL",
     )
     .bind(lease.job)
@@ -164,7 +176,7 @@ pub(crate) async fn leave(
     .bind(place.key)
     .bind(lease.holder)
     .bind(lease.epoch)
-    .bind(retry_at)
+    .bind(wait)
     .bind(error)
     .execute(&mut **tx)
     .await?;
@@ -275,11 +287,11 @@ mod tests {
                 claim(tx, &second, place(), Before::default(), now()).await.unwrap(),
                 Some(2)
             );
-            leave(tx, &first, place(), now(), "stale").await.unwrap();
+            leave(tx, &first, place(), TimeDelta::hours(1), "stale").await.unwrap();
             assert!(!close(tx, &first, place(), done()).await.unwrap());
             assert!(!close(tx, &lease(2, 2), place(), done()).await.unwrap());
             let open = unfinished(tx, "test.job").await.unwrap();
-            assert_eq!((open.len(), open[0].retry_at), (1, None));
+            assert_eq!((open.len(), open[0].wait()), (1, Duration::ZERO));
             assert!(close(tx, &second, place(), done()).await.unwrap());
             assert!(!close(tx, &second, place(), done()).await.unwrap());
             assert_eq!(claim(tx, &second, place(), Before::default(), now()).await.unwrap(), None);

@@ -51,6 +51,56 @@ async fn a_run_under_a_clock_a_day_ahead_silences_no_other_replica() {
 }
 
 #[tokio::test]
+async fn what_was_forgotten_stays_so_where_nothing_is_due() {
+    let start = now();
+    let world = World::starting(start).await;
+    for ahead in [TimeDelta::zero(), DAY] {
+        let (clock, system) =
+            (SiteClock::manual(start + ahead), SystemClock::manual(start + ahead));
+        let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+        let replica = world.replica_with(clock, system).await;
+        replicas.spawn(replica.run(vec![world.every_minute()], stop.clone()));
+        eventually("a run", async || world.slots().contains(&(start + ahead)).then_some(())).await;
+        stop.cancel();
+        replicas.join_all().await;
+    }
+    let (stop, mut right) = (CancellationToken::new(), JoinSet::new());
+    let replica = world.replica_with(world.clock.clone(), world.system.clone()).await;
+    right.spawn(replica.run(vec![world.every_minute()], stop.clone()));
+    eventually("tomorrow's slot to be forgotten", async || {
+        (world.finished().await.len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(world.lease_until().await, None);
+    stop.cancel();
+    right.join_all().await;
+    assert_eq!(world.slots(), [start, start + DAY]);
+}
+
+#[tokio::test]
+async fn a_slot_that_failed_under_a_clock_a_day_ahead_is_tried_again_by_another_replica() {
+    let start = now();
+    let world = World::starting(start).await;
+    let ran = Arc::clone(&world.ran);
+    let fails = Job::every(NAME, TimeDelta::minutes(1), move |run| {
+        ran.lock().unwrap().push(run);
+        async { Err("on purpose".into()) }
+    });
+    for (system, job) in
+        [(SystemClock::manual(start + DAY), fails), (world.system.clone(), world.every_minute())]
+    {
+        let before = world.slots().len();
+        let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+        let replica = world.replica_with(world.clock.clone(), system).await;
+        replicas.spawn(replica.run(vec![job], stop.clone()));
+        eventually("a run", async || (world.slots().len() > before).then_some(())).await;
+        stop.cancel();
+        replicas.join_all().await;
+    }
+    assert_eq!(world.finished().await, [(start, "changed 1".to_owned(), 2)]);
+}
+
+#[tokio::test]
 async fn beside_a_replica_a_day_ahead_a_right_one_runs_its_slots_once() {
     let world = World::starting(now()).await;
     let effects: Arc<Mutex<Vec<DateTime<Utc>>>> = Arc::default();

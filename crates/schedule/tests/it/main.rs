@@ -50,6 +50,12 @@ impl World {
         self.replica_of(self.database.store("ticket").await)
     }
 
+    /// Whose failed slots wait for longer than a test.
+    async fn patient_replica(&self) -> Runner {
+        let (poll, delays) = (Duration::from_millis(10), vec![Duration::from_hours(1); 2]);
+        self.replica().await.with_patience(Patience { poll, delays, ..Patience::default() })
+    }
+
     fn replica_of(&self, store: Store) -> Runner {
         let patience = Patience { poll: Duration::from_millis(10), ..Patience::default() };
         Runner::new(store, self.clock.clone(), self.system.clone()).with_patience(patience)
@@ -94,6 +100,20 @@ impl World {
             .fetch_all(&mut *tx)
             .await
             .unwrap()
+    }
+
+    /// Has the database's clock say, once a failed slot waits, that its wait is over.
+    async fn end_wait(&self) {
+        eventually("a failed slot to wait", async || {
+            let mut tx = self.store.begin(Scope::System("end a wait")).await.unwrap();
+            let ended = sqlx::query(
+                "UPDATE job_runs SET retry_at = statement_timestamp() WHERE retry_at > statement_timestamp()",
+            );
+            let ended = ended.execute(&mut *tx).await.unwrap().rows_affected();
+            tx.commit().await.unwrap();
+            (ended == 1).then_some(())
+        })
+        .await;
     }
 
     async fn until_finished(&self, count: usize) {

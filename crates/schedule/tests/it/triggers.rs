@@ -110,15 +110,19 @@ async fn a_triggered_run_that_failed_waits_and_is_tried_again_while_others_go_on
     world.trigger("good").await;
     let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
     let fails_first = world.on_event(|run| run.key == "bad" && run.attempt == 1);
-    replicas.spawn(world.replica().await.run(vec![fails_first], stop.clone()));
-    world.until_finished(1).await;
-    assert_eq!(world.keys(), ["bad", "good"]);
-    world.system.advance(TimeDelta::seconds(1));
-    world.until_finished(2).await;
+    replicas.spawn(world.patient_replica().await.run(vec![fails_first], stop.clone()));
+    for (finished, key) in ["better", "best"].into_iter().enumerate() {
+        world.until_finished(finished + 1).await;
+        world.trigger(key).await;
+    }
+    world.until_finished(3).await;
+    assert_eq!(world.keys(), ["bad", "good", "better", "best"]);
+    world.end_wait().await;
+    world.until_finished(4).await;
     stop.cancel();
     replicas.join_all().await;
-    assert_eq!(world.keys(), ["bad", "good", "bad"]);
-    assert_eq!(world.ran.lock().unwrap()[2].attempt, 2);
+    assert_eq!(world.keys(), ["bad", "good", "better", "best", "bad"]);
+    assert_eq!(world.ran.lock().unwrap()[4].attempt, 2);
 }
 
 #[tokio::test]
