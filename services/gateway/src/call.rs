@@ -18,7 +18,7 @@ use proto::notification::v1::notification_service_client::NotificationServiceCli
 use proto::report::v1::report_service_client::ReportServiceClient;
 use proto::ticket::v1::ticket_service_client::TicketServiceClient;
 use proto::training::v1::training_service_client::TrainingServiceClient;
-use service::grpc::Transport;
+use service::grpc::{MAX_ANSWER_BYTES, Transport};
 use service::{Shell, idempotency};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -89,6 +89,7 @@ macro_rules! clients {
     ($($service:ident $name:literal $client:ident;)+) => {$(
         pub(crate) fn $service(&self) -> $client<Transport> {
             $client::new(self.gateway.shell.peers.transport($name))
+                .max_decoding_message_size(MAX_ANSWER_BYTES)
         }
     )+};
 }

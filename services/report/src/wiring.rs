@@ -1,5 +1,6 @@
 use proto::access_grant::v1::access_grant_service_client::AccessGrantServiceClient;
 use proto::report::v1::report_service_server::ReportServiceServer;
+use service::grpc::MAX_ANSWER_BYTES;
 use service::{ListenError, Shell, Store, StoreError};
 use tonic::service::Routes;
 
@@ -21,7 +22,8 @@ pub enum Error {
 pub async fn serve(config: Config, shell: Shell) -> Result<(), Error> {
     let store = Store::connect(&config.database, "report").await?;
     let listener = service::listen_if(config.grpc_listen).await?;
-    let access_grant = AccessGrantServiceClient::new(shell.peers.transport("access-grant"));
+    let access_grant = AccessGrantServiceClient::new(shell.peers.transport("access-grant"))
+        .max_decoding_message_size(MAX_ANSWER_BYTES);
     let app = App::new(store.clone(), shell.clone(), access_grant);
     service::grpc::serve(
         &shell,

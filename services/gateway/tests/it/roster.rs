@@ -2,6 +2,7 @@
 
 use auth::Sites;
 use chrono::Duration;
+use proto::access_grant::v1::OutlookLine;
 use proto::directory::v1::{
     CheckBindingRequest, CheckBindingResponse, Contractor, EngagementSpell, ExportWorkersRequest,
     ExportWorkersResponse, FindRegistrationRequest, FindRegistrationResponse,
@@ -197,6 +198,24 @@ async fn an_outlook_says_how_old_the_roster_is() {
     });
     let told = edge.get(&edge.sysadmin(), &path).await;
     assert_eq!(told.data()["roster_synced_at"], "2026-03-01T23:05:09Z");
+}
+
+#[tokio::test]
+async fn the_outlook_of_a_site_where_nobody_would_pass_is_told_whole() {
+    const REFUSED: usize = 20_000;
+    let edge = edge().await;
+    edge.fakes.on("ReportService/GetOutlook", |_: GetOutlookRequest| {
+        let refused = (0..REFUSED).map(|_| OutlookLine {
+            worker_id: "01990000-0000-7000-8000-000000000001".to_owned(),
+            reason_code: "TRAINING_INCOMPLETE".to_owned(),
+            detail: "x".repeat(400),
+            ..OutlookLine::default()
+        });
+        Ok(GetOutlookResponse { refused: refused.collect(), ..GetOutlookResponse::default() })
+    });
+    let path = format!("/api/admin/outlook?site_id={}", edge.site);
+    let told = edge.get(&edge.sysadmin(), &path).await;
+    assert_eq!(told.data()["refused"].as_array().unwrap().len(), REFUSED);
 }
 
 #[tokio::test]
