@@ -22,7 +22,7 @@ pub(super) async fn attach<H: Handler>(
     match stream.consumer_info(handler.durable()).await {
         Ok(info) => {
             if suits(&info.config, &wanted) {
-                let pull = stream.get_consumer(handler.durable()).await?;
+                let pull = PullConsumer::new(wanted, info, bus.jetstream.clone());
                 return Ok((stream, pull));
             }
             // Where it began cannot be changed, and need not be.
