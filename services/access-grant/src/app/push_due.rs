@@ -30,7 +30,7 @@ const GROUPS: usize = 16;
 const LEASE: Duration = Duration::from_mins(1);
 const WORK: Duration = Duration::from_secs(30);
 /// How often is looked for what other processes wrote and for what became due.
-const POLL: Duration = Duration::from_millis(250);
+const POLL: Duration = Duration::from_secs(1);
 /// What a stop waits for; what is unfinished then is taken up again when its lease is over.
 const DRAIN: Duration = Duration::from_secs(3);
 
