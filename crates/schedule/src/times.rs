@@ -191,10 +191,11 @@ mod tests {
         assert_eq!(moved.next(last.unwrap()), Some(at("2026-03-03T11:00:00Z")));
     }
 
+    // From a day on that is 1970 in each zone: cron knows no year before.
     proptest! {
         #[test]
         fn each_local_day_that_exists_has_one_slot_and_they_follow_each_other(
-            start in 0_i64..20_000, minute in 0_u32..1_440, name in proptest::sample::select(ZONES.to_vec())
+            start in 1_i64..20_000, minute in 0_u32..1_440, name in proptest::sample::select(ZONES.to_vec())
         ) {
             let zone = zone(name);
             let time = NaiveTime::from_hms_opt(minute / 60, minute % 60, 0).unwrap();
