@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{Signal, family, send, wait_gone};
+use crate::process::{Signal, family, is_alive, is_paused, send, wait_gone};
 
 const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
@@ -111,7 +111,7 @@ impl Server {
 
     /// `kill -9` of the server and all its children, and waits until none is left.
     pub(crate) fn kill(&mut self) -> Result<()> {
-        let family = family(self.pid());
+        let family = self.halted();
         for member in &family {
             send(*member, Signal::KILL);
         }
@@ -123,9 +123,20 @@ impl Server {
     }
 
     pub(crate) fn pause(&self) {
-        for member in family(self.pid()) {
+        for member in self.halted() {
             send(member, Signal::STOP);
         }
+    }
+
+    /// The server, which is paused by now, and all its children: one that it started after they were counted would
+    /// outlive a kill, and hold what the next start needs.
+    fn halted(&self) -> Vec<u32> {
+        send(self.pid(), Signal::STOP);
+        let end = Instant::now() + STOP_LIMIT;
+        while !is_paused(self.pid()) && is_alive(self.pid()) && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+        family(self.pid())
     }
 
     pub(crate) fn resume(&self) {
@@ -146,4 +157,35 @@ pub(crate) fn tail(log: &Path, lines: usize) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::{Server, family};
+    use crate::process::{Signal, send, wait_gone};
+
+    #[test]
+    fn a_kill_leaves_no_child_that_was_started_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..5 {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "for number in $(seq 3000); do sleep 600 & echo $!; done; wait"]);
+            let log = folder.path().join(format!("children-{round}"));
+            let mut server = Server::spawn(shell, "a shell", &log, Signal::TERM).unwrap();
+            server.wait_ready(|pid| family(pid).len() > 10).unwrap();
+            server.kill().unwrap();
+            let text = std::fs::read_to_string(&log).unwrap();
+            let started: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            let gone = wait_gone(&started, Duration::ZERO);
+            if !gone {
+                for child in &started {
+                    send(*child, Signal::KILL);
+                }
+                panic!("of {} children some outlived the server", started.len());
+            }
+        }
+    }
 }
