@@ -31,6 +31,16 @@ impl World {
         let patience = Patience { poll, lease, ..Patience::default() };
         Runner::new(self.database.store("ticket").await, clock, system).with_patience(patience)
     }
+
+    /// A replica under these clocks that ends after its first run.
+    async fn run_once(&self, clock: SiteClock, system: SystemClock, job: Job) {
+        let before = self.slots().len();
+        let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
+        replicas.spawn(self.replica_with(clock, system).await.run(vec![job], stop.clone()));
+        eventually("a run", async || (self.slots().len() > before).then_some(())).await;
+        stop.cancel();
+        replicas.join_all().await;
+    }
 }
 
 #[tokio::test]
@@ -40,12 +50,7 @@ async fn a_run_under_a_clock_a_day_ahead_silences_no_other_replica() {
     for ahead in [DAY, TimeDelta::zero()] {
         let (clock, system) =
             (SiteClock::manual(start + ahead), SystemClock::manual(start + ahead));
-        let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-        let replica = world.replica_with(clock, system).await;
-        replicas.spawn(replica.run(vec![world.every_minute()], stop.clone()));
-        eventually("a run", async || world.slots().contains(&(start + ahead)).then_some(())).await;
-        stop.cancel();
-        replicas.join_all().await;
+        world.run_once(clock, system, world.every_minute()).await;
     }
     assert_eq!(world.slots(), [start + DAY, start]);
 }
@@ -57,12 +62,7 @@ async fn what_was_forgotten_stays_so_where_nothing_is_due() {
     for ahead in [TimeDelta::zero(), DAY] {
         let (clock, system) =
             (SiteClock::manual(start + ahead), SystemClock::manual(start + ahead));
-        let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-        let replica = world.replica_with(clock, system).await;
-        replicas.spawn(replica.run(vec![world.every_minute()], stop.clone()));
-        eventually("a run", async || world.slots().contains(&(start + ahead)).then_some(())).await;
-        stop.cancel();
-        replicas.join_all().await;
+        world.run_once(clock, system, world.every_minute()).await;
     }
     let (stop, mut right) = (CancellationToken::new(), JoinSet::new());
     let replica = world.replica_with(world.clock.clone(), world.system.clone()).await;
@@ -86,17 +86,9 @@ async fn a_slot_that_failed_under_a_clock_a_day_ahead_is_tried_again_by_another_
         ran.lock().unwrap().push(run);
         async { Err("on purpose".into()) }
     });
-    for (system, job) in
-        [(SystemClock::manual(start + DAY), fails), (world.system.clone(), world.every_minute())]
-    {
-        let before = world.slots().len();
-        let (stop, mut replicas) = (CancellationToken::new(), JoinSet::new());
-        let replica = world.replica_with(world.clock.clone(), system).await;
-        replicas.spawn(replica.run(vec![job], stop.clone()));
-        eventually("a run", async || (world.slots().len() > before).then_some(())).await;
-        stop.cancel();
-        replicas.join_all().await;
-    }
+    let ahead = SystemClock::manual(start + DAY);
+    world.run_once(world.clock.clone(), ahead, fails).await;
+    world.run_once(world.clock.clone(), world.system.clone(), world.every_minute()).await;
     assert_eq!(world.finished().await, [(start, "changed 1".to_owned(), 2)]);
 }
 

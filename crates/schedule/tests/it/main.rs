@@ -52,7 +52,7 @@ impl World {
 
     /// Whose failed slots wait for longer than a test.
     async fn patient_replica(&self) -> Runner {
-        let (poll, delays) = (Duration::from_millis(10), vec![Duration::from_hours(1); 2]);
+        let (poll, delays) = (Duration::from_millis(10), [1, 2].map(Duration::from_hours).to_vec());
         self.replica().await.with_patience(Patience { poll, delays, ..Patience::default() })
     }
 
@@ -102,12 +102,13 @@ impl World {
             .unwrap()
     }
 
-    /// Has the database's clock say, once a failed slot waits, that its wait is over.
+    /// Has the database's clock say, once a failed slot of a patient replica waits for its hour, that this is over.
     async fn end_wait(&self) {
         eventually("a failed slot to wait", async || {
             let mut tx = self.store.begin(Scope::System("end a wait")).await.unwrap();
             let ended = sqlx::query(
-                "UPDATE job_runs SET retry_at = statement_timestamp() WHERE retry_at > statement_timestamp()",
+                "UPDATE job_runs SET retry_at = statement_timestamp()
+                 WHERE retry_at - statement_timestamp() BETWEEN '59 minutes' AND '1 hour'",
             );
             let ended = ended.execute(&mut *tx).await.unwrap().rows_affected();
             tx.commit().await.unwrap();
