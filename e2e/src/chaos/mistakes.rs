@@ -126,9 +126,9 @@ async fn takes_twice(world: &mut World) {
 /// A leader sleeps between reading and publishing, and wakes when another has published the same.
 async fn publishes_unfenced(world: &mut World) {
     let settings = [(MISTAKE, Mistake::NoFencing.name()), (POINT, "relay.before-publish:1:pause")];
-    network::lead_apart(world, &settings).await;
+    let led = network::lead_apart(world, &settings).await;
     let load = Load::start(world).await;
-    network::replaced_in_its_sleep(world).await;
+    network::replaced_in_its_sleep(world, led).await;
     load.stop().await;
     let log = world.installation.logs()[0].clone();
     let ended = || {

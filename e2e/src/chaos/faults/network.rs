@@ -113,8 +113,7 @@ impl Cut {
 /// A leader is cut off for so long. One without a database is replaced once its session is over; one without a
 /// broker once it gave up waiting for an answer, which may be after the cut.
 async fn moves_once(world: &mut World, cut: Cut, lasts: Duration) {
-    lead_apart(world, &[]).await;
-    let before = epoch(world).await;
+    let before = lead_apart(world, &[]).await;
     cut.begin(world);
     world.suffer(format!("the leader is cut off from its {cut:?}"), lasts).await;
     world.acked(5).await;
@@ -132,8 +131,8 @@ async fn moves_once(world: &mut World, cut: Cut, lasts: Duration) {
 
 /// The leader sleeps with facts in hand until another has published them, and wakes on a cut network.
 async fn writes_late(world: &mut World, cut: Cut) {
-    lead_apart(world, &[("SITEPASS_FAULT_POINT", "relay.before-publish:1:pause")]).await;
-    let led = replaced_in_its_sleep(world).await;
+    let led = lead_apart(world, &[("SITEPASS_FAULT_POINT", "relay.before-publish:1:pause")]).await;
+    replaced_in_its_sleep(world, led).await;
     let log = world.installation.logs()[0].clone();
     let refused = || {
         let log = std::fs::read_to_string(&log).expect("the process writes its log");
@@ -158,12 +157,10 @@ async fn writes_late(world: &mut World, cut: Cut) {
 }
 
 /// Waits until the replica apart has paused itself and another leads and publishes, past the time in which the stream
-/// itself would know a repeat: what is refused afterwards the fence refuses. The epoch it led under.
-pub(crate) async fn replaced_in_its_sleep(world: &World) -> i64 {
+/// itself would know a repeat: what is refused afterwards the fence refuses.
+pub(crate) async fn replaced_in_its_sleep(world: &World, led: i64) {
     eventually("the leader to sleep", || async { world.installation.is_paused(0).then_some(()) })
         .await;
-    // Its session is over some seconds later.
-    let led = epoch(world).await;
     world.ledger.note("the leader sleeps");
     eventually("another to lead", || async { (epoch(world).await > led).then_some(()) }).await;
     world.ledger.note("another leads");
@@ -171,20 +168,22 @@ pub(crate) async fn replaced_in_its_sleep(world: &World) -> i64 {
     let stream = jetstream::new(world.checker.nats().clone()).get_stream("SITEPASS_TICKET").await;
     let window = stream.expect("the stream is there").cached_info().config.duplicate_window;
     world.suffer("the leader sleeps on", window + Duration::from_secs(1)).await;
-    led
 }
 
-/// Makes the replica that nobody calls the leader of the ticket stream's relay, with these settings for its life. By the
-/// time this returns it may have met what the settings plan.
-pub(crate) async fn lead_apart(world: &mut World, settings: &[(&str, &str)]) {
+/// Makes the replica that nobody calls the leader of the ticket stream's relay, with these settings for its life; the
+/// epoch it leads under. By the time this returns it may have met what the settings plan, and another may lead.
+pub(crate) async fn lead_apart(world: &mut World, settings: &[(&str, &str)]) -> i64 {
     let before = epoch(world).await;
     world.ledger.note("the other replica is killed, and the replica apart starts alone");
     world.installation.kill(1);
     world.installation.restart(0, settings);
-    let leads = || async { (epoch(world).await > before).then_some(()) };
-    eventually("the replica apart to lead", leads).await;
+    let led = eventually("the replica apart to lead", || async {
+        Some(epoch(world).await).filter(|epoch| *epoch > before)
+    })
+    .await;
     world.installation.restart(1, &[]);
     world.installation.process_ready(1).await;
+    led
 }
 
 /// Counts the leaders of the ticket stream's relay.
